@@ -1,0 +1,30 @@
+"""The symmetric groups S(n): every set partition is a diagram, at most n blocks make a basis.
+
+The maps that add over all tuples constant on a partition's blocks are unitriangular, by refinement,
+over those of tuples with distinct values on distinct blocks; the latter vanish exactly when there
+are more blocks than positions. Hence partitions into at most n blocks are a basis
+(arXiv:1812.09902; for small n arXiv:2303.06208).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetric:
+    """Interchangeable positions; with `masked`, a mask says at run time which of them are there."""
+
+    masked: bool = False
+
+    def notation(self, size: int) -> str:
+        return f"S({size}, masked)" if self.masked else f"S({size})"
+
+    def closes(self, indices: int) -> bool:
+        return True
+
+    def parity(self, indices: int) -> int:
+        return 0
+
+    def most_blocks(self, size: int) -> int:
+        return size
