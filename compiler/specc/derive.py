@@ -8,6 +8,7 @@ Nothing after this pass knows which groups there were.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 from .diagrams import Half, Slot, Strand, pinned_indices, pools, spreads, strand_key
@@ -59,8 +60,8 @@ class Level:
         return tuple(each for root in self.roots for each in root.preorder())
 
     def __str__(self) -> str:
-        names = ", ".join(root.name for root in self.roots)
-        return f"level ({names}): {len(self.pools)} pools, {len(self.spreads)} spreads"
+        strands = ", ".join(strand.axis.name for strand in self.strands)
+        return f"level ({strands}): {len(self.pools)} pools, {len(self.spreads)} spreads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,11 @@ class Maps:
         return "\n".join([f"{self.dimension} maps", *map(str, self.levels)])
 
 
+@cache
 def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool = True) -> Maps:
     """Every map between the two collections, and with `bias` every invariant of the outputs."""
     order = _axis_order(inputs + outputs)
+    names = short_names(tuple(order))
     input_halves: dict[tuple[Strand, ...], list[Half]] = {}
     output_halves: dict[tuple[Strand, ...], list[Half]] = {}
     for number, operand in enumerate(inputs):
@@ -125,7 +128,7 @@ def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool
             output_halves.setdefault(roots, []).append(half)
     levels = []
     for roots in sorted(output_halves, key=lambda roots: _level_key(roots, order)):
-        level = _level(roots, input_halves.get(roots, []), output_halves[roots], bias)
+        level = _level(roots, input_halves.get(roots, []), output_halves[roots], bias, names)
         if level.products:
             levels.append(level)
     return Maps(inputs, outputs, tuple(levels))
@@ -137,19 +140,35 @@ def _axis_order(operands: tuple[Operand, ...]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names)}
 
 
+def short_names(names: tuple[str, ...]) -> dict[str, str]:
+    """Identifiers for axes: `hidden` for `Classifier.hidden` where that is clear, else `classifier_hidden`."""
+    short = {name: name.rpartition(".")[2].lower() for name in names}
+    taken = list(short.values())
+    return {
+        name: each if taken.count(each) == 1 else name.replace(".", "_").lower()
+        for name, each in short.items()
+    }
+
+
 def _level_key(roots: tuple[Strand, ...], order: dict[str, int]) -> tuple[object, ...]:
     strands = sum(1 for root in roots for _ in root.preorder())
     return (-strands, tuple(strand_key(root, order) for root in roots))
 
 
-def _level(roots: tuple[Strand, ...], pools: list[Half], spreads: list[Half], bias: bool) -> Level:
+def _level(
+    roots: tuple[Strand, ...],
+    pools: list[Half],
+    spreads: list[Half],
+    bias: bool,
+    names: dict[str, str],
+) -> Level:
     """Joins the halves of a level: spreads that admit the same pools share a product.
 
     A pair is left out where its whole blocks and the strands beside them are more than the basis
     allows; then the level has several products, each with all of its own pairs, so that there is one
     parameter for each map and no mask.
     """
-    name = "_".join(root.name for root in roots) or "scalar"
+    name = "_".join(root.name(names) for root in roots) or "scalar"
     has_bias = bias and not roots
     taken = _taken(roots)
     partners: dict[tuple[int, ...], list[int]] = {}

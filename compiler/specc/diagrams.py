@@ -27,11 +27,10 @@ class Strand:
     parity: int
     inner: tuple[Strand, ...] = ()
 
-    @property
-    def name(self) -> str:
+    def name(self, names: dict[str, str]) -> str:
         """The axes of this strand and of those inside it, outermost first: `cloud_member`."""
-        parts = [self.axis.name + ("_odd" if self.parity else "")]
-        return "_".join(parts + [strand.name for strand in self.inner])
+        parts = [names[self.axis.name] + ("_odd" if self.parity else "")]
+        return "_".join(parts + [strand.name(names) for strand in self.inner])
 
     def preorder(self) -> Iterator[Strand]:
         yield self

@@ -80,21 +80,26 @@ class SpecError(Exception):
         return place + self.message + (f" ({self.hint})" if self.hint else "")
 
 
+class Consequence(SpecError):
+    """Not a mistake of its own: it stands on one that is reported already, and is never shown."""
+
+
 class SpecErrors(ExceptionGroup[SpecError]):
     """All independent mistakes of one run, in the order of the text."""
-
-    def derive(self, excs: object) -> SpecErrors:  # keeps the type through `split` and `except*`
-        return SpecErrors(self.message, excs)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.exceptions)
 
 
 class Errors:
-    """Collects independent mistakes; `raise_if_any` ends the stage with all of them."""
+    """Collects independent mistakes; `raise_if_any` ends the stage with all of them.
+
+    A consequence is not kept, but ends the stage too: what stands on a mistake has no meaning.
+    """
 
     def __init__(self) -> None:
         self._found: list[SpecError] = []
+        self._consequences = False
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -110,6 +115,8 @@ class Errors:
         """Keeps a mistake raised inside and goes on after the block."""
         try:
             yield
+        except Consequence:
+            self._consequences = True
         except SpecError as error:
             self.add(error)
         except SpecErrors as group:
@@ -117,6 +124,8 @@ class Errors:
 
     def raise_if_any(self) -> None:
         if not self._found:
+            if self._consequences:
+                raise Consequence("stands on a mistake reported elsewhere")
             return
         in_text_order = sorted(self._found, key=_position)
         if len(in_text_order) == 1:
@@ -125,11 +134,9 @@ class Errors:
 
 
 def leaves(group: SpecErrors) -> Iterator[SpecError]:
-    """The single mistakes of a group."""
+    """The mistakes of a group; `Errors` never nests groups."""
     for error in group.exceptions:
-        if isinstance(error, SpecErrors):
-            yield from leaves(error)
-        else:
+        if isinstance(error, SpecError):
             yield error
 
 

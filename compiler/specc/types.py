@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from .groups import Group, Pinned
+from .groups import Group, Pinned, Symmetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class Axis:
     def pinned(self) -> bool:
         """Whether its positions are all distinct; so is an axis with a single position."""
         return isinstance(self.group, Pinned) or self.size == 1
+
+    @property
+    def masked(self) -> bool:
+        """Whether a mask says at run time which positions are there."""
+        return isinstance(self.group, Symmetric) and self.group.masked
 
     @property
     def symmetry(self) -> str:
@@ -107,6 +112,11 @@ def tensors_of(value: Type) -> tuple[tuple[str, Tensor], ...]:
             return (("", value),)
         case Collection():
             return value.tensors
+
+
+def tensor_named(value: Type, name: str) -> Tensor:
+    """The tensor of a collection by its name; a single tensor answers to any."""
+    return value if isinstance(value, Tensor) else dict(value.tensors)[name]
 
 
 def axes_of(value: Type) -> tuple[Axis, ...]:

@@ -7,9 +7,10 @@ it goes through to the other side as a strand.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Group(Protocol):
     """A family of groups, one for each number of positions."""
 

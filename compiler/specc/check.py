@@ -1,0 +1,193 @@
+"""Gives every value its type: symmetry as a type, so that what passes here is equivariant."""
+
+from __future__ import annotations
+
+from .count import count_coefficients, count_maps
+from .errors import Consequence, Errors, Note, Span, SpecError
+from .graph import Carry, Graph, Node, Typed
+from .operations import Equivariant, Refusal
+from .types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
+
+MOST_MAPS = 1_000_000
+"""The default limit on the maps of one layer, pinned positions included."""
+
+MOST_COEFFICIENTS = 200_000_000
+"""The limit on a layer's parameters, which follows the limit on its maps."""
+
+
+def check(graph: Graph, most_maps: int = MOST_MAPS) -> Typed:
+    """The graph with the type of each value; raises all independent mistakes."""
+    errors = Errors()
+    types: list[Type | None] = []
+    for node in graph.nodes:
+        types.append(None)
+        with errors.collect():
+            types[-1] = _type(node, graph, types, most_maps)
+    for carry in graph.carries:
+        with errors.collect():
+            _check_carry(carry, graph, types)
+    for number, declared, span in zip(
+        graph.outputs, graph.output_types, graph.output_spans, strict=False
+    ):
+        with errors.collect():
+            _check_output(types[number], declared, graph.nodes[number], span)
+    with errors.collect():
+        _check_ties(graph, types)
+    errors.raise_if_any()
+    return Typed(graph, tuple(known for known in types if known is not None))
+
+
+def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) -> Type:
+    inputs = []
+    for number in node.inputs:
+        known = types[number]
+        if known is None:
+            raise Consequence("what it is made of has no type", node.span)
+        inputs.append(known)
+    try:
+        result = node.operation.result(tuple(inputs))
+    except Refusal as refusal:
+        notes = _origins(node, graph, inputs) if refusal.show_types else ()
+        raise SpecError(refusal.message, node.span, refusal.hint, notes) from None
+    if isinstance(node.operation, Equivariant):
+        _affordable(node, node.operation, tuple(inputs), result, most_maps)
+    return result
+
+
+def _origins(node: Node, graph: Graph, inputs: list[Type]) -> tuple[Note, ...]:
+    """What each input is, and where it comes from."""
+    return tuple(
+        Note(f"{_called(graph.nodes[number])} is {known}", graph.nodes[number].span)
+        for number, known in zip(node.inputs, inputs, strict=True)
+    )
+
+
+def _called(node: Node) -> str:
+    return f"`{node.label}`" if node.label else "this"
+
+
+def _affordable(
+    node: Node, layer: Equivariant, inputs: tuple[Type, ...], result: Type, most_maps: int
+) -> None:
+    """Counts a layer's maps before anything is derived, and refuses it when they are too many."""
+    read, written = layer.operands(inputs, result)
+    maps = count_maps(read, written)
+    coefficients = count_coefficients(read, written)
+    raised = f"a larger limit is `--max-maps {maps}`"
+    if maps > most_maps:
+        raise SpecError(
+            f"this layer has {maps} maps, and the limit is {most_maps}",
+            node.span,
+            _shorter(inputs, result) or raised,
+            (Note(raised, node.span),) if _shorter(inputs, result) else (),
+        )
+    limit = MOST_COEFFICIENTS * max(1, most_maps // MOST_MAPS)
+    if coefficients > limit:
+        more = f"a larger limit is `--max-maps {MOST_MAPS * -(-coefficients // MOST_COEFFICIENTS)}`"
+        raise SpecError(
+            f"this layer has {maps} maps and {coefficients} coefficients, and the limit is {limit}",
+            node.span,
+            _shorter(inputs, result) or f"fewer channels; {more}",
+        )
+    for target in written:
+        if count_maps(read, (target,)) == 0:
+            raise SpecError(
+                f"no linear map leads from {_written(inputs)} to {target}", node.span
+            )
+
+
+def _shorter(inputs: tuple[Type, ...], result: Type) -> str | None:
+    """A way to fewer maps, where long pinned axes are what makes them many."""
+    long = {
+        axis.name: axis.size
+        for value in (*inputs, result)
+        for axis in axes_of(value)
+        if axis.pinned and axis.size > 8
+    }
+    if not long:
+        return None
+    shown = ", ".join(f"`{name}` ({size})" for name, size in list(long.items())[:3])
+    return f"`coded(x)` before it makes long pinned axes cheap: {shown}"
+
+
+def _written(types: tuple[Type, ...]) -> str:
+    return " and ".join(map(str, types))
+
+
+def _check_carry(carry: Carry, graph: Graph, types: list[Type | None]) -> None:
+    before, after = types[carry.before], types[carry.after]
+    if before is None or after is None or before == after:
+        return
+    notes = (
+        Note(f"`{carry.name}` goes in as {before}", graph.nodes[carry.before].span),
+        Note(f"`{carry.name}` comes out as {after}", graph.nodes[carry.after].span),
+    )
+    raise SpecError(
+        f"a repeat has to keep the type of `{carry.name}`: it goes in as {before} and comes out as {after}",
+        carry.span,
+        notes=notes,
+    )
+
+
+def _check_output(actual: Type | None, declared: Type, node: Node, span: Span) -> None:
+    if actual is None:
+        raise Consequence("the result has no type", span)
+    problem = unlike(actual, declared)
+    if problem is not None:
+        note = Note(f"{_called(node)} is {actual}", node.span)
+        raise SpecError(
+            f"the model declares {declared} and returns {actual}: {problem}", span, notes=(note,)
+        )
+
+
+def unlike(actual: Type, declared: Type) -> str | None:
+    """Why a value is not of a declared type; None where it is.
+
+    A value may have more symmetry than is declared, and one channel may stand for no channel dimension.
+    """
+    if isinstance(actual, Collection) != isinstance(declared, Collection):
+        return "one is a tensor, the other a collection"
+    if isinstance(declared, Collection) and isinstance(actual, Collection):
+        if actual.names != declared.names:
+            return "they hold different tensors"
+    for name, wanted in tensors_of(declared):
+        problem = _unlike_tensor(tensor_named(actual, name), wanted)
+        if problem is not None:
+            return f"`{name}`: {problem}" if name else problem
+    return None
+
+
+def _unlike_tensor(actual: Tensor, declared: Tensor) -> str | None:
+    if [axis.name for axis in actual.axes] != [axis.name for axis in declared.axes]:
+        return f"{actual} has other axes than {declared}"
+    for have, want in zip(actual.axes, declared.axes, strict=True):
+        if have.size != want.size:
+            return f"axis `{have.name}` has {have.size} positions, not {want.size}"
+        if not _as_symmetric(have, want):
+            return f"axis `{have.name}` is {have.symmetry} by now, and {want.symmetry} is declared"
+    if actual.width != declared.width:
+        return f"{actual.width} channels, not {declared.width}"
+    return None
+
+
+def _as_symmetric(have: Axis, want: Axis) -> bool:
+    return want.pinned or have == want
+
+
+def _check_ties(graph: Graph, types: list[Type | None]) -> None:
+    """Layers that share a name have the same parameters."""
+    first: dict[str, tuple[Node, tuple[object, ...]]] = {}
+    for node in graph.nodes:
+        result = types[node.number]
+        inputs = [types[i] for i in node.inputs]
+        if not node.path or result is None or any(each is None for each in inputs):
+            continue
+        known = tuple(each for each in inputs if each is not None)
+        shapes = node.operation.parameters(known, result)
+        kept, wanted = first.setdefault(node.path, (node, shapes))
+        if wanted != shapes or kept.operation != node.operation and type(kept.operation) is not type(node.operation):
+            raise SpecError(
+                f"two layers are called `{node.path}`, and their parameters differ",
+                node.span,
+                notes=(Note("the other one", kept.span),),
+            )

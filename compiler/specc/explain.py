@@ -1,0 +1,287 @@
+"""Puts a place where the words do not fit the grammar into a sentence: what was expected, what found.
+
+Common mistakes have sentences of their own in `specc_grammar/mistakes.py`, each with examples. A
+mistake is known again by its symptom, which its examples show as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from specc_grammar import words as vocabulary
+from specc_grammar.foreign import BEGINNINGS, LINKS
+from specc_grammar.mistakes import Mistake
+
+from .errors import Note, Source, Span, SpecError
+from .recover import Automaton, Finding, Repair, Stack, Word, unclosed
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """What two cases of one mistake have in common.
+
+    `state` is where the automaton was after the last bracket, keyword or sign around the mistake;
+    `previous` and `found` are the words on both sides, by class, `starts_line` whether a line ends
+    between them; `offset` tells whether the repair is at the second word or at the first.
+    """
+
+    state: int
+    previous: str
+    found: str
+    starts_line: bool
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text that does not fit the grammar: what the messages about it are made from."""
+
+    source: Source
+    words: Sequence[Word]
+    automaton: Automaton
+
+
+def explain(reading: Reading, finding: Finding, known: Mapping[Symptom, Mistake]) -> SpecError:
+    """The message for one finding."""
+    repair = finding.repair
+    special = _foreign(reading, finding)
+    if special is None and repair is not None:
+        special = _misspelt(reading, repair) or _bracket(reading, repair)
+    special = special or _known(reading, finding, known)
+    if special is not None:
+        return special
+    return _unfit(reading, finding) if repair is None else _missing(reading, repair)
+
+
+# --- Kinds of messages ---------------------------------------------------------------------------
+
+
+def _foreign(reading: Reading, finding: Finding) -> SpecError | None:
+    """A comment or word of another language, at most two words before the one that does not fit."""
+    words = reading.words
+    for at in range(finding.at, max(finding.at - 3, -1), -1):
+        word = words[at]
+        if word.kind == "FLOOR" and word.starts_line:
+            message = "`//` begins no comment here"
+            return SpecError(message, _span(reading, at), "a comment begins with `#`")
+        hint = (BEGINNINGS if word.starts_line else LINKS).get(word.text)
+        if hint is not None and _class(words[at + 1].kind) in _AFTER_FOREIGN:
+            message = f"`{word.text}` is not a word of this language"
+            return SpecError(message, _span(reading, at), hint)
+        if word.starts_line and at < finding.at:
+            return None
+    return None
+
+
+_AFTER_FOREIGN = frozenset({"NAME", "INTEGER", "STRING", "LBRACE", "COLON"})
+"""What follows a foreign word, but not a name that is used as one."""
+
+
+def _misspelt(reading: Reading, repair: Repair) -> SpecError | None:
+    word = reading.words[repair.at]
+    span = _span(reading, repair.at)
+    if repair.removed and repair.added == ("NAME",) and word.kind in vocabulary.RESERVED:
+        return SpecError(f"`{word.text}` is a keyword and cannot be a name", span)
+    keyword = vocabulary.KEYWORDS.get(repair.added[0]) if repair.added else None
+    if not repair.removed or word.kind != "NAME" or keyword is None:
+        return None
+    return SpecError(f"unknown word `{word.text}`", span, f"did you mean `{keyword}`?")
+
+
+def _bracket(reading: Reading, repair: Repair) -> SpecError | None:
+    """A bracket that is not closed, closed by another one, or closes nothing."""
+    closers = vocabulary.CLOSERS.values()
+    word = reading.words[repair.at]
+    if repair.removed and word.kind not in closers:
+        return None
+    if not repair.added:
+        return SpecError(f"this {describe(word)} closes nothing", _span(reading, repair.at))
+    if not all(kind in closers for kind in repair.added):
+        return None
+    notes = []
+    for frame in islice(unclosed(repair.under), len(repair.added)):
+        opened = reading.words[frame.word]
+        message = (
+            f"to close this `{opened.text}`"
+            if repair.removed
+            else f"this `{opened.text}` is not closed"
+        )
+        notes.append(Note(message, _span(reading, frame.word)))
+    expected = vocabulary.TERMINALS[repair.added[0]]
+    if repair.removed:
+        message, span = (
+            f"expected {expected}, but found {describe(word)}",
+            _span(reading, repair.at),
+        )
+    else:
+        message, span = _absent(reading, repair.at, expected)
+    return SpecError(message, span, notes=tuple(notes))
+
+
+def _known(
+    reading: Reading, finding: Finding, known: Mapping[Symptom, Mistake]
+) -> SpecError | None:
+    """The sentence of a common mistake."""
+    mistake = known.get(symptom(reading, finding))
+    if mistake is None:
+        return None
+    at = finding.repair.at if finding.repair is not None else finding.at
+    if "{found}" in mistake.message:
+        at = finding.at
+    message = mistake.message.replace("{found}", describe(reading.words[at]))
+    return SpecError(message, _span(reading, at), mistake.hint)
+
+
+def _missing(reading: Reading, repair: Repair) -> SpecError:
+    """Something is missing before a word, or another word is expected in its place."""
+    word = reading.words[repair.at]
+    signs = [kind for kind in repair.added if kind in vocabulary.SIGNS]
+    if len(repair.added) == 1 and signs:
+        sign = repair.added[0]
+        expected = "an operator" if sign in vocabulary.OPERATORS else vocabulary.TERMINALS[sign]
+    else:
+        expected = _expected(reading.automaton, repair.under)
+    if repair.removed:
+        message, span = (
+            f"expected {expected}, but found {describe(word)}",
+            _span(reading, repair.at),
+        )
+    else:
+        message, span = _absent(reading, repair.at, expected)
+    return SpecError(message, span, _mended(reading, repair))
+
+
+def _unfit(reading: Reading, finding: Finding) -> SpecError:
+    """A word that no small change makes fit."""
+    expected = _expected(reading.automaton, finding.stack)
+    message = f"expected {expected}, but found {describe(reading.words[finding.at])}"
+    return SpecError(message, _span(reading, finding.at))
+
+
+# --- Hints ---------------------------------------------------------------------------------------
+
+
+def _mended(reading: Reading, repair: Repair) -> str | None:
+    """The line as it is probably meant, where a single sign is missing or wrong in it."""
+    if len(repair.added) != 1 or repair.added[0] not in vocabulary.SIGNS:
+        return None
+    if repair.added[0] in vocabulary.OPERATORS:
+        return None
+    words = reading.words
+    at = repair.at
+    if words[at].starts_line or words[at].kind == vocabulary.END:
+        return None
+    first = last = at
+    while not words[first].starts_line:
+        first -= 1
+    while not words[last + 1].starts_line and words[last + 1].kind != vocabulary.END:
+        last += 1
+    text = reading.source.text
+    before = text[words[first].start : words[at - 1].end]
+    after = text[words[at + repair.removed].start : words[last].end]
+    sign = vocabulary.SIGNS[repair.added[0]]
+    left, right = _SPACING.get(sign, (" ", " "))
+    line = f"{before}{left}{sign}{right}{after}"
+    return f"write `{line}`" if len(line) <= 60 and last > at else None
+
+
+_SPACING = {",": ("", " "), ":": ("", " "), ";": ("", " "), "(": ("", ""), "[": (" ", "")}
+
+
+# --- Words ---------------------------------------------------------------------------------------
+
+
+def describe(word: Word) -> str:
+    """A word of the text, as a message speaks of it."""
+    shown = word.text if len(word.text) <= 30 else word.text[:29] + "…"
+    match word.kind:
+        case vocabulary.END:
+            return "the end of the file"
+        case "NAME":
+            return f"the name `{shown}`"
+        case "INTEGER" | "FLOAT":
+            return f"the number `{shown}`"
+        case "STRING":
+            return f"the text `{shown}`"
+        case _:
+            return f"`{shown}`"
+
+
+def _expected(automaton: Automaton, stack: Stack) -> str:
+    """All that may come next, in few words: "`,`, `)` or an operator"."""
+    fits = automaton.fits(stack)
+    fits = fits - {vocabulary.END} or fits
+    phrases: list[str] = []
+    for group in vocabulary.GROUPS:
+        if group.needs <= fits and not group.bars & fits:
+            phrases.append(group.phrase)
+            fits -= group.members
+    signs = [text for kind, text in vocabulary.TERMINALS.items() if kind in fits & _SIGNS]
+    keywords = [text for kind, text in vocabulary.TERMINALS.items() if kind in fits - _SIGNS]
+    alternatives = signs + phrases
+    if len(alternatives) + len(keywords) <= 3 or not alternatives:
+        alternatives = signs + keywords + phrases
+    if len(alternatives) == 1:
+        return alternatives[0]
+    return ", ".join(alternatives[:-1]) + " or " + alternatives[-1]
+
+
+_SIGNS = frozenset(vocabulary.SIGNS)
+
+
+def _absent(reading: Reading, at: int, expected: str) -> tuple[str, Span]:
+    """Where something is missing before a word: after the word before it, if a line ends between."""
+    word = reading.words[at]
+    if at and (word.starts_line or word.kind == vocabulary.END):
+        previous = reading.words[at - 1]
+        end = min(previous.end, len(reading.source.text))
+        place = Span(reading.source, end, end)
+        return f"expected {expected} after {describe(previous)}", place
+    return f"expected {expected}, but found {describe(word)}", _span(reading, at)
+
+
+def _span(reading: Reading, at: int) -> Span:
+    """Where a word stands; the end of a file stands after its last word."""
+    word = reading.words[at]
+    size = len(reading.source.text)
+    if word.kind == vocabulary.END and at:
+        end = min(reading.words[at - 1].end, size)
+        return Span(reading.source, end, end)
+    return Span(reading.source, min(word.start, size), min(word.end, size))
+
+
+# --- Symptoms ------------------------------------------------------------------------------------
+
+
+def symptom(reading: Reading, finding: Finding) -> Symptom:
+    """By what the mistake of a finding is known again."""
+    found = reading.words[finding.at]
+    previous = reading.words[finding.at - 1].kind if finding.at else ""
+    offset = finding.repair.at - finding.at if finding.repair is not None else 0
+    state = _surroundings(reading.automaton, finding.stack)
+    return Symptom(state, _class(previous), _class(found.kind), found.starts_line, offset)
+
+
+def _class(kind: str) -> str:
+    if kind in vocabulary.NAMES - {"IMPORT"}:
+        return "NAME"
+    return "INTEGER" if kind in vocabulary.NUMBERS else kind
+
+
+def _surroundings(automaton: Automaton, stack: Stack) -> int:
+    """The state after the last opening bracket, keyword or separating sign around the top."""
+    closed = 0
+    for frame in stack.downward():
+        if frame.symbol in vocabulary.CLOSERS.values():
+            closed += 1
+        elif frame.symbol in vocabulary.CLOSERS:
+            if closed == 0:
+                return frame.state
+            closed -= 1
+        elif closed == 0 and frame.symbol in vocabulary.ANCHORS:
+            is_name = any(rule == "_word" for rule, _ in automaton.reductions[frame.state].values())
+            if not is_name:
+                return frame.state
+    return automaton.start

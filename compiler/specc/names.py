@@ -1,0 +1,35 @@
+"""Python identifiers for what a spec names, distinct within one function of the generated module."""
+
+from __future__ import annotations
+
+import keyword
+import re
+
+RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", "factory", "device", "dtype"})
+"""What the generated module uses under these names."""
+
+
+def identifier(name: str) -> str:
+    """`fc1.weight` as a variable: `fc1_weight`."""
+    plain = re.sub(r"\W", "_", name)
+    return f"t_{plain}" if plain[:1].isdigit() else plain
+
+
+class Variables:
+    """The local names of one function."""
+
+    def __init__(self, taken: frozenset[str] = frozenset()) -> None:
+        self._taken = set(taken | RESERVED)
+
+    def claim(self, name: str) -> str:
+        """`name` as an identifier that nothing else in the function has."""
+        base = identifier(name)
+        if keyword.iskeyword(base):
+            base += "_"
+        free = base
+        number = 1
+        while free in self._taken:
+            number += 1
+            free = f"{base}_{number}"
+        self._taken.add(free)
+        return free

@@ -1,0 +1,93 @@
+"""The operation catalogue: every word of the language that makes a value, with all its rules.
+
+To add an operation, write its class in a module beside this one and name it in `CATALOGUE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .arithmetic import Arithmetic, Constant, Minus
+from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
+from .equivariant import Coded, Equivariant, Invariant
+from .layers import Linear, Mlp
+from .norms import Dropout, LayerNorm, RmsNorm
+from .pointwise import FUNCTIONS, Pointwise
+from .reductions import Reduce, Softmax
+from .structure import Collect, Concat, Input, Take
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A word of the language: the operation it names and the attributes it fixes."""
+
+    operation: type[Operation]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def make(self, **attributes: Any) -> Operation:
+        """The operation with its attributes checked; raises pydantic's `ValidationError`."""
+        if self.operation is Pointwise:
+            attributes = {"options": tuple(attributes.items())}
+        return self.operation(**self.fixed, **attributes)
+
+
+_OPERATIONS: tuple[type[Operation], ...] = (
+    Equivariant,
+    Invariant,
+    Coded,
+    Linear,
+    Mlp,
+    LayerNorm,
+    RmsNorm,
+    Dropout,
+    Softmax,
+    Concat,
+)
+
+CATALOGUE: Mapping[str, Entry] = {
+    **{operation.word: Entry(operation) for operation in _OPERATIONS},
+    **{word: Entry(Pointwise, {"function": word}) for word in FUNCTIONS},
+    **{word: Entry(Reduce, {"kind": word}) for word in ("sum", "mean", "max", "min")},
+}
+
+LATER = frozenset(
+    """
+    gate norm_act outer inner batch_norm group_norm instance_norm conv conv_transpose max_pool avg_pool
+    flatten embedding positions attention rnn gru lstm gated bilinear
+    """.split()
+)
+"""Words of the language whose meaning this version does not have yet."""
+
+LATER_OPTIONS = frozenset({"coupling", "support", "rank"})
+"""Options of the language whose meaning this version does not have yet."""
+
+__all__ = [
+    "CATALOGUE",
+    "FUNCTIONS",
+    "LATER",
+    "LATER_OPTIONS",
+    "Arithmetic",
+    "Atom",
+    "Channels",
+    "Coded",
+    "Collect",
+    "Concat",
+    "Constant",
+    "Entry",
+    "Equivariant",
+    "Input",
+    "Invariant",
+    "Kind",
+    "Linear",
+    "Minus",
+    "Mlp",
+    "Operation",
+    "Parameter",
+    "Pointwise",
+    "Reduce",
+    "Refusal",
+    "Rules",
+    "Take",
+]

@@ -1,0 +1,162 @@
+"""What every operation of the language says of itself: the interface of the catalogue.
+
+An operation is one frozen pydantic model. Its fields are its attributes as a spec writes them; its
+methods are its typing rule, its parameters with their symmetry, its code and its reference meaning.
+To add one, write such a class in one of the modules beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from ..types import Axis, Type
+
+
+class Kind(Enum):
+    """How an argument that is no value is read."""
+
+    NUMBER = "a number"
+    SYMBOL = "a name"
+    FUNCTION = "an activation"
+    AXES = "an axis or a list of axes"
+    SHAPE = "a number of channels or a type"
+
+
+class Refusal(Exception):
+    """An operation that has no meaning on the types it meets; `check` adds where it stands.
+
+    `show_types` asks for the types of the inputs, and where they come from, to be shown beside.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, show_types: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.show_types = show_types
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a layer: the end of its name, and an entry for each dimension."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class Atom(Protocol):
+    """Positions that inference moves together; what it is, only inference knows."""
+
+
+Channels = Mapping[str, Atom]
+"""The channels of each tensor of a value as atoms; a single tensor's key is empty."""
+
+
+class Rules(Protocol):
+    """What a symmetry rule may say. Every statement has a reason that people read."""
+
+    def fresh(self, size: int) -> Atom:
+        """New positions, born here, with no constraint yet."""
+        ...
+
+    def same(self, first: Atom, second: Atom) -> None:
+        """The two are moved together."""
+        ...
+
+    def pin(self, atom: Atom, reason: str) -> None:
+        """No position of this may move."""
+        ...
+
+    def parameter(self, name: str, dims: Sequence[Atom]) -> None:
+        """A parameter of this layer with these positions along its dimensions."""
+        ...
+
+
+class Operation(BaseModel):
+    """One operation. Attributes are fields; class variables say how a call is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    word: ClassVar[str]
+    """How a spec calls it."""
+    arity: ClassVar[int | None] = 1
+    """How many values come first; None for one or more, given by place or as a tuple."""
+    positional: ClassVar[tuple[str, ...]] = ()
+    """Attributes that may follow the values by place."""
+    variadic: ClassVar[str | None] = None
+    """The attribute that takes all further arguments by place."""
+    bracket: ClassVar[str | None] = None
+    """The attribute written in brackets after the word: `softmax[axis](x)`."""
+    kinds: ClassVar[Mapping[str, Kind]] = {}
+    """How attributes are read that are not plain numbers."""
+    parametrised: ClassVar[bool] = False
+    """Whether it has parameters, and so a name in the state_dict."""
+    elementwise: ClassVar[bool] = False
+    """Whether on a collection it acts on each tensor alone, in the same way."""
+
+    @property
+    def one_for_all(self) -> bool:
+        """Whether on a collection its one module is called for each tensor alone."""
+        return False
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        """The typing rule: the type of the value, or `Refusal`."""
+        raise NotImplementedError
+
+    def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
+        """The parameters by name and shape, in the order of the state_dict."""
+        return ()
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        """The symmetry rule: which positions of parameters and channels move together."""
+        raise NotImplementedError
+
+    def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
+        """The expression that makes its `nn.Module`, if it has one; it may end in `**factory`."""
+        return None
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        """The Python expression of the value; one with a module is called as `self.path(...)`."""
+        raise NotImplementedError
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        """The meaning, slowly and obviously, in the tensor library `xp` (torch in our tests).
+
+        Values are tensors `(batch, *axes, channels)`, or dicts of them.
+        """
+        raise NotImplementedError
+
+    def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
+        """The masked axes whose masks the expression reads."""
+        return ()
+
+    def __str__(self) -> str:
+        shown = {
+            name: value
+            for name, value in self
+            if value != type(self).model_fields[name].get_default(call_default_factory=True)
+        }
+        if not shown:
+            return self.word
+        return self.word + "{" + ", ".join(f"{k} = {_show(v)}" for k, v in shown.items()) + "}"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(str, value)) + "]"
+    return str(value)

@@ -1,0 +1,125 @@
+"""Broadcasting by axis name: which type several values share, and the code that brings one to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..types import Axis, Collection, Tensor, Type
+from .base import Refusal
+
+
+def meet(first: Axis, second: Axis) -> Axis:
+    """The axis with the symmetry that both have."""
+    if first.size != second.size:
+        raise Refusal(
+            f"axis `{first.name}` has {first.size} positions in one value and {second.size} in another",
+            show_types=True,
+        )
+    if first == second:
+        return first
+    return first.pin()
+
+
+def common_axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
+    """The axes of the broadcast value: those of the value with most, then those only others have."""
+    longest = max(tensors, key=lambda tensor: len(tensor.axes))
+    if all(_names(tensor) == _names(longest) for tensor in tensors):
+        columns = zip(*(tensor.axes for tensor in tensors), strict=True)
+        return tuple(_meet_all(column) for column in columns)
+    for tensor in tensors:
+        repeated = [a for a in tensor.axes if tensor.axes.count(a) > 1]
+        if repeated:
+            raise Refusal(
+                f"`{repeated[0].name}` stands twice in {tensor}, so it is ambiguous which of the two is meant",
+                "index notation says which: `z[i, j] = x[i, j] + y[j]`",
+                show_types=True,
+            )
+    by_name: dict[str, list[Axis]] = {axis.name: [] for axis in longest.axes}
+    for tensor in tensors:
+        for axis in tensor.axes:
+            by_name.setdefault(axis.name, []).append(axis)
+    axes = tuple(_meet_all(same) for same in by_name.values())
+    return keep_enclosed(axes)
+
+
+def keep_enclosed(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """Pins axes whose enclosing axis does not stand before them with its symmetry."""
+    kept: list[Axis] = []
+    for axis in axes:
+        if axis.parent is not None and axis.parent not in kept:
+            axis = replace(axis, parent=None).pin()
+        kept.append(axis)
+    return tuple(kept)
+
+
+def common_width(tensors: Sequence[Tensor]) -> int | None:
+    """The channels of the broadcast value; one channel goes with any number."""
+    widths = sorted({tensor.width for tensor in tensors} - {1})
+    if len(widths) > 1:
+        raise Refusal(
+            f"{widths[0]} channels do not go with {widths[1]}",
+            "`linear(x, c)` changes the number of channels",
+            show_types=True,
+        )
+    if widths:
+        return widths[0]
+    return None if all(tensor.channels is None for tensor in tensors) else 1
+
+
+def broadcast(inputs: Sequence[Type]) -> Type:
+    """The type of an elementwise combination."""
+    collections = [value for value in inputs if isinstance(value, Collection)]
+    if not collections:
+        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        return Tensor(common_axes(tensors), common_width(tensors))
+    first = collections[0]
+    for other in collections[1:]:
+        if other.names != first.names:
+            raise Refusal(
+                f"{first} and {other} are different collections of tensors", show_types=True
+            )
+    combined = tuple(
+        (name, _combine(name, [dict(v.tensors)[name] if isinstance(v, Collection) else v for v in inputs]))
+        for name in first.names
+    )
+    return Collection(combined, first.label)
+
+
+def _combine(name: str, tensors: Sequence[Tensor]) -> Tensor:
+    try:
+        return Tensor(common_axes(tensors), common_width(tensors))
+    except Refusal as refusal:
+        raise Refusal(f"tensor `{name}`: {refusal.message}", refusal.hint, True) from None
+
+
+def aligned(value: str, tensor: Tensor, axes: Sequence[Axis]) -> str:
+    """Code that brings `(batch, *tensor.axes, channels)` to dimensions that broadcast along `axes`."""
+    have = _names(tensor)
+    want = tuple(axis.name for axis in axes)
+    if have == want or not have:
+        return value if have == want else unsqueezed(value, range(1, 1 + len(want)))
+    order = [name for name in want if name in have]
+    if order != list(have):
+        places = [0, *(1 + have.index(name) for name in order), 1 + len(have)]
+        value = f"{value}.permute({', '.join(map(str, places))})"
+    return unsqueezed(value, [1 + i for i, name in enumerate(want) if name not in have])
+
+
+def unsqueezed(value: str, dims: Sequence[int]) -> str:
+    """Code that inserts dimensions of size one at `dims` (places in the result, ascending)."""
+    if not dims:
+        return value
+    index = ["None" if i in dims else ":" for i in range(max(dims) + 1)]
+    return f"{value}[{', '.join(index)}]"
+
+
+def _names(tensor: Tensor) -> tuple[str, ...]:
+    return tuple(axis.name for axis in tensor.axes)
+
+
+def _meet_all(axes: Sequence[Axis]) -> Axis:
+    found = axes[0]
+    for axis in axes[1:]:
+        found = meet(found, axis)
+    return found

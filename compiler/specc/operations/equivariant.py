@@ -1,0 +1,253 @@
+"""Equivariant layers: all linear maps that commute with the groups, and codes that shorten them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import InstanceOf
+
+from ..derive import Maps, Operand, derive
+from ..groups import Symmetric
+from ..naming import attribute, submodule
+from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
+from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
+from .broadcast import keep_enclosed, meet
+
+
+class Equivariant(Operation):
+    """`equivariant(x, c)`, `equivariant(x, TYPE)`: every equivariant linear map and invariant bias.
+
+    `x` may be a tuple. With a number of channels the result has x's space.
+    """
+
+    word: ClassVar[str] = "equivariant"
+    arity: ClassVar[int | None] = None
+    positional: ClassVar[tuple[str, ...]] = ("shape",)
+    kinds: ClassVar[Mapping[str, Kind]] = {"shape": Kind.SHAPE}
+    parametrised: ClassVar[bool] = True
+
+    shape: int | InstanceOf[Tensor] | InstanceOf[Collection]
+    bias: bool = True
+
+    @property
+    def keeps_space(self) -> bool:
+        """Whether the result has the space of the input."""
+        return isinstance(self.shape, int)
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        target = self._target(inputs)
+        axes = common_symmetry((*inputs, target))
+        return map_tensors(target, lambda tensor: _with_axes(tensor, axes))
+
+    def _target(self, inputs: tuple[Type, ...]) -> Type:
+        if not isinstance(self.shape, int):
+            return self.shape
+        if self.shape < 1:
+            raise Refusal(f"there are no layers with {self.shape} channels")
+        if len(inputs) == 1:
+            return inputs[0].with_channels(self.shape)
+        tensors = tuple((o.name, o.tensor.with_channels(self.shape)) for o in operands(inputs))
+        return Collection(tensors, "(" + ", ".join(map(str, inputs)) + ")")
+
+    def maps(self, inputs: tuple[Type, ...], result: Type) -> Maps:
+        """The maps of the layer, between the two types with the symmetry that they share."""
+        return derive(*self.operands(inputs, result), bias=self.bias)
+
+    def operands(
+        self, inputs: tuple[Type, ...], result: Type
+    ) -> tuple[tuple[Operand, ...], tuple[Operand, ...]]:
+        """The tensors that are read and written, with the symmetry that all of them share."""
+        axes = common_symmetry((*inputs, result))
+        read = tuple(Operand(o.name, _with_axes(o.tensor, axes)) for o in operands(inputs))
+        return read, operands((result,))
+
+    def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
+        maps = self.maps(inputs, result)
+        found = []
+        for level in maps.levels:
+            for each in level.products:
+                rows, columns = maps.spread_width(level, each), maps.pool_width(level, each)
+                if columns:
+                    found.append(Parameter(f"mix_{each.name}.weight", (rows, columns)))
+                if each.bias:
+                    name = f"mix_{each.name}.bias" if columns else f"bias_{each.name}"
+                    found.append(Parameter(name, (rows,)))
+        return tuple(found)
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        reason = f"{self.word} has no symmetry rule yet"
+        for channels in inputs:
+            for atom in channels.values():
+                rules.pin(atom, reason)
+        for parameter in self.parameters(types, result):
+            rules.parameter(parameter.name, [pinned(rules, n, reason) for n in parameter.shape])
+        return {name: pinned(rules, tensor.width, reason) for name, tensor in tensors_of(result)}
+
+    def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
+        found = dict.fromkeys(axis for value in inputs for axis in axes_of(value))
+        if not isinstance(self.shape, int):
+            found |= dict.fromkeys(axes_of(self.shape))
+        return tuple(axis for axis in found if axis.masked)
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        from ..reference import evaluate_maps  # the one meaning long enough for a module of its own
+
+        return evaluate_maps(xp, self.maps(inputs, result), values, result, parameters)
+
+    def __str__(self) -> str:
+        return f"{self.word}{{{self.shape}}}"
+
+
+class Invariant(Equivariant):
+    """`invariant(x, c)`: `equivariant(x, [; c])`."""
+
+    word: ClassVar[str] = "invariant"
+    positional: ClassVar[tuple[str, ...]] = ("shape",)
+    kinds: ClassVar[Mapping[str, Kind]] = {}
+
+    shape: int
+
+    @property
+    def keeps_space(self) -> bool:
+        return False
+
+    def _target(self, inputs: tuple[Type, ...]) -> Type:
+        if self.shape < 1:
+            raise Refusal(f"there are no layers with {self.shape} channels")
+        return Tensor((), self.shape)
+
+
+class Coded(Operation):
+    """`coded(x)`: a learned code for each position of a pinned axis, which then counts as permutable."""
+
+    word: ClassVar[str] = "coded"
+    kinds: ClassVar[Mapping[str, Kind]] = {"over": Kind.AXES}
+    parametrised: ClassVar[bool] = True
+
+    over: tuple[str, ...] | None = None
+
+    def _chosen(self, axis: Axis) -> bool:
+        return axis.pinned and axis.size > 1 and (self.over is None or axis.name in self.over)
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        there = {axis.name for axis in axes_of(inputs[0]) if axis.pinned and axis.size > 1}
+        for name in self.over or ():
+            if name not in there:
+                raise Refusal(f"`{name}` is no pinned axis of this value", show_types=True)
+        if not there:
+            raise Refusal("there is no pinned axis to tell the positions of", show_types=True)
+        return map_tensors(inputs[0], self._coded)
+
+    def _coded(self, tensor: Tensor) -> Tensor:
+        axes = tuple(
+            replace(axis, group=Symmetric(), coded=True) if self._chosen(axis) else axis
+            for axis in tensor.axes
+        )
+        return Tensor(axes, tensor.width)
+
+    def codes(self, value: Type) -> dict[str, dict[str, tuple[int, int]]]:
+        """For each tensor its codes: name, run-time dimension, number of positions."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for name, tensor in tensors_of(value):
+            codes: dict[str, tuple[int, int]] = {}
+            for i, axis in enumerate(tensor.axes):
+                if self._chosen(axis):
+                    short = axis.name.rpartition(".")[2]
+                    copies = sum(code == short or code.startswith(short + "_") for code in codes)
+                    name_here = f"{short}_{copies + 1}" if copies else attribute(short)
+                    codes[name_here] = (i + 1, axis.size)
+            if codes:
+                found[name] = codes
+        return found
+
+    def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
+        widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        return tuple(
+            Parameter(_code_name(tensor, code), (size, widths[tensor]))
+            for tensor, codes in self.codes(inputs[0]).items()
+            for code, (_, size) in codes.items()
+        )
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        for tensor, codes in self.codes(types[0]).items():
+            for code, (_, size) in codes.items():
+                place = pinned(rules, size, "a code belongs to its position")
+                rules.parameter(_code_name(tensor, code), (place, inputs[0][tensor]))
+        return inputs[0]
+
+    def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
+        widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        shapes = {
+            tensor: {code: (dim, size, widths[tensor]) for code, (dim, size) in codes.items()}
+            for tensor, codes in self.codes(inputs[0]).items()
+        }
+        if isinstance(inputs[0], Tensor):
+            return f"Codes({shapes['']!r}, **factory)".replace("'", '"')
+        entries = ", ".join(
+            f"{tensor!r}: Codes({codes!r}, **factory)" for tensor, codes in shapes.items()
+        )
+        return f"PerTensor({{{entries}}})".replace("'", '"')
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        value = values[0] if isinstance(values[0], dict) else {"": values[0]}
+        coded = dict(value)
+        for tensor, codes in self.codes(inputs[0]).items():
+            for code, (dim, size) in codes.items():
+                shape = [1] * value[tensor].ndim
+                shape[dim], shape[-1] = size, -1
+                coded[tensor] = coded[tensor] + parameters[_code_name(tensor, code)].reshape(shape)
+        return coded if isinstance(values[0], dict) else coded[""]
+
+
+def operands(values: tuple[Type, ...]) -> tuple[Operand, ...]:
+    """The tensors of several values; those of more than one value are called `x1.name`, `x2.name`."""
+    found = []
+    for place, value in enumerate(values, start=1):
+        prefix = f"x{place}" if len(values) > 1 else ""
+        for name, tensor in tensors_of(value):
+            found.append(Operand(".".join(filter(None, (prefix, name))), tensor))
+    return tuple(found)
+
+
+def common_symmetry(values: tuple[Type, ...]) -> dict[str, Axis]:
+    """For each axis the symmetry it has in all of the values."""
+    found: dict[str, Axis] = {}
+    for value in values:
+        for axis in axes_of(value):
+            found[axis.name] = meet(found.get(axis.name, axis), axis)
+    return found
+
+
+def _with_axes(tensor: Tensor, axes: Mapping[str, Axis]) -> Tensor:
+    return Tensor(keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)), tensor.channels)
+
+
+def _code_name(tensor: str, code: str) -> str:
+    return f"{submodule(tensor)}.{code}" if tensor else code
+
+
+def pinned(rules: Rules, size: int, reason: str) -> Atom:
+    """New positions none of which may move."""
+    atom = rules.fresh(size)
+    rules.pin(atom, reason)
+    return atom

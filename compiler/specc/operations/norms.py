@@ -1,0 +1,147 @@
+"""Normalisation over channels at each position, and dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from ..naming import submodule
+from ..types import Tensor, Type, tensors_of
+from .base import Channels, Operation, Parameter, Rules
+from .layers import on_each, per_tensor
+
+
+class _ChannelNorm(Operation):
+    """What `layer_norm` and `rms_norm` share: a statistic over channels, then a scale for each."""
+
+    parametrised: ClassVar[bool] = True
+    names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+
+    affine: bool = True
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        return inputs[0]
+
+    def _torch(self, width: int) -> str:
+        raise NotImplementedError
+
+    def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
+        if not self.affine:
+            return ()
+        return tuple(
+            Parameter((submodule(tensor) + "." if tensor else "") + name, (each.width,))
+            for tensor, each in tensors_of(inputs[0])
+            for name in self.names
+        )
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        if self.affine:
+            for tensor, atom in inputs[0].items():
+                for name in self.names:
+                    rules.parameter((submodule(tensor) + "." if tensor else "") + name, (atom,))
+        return inputs[0]
+
+    def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
+        if isinstance(inputs[0], Tensor):
+            return self._torch(inputs[0].width)
+        return per_tensor({name: self._torch(each.width) for name, each in inputs[0].tensors})
+
+
+class LayerNorm(_ChannelNorm):
+    """`layer_norm(x)`: `nn.LayerNorm` over the channels of each position."""
+
+    word: ClassVar[str] = "layer_norm"
+
+    eps: float = Field(1e-5, ge=0)
+
+    def _torch(self, width: int) -> str:
+        return _constructor("LayerNorm", width, self.eps, 1e-5, self.affine)
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        def apply(prefix: str, x: Any) -> Any:
+            centred = x - x.mean(-1, keepdim=True)
+            normal = centred / (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
+            if not self.affine:
+                return normal
+            return normal * parameters[prefix + "weight"] + parameters[prefix + "bias"]
+
+        return on_each(values[0], False, apply)
+
+
+class RmsNorm(_ChannelNorm):
+    """`rms_norm(x)`: `nn.RMSNorm` over the channels of each position."""
+
+    word: ClassVar[str] = "rms_norm"
+    names: ClassVar[tuple[str, ...]] = ("weight",)
+
+    eps: float | None = None
+
+    def _torch(self, width: int) -> str:
+        return _constructor("RMSNorm", width, self.eps, None, self.affine)
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        def apply(prefix: str, x: Any) -> Any:
+            eps = xp.finfo(x.dtype).eps if self.eps is None else self.eps
+            normal = x / (x.square().mean(-1, keepdim=True) + eps).sqrt()
+            return normal * parameters[prefix + "weight"] if self.affine else normal
+
+        return on_each(values[0], False, apply)
+
+
+class Dropout(Operation):
+    """`dropout(x, p)`: zeroes numbers while training; symmetric in evaluation, and in distribution."""
+
+    word: ClassVar[str] = "dropout"
+    positional: ClassVar[tuple[str, ...]] = ("p",)
+    elementwise: ClassVar[bool] = True
+
+    p: float = Field(0.5, ge=0, le=1)
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        return inputs[0]
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        return inputs[0]
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        return f"F.dropout({values[0]}, {self.p}, self.training)"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        return values[0]  # what evaluation computes
+
+
+def _constructor(
+    name: str, width: int, eps: float | None, default: float | None, affine: bool
+) -> str:
+    options = "" if eps == default else f"eps={eps}, "
+    options += "" if affine else "elementwise_affine=False, "
+    return f"nn.{name}({width}, {options}**factory)"

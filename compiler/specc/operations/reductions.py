@@ -1,0 +1,145 @@
+"""Reductions over named axes, and softmax along one. Masked axes count only what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..types import Axis, Collection, Tensor, Type
+from .base import Channels, Kind, Operation, Refusal, Rules
+from .broadcast import keep_enclosed
+from .masks import masked_reduction, masked_reductions
+
+
+class _OverAxes(Operation):
+    """What reductions and softmax share: the axes in brackets, each once in the tensor."""
+
+    bracket: ClassVar[str | None] = "axes"
+    kinds: ClassVar[Mapping[str, Kind]] = {"axes": Kind.AXES}
+
+    axes: tuple[str, ...] = ()
+
+    def _tensor(self, inputs: tuple[Type, ...]) -> Tensor:
+        tensor = inputs[0]
+        if isinstance(tensor, Collection):
+            raise Refusal(
+                f"`{self.word}` works on one tensor, and this is a collection",
+                f"take one out of it: `{self.word}[axis](x.{tensor.names[0]})`",
+                show_types=True,
+            )
+        for name in self.axes:
+            count = sum(axis.name == name for axis in tensor.axes)
+            if count == 0:
+                raise Refusal(f"{tensor} has no axis `{name}`", show_types=True)
+            if count > 1:
+                raise Refusal(
+                    f"`{name}` stands twice in {tensor}, so it is ambiguous which of the two is meant",
+                    f"index notation says which: `z[i] = {self.word}[j](x[i, j])`",
+                    show_types=True,
+                )
+        return tensor
+
+    def _dims(self, tensor: Tensor) -> tuple[int, ...]:
+        """The run-time dimensions of the axes; the batch comes first."""
+        return tuple(i + 1 for i, axis in enumerate(tensor.axes) if axis.name in self.axes)
+
+    def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
+        tensor = self._tensor(inputs)
+        return tuple(a for a in tensor.axes if a.name in self.axes and a.masked)
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        return inputs[0]
+
+    def __str__(self) -> str:
+        return f"{self.word}[{', '.join(self.axes)}]"
+
+
+class Reduce(_OverAxes):
+    """`sum[a](x)`, `mean[a, b](x)`, `max[a](x)`, `min[a](x)`."""
+
+    kind: str
+
+    @property
+    def word(self) -> str:  # type: ignore[override]
+        return self.kind
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        if not self.axes:
+            raise Refusal(
+                f"`{self.kind}` needs to be told over which axes", f"`{self.kind}[axis](x)`"
+            )
+        tensor = self._tensor(inputs)
+        left = tuple(axis for axis in tensor.axes if axis.name not in self.axes)
+        return Tensor(keep_enclosed(left), tensor.channels)
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        tensor = self._tensor(inputs)
+        dims = self._dims(tensor)
+        place = str(dims[0]) if len(dims) == 1 else str(dims)
+        if self.masks(inputs):
+            return masked_reductions(self.kind, values[0], tensor.axes, dims)
+        method = {"max": "amax", "min": "amin"}.get(self.kind, self.kind)
+        return f"{values[0]}.{method}({place})"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        method = {"max": "amax", "min": "amin"}.get(self.kind, self.kind)
+        return getattr(values[0], method)(self._dims(self._tensor(inputs)))
+
+
+class Softmax(_OverAxes):
+    """`softmax[axis](x)` along one axis, `softmax(x)` over the channels."""
+
+    word: ClassVar[str] = "softmax"
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        if not self.axes:
+            return inputs[0]
+        if len(self.axes) > 1:
+            raise Refusal("`softmax` runs along one axis", "`softmax[axis](x)`")
+        return self._tensor(inputs)
+
+    def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
+        return super().masks(inputs) if self.axes else ()
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        if not self.axes:
+            return f"{values[0]}.softmax(-1)"
+        tensor = self._tensor(inputs)
+        (dim,) = self._dims(tensor)
+        if self.masks(inputs):
+            return masked_reduction("softmax", values[0], tensor.axes, dim)
+        return f"{values[0]}.softmax({dim})"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        dim = self._dims(self._tensor(inputs))[0] if self.axes else -1
+
+        def apply(value: Any) -> Any:
+            weights = (value - value.amax(dim, keepdim=True)).exp()
+            return weights / weights.sum(dim, keepdim=True)
+
+        if isinstance(values[0], dict):
+            return {name: apply(value) for name, value in values[0].items()}
+        return apply(values[0])
+
+    def __str__(self) -> str:
+        return f"softmax[{self.axes[0]}]" if self.axes else "softmax"

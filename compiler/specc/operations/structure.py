@@ -1,0 +1,211 @@
+"""Putting values together and taking them apart: channels joined, collections made and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import InstanceOf
+
+from ..errors import nearest
+from ..types import Collection, Tensor, Type, tensor_named, tensors_of
+from .base import Atom, Channels, Operation, Refusal, Rules
+from .arithmetic import spread_along
+from .broadcast import aligned, broadcast, meet
+
+
+class Input(Operation):
+    """An input of the model, of its declared type."""
+
+    word: ClassVar[str] = "input"
+    arity: ClassVar[int | None] = 0
+
+    type: InstanceOf[Tensor] | InstanceOf[Collection]
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        return self.type
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        atoms = {name: rules.fresh(tensor.width) for name, tensor in tensors_of(result)}
+        for atom in atoms.values():
+            rules.pin(atom, "an input of the model")
+        return atoms
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class Concat(Operation):
+    """`concat(x, y, ...)`: channels one after the other; axes broadcast by name."""
+
+    word: ClassVar[str] = "concat"
+    arity: ClassVar[int | None] = None
+    elementwise: ClassVar[bool] = True
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        single = [_narrowed(value) for value in inputs]
+        combined = broadcast(single)
+        widths = {
+            name: sum(tensor_named(value, name).width for value in inputs)
+            for name, _ in tensors_of(combined)
+        }
+        match combined:
+            case Tensor():
+                return combined.with_channels(widths[""])
+            case Collection():
+                return Collection(
+                    tuple((name, t.with_channels(widths[name])) for name, t in combined.tensors),
+                    combined.label,
+                )
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        joined: dict[str, Atom] = {}
+        for name, tensor in tensors_of(result):
+            for channels in inputs:
+                rules.pin(channels.get(name) or channels[""], "concat puts channels at fixed places")
+            joined[name] = rules.fresh(tensor.width)
+            rules.pin(joined[name], "concat puts channels at fixed places")
+        return joined
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        if isinstance(result, Collection):
+            return f"torch.cat([{', '.join(values)}], -1)"
+        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        parts = [
+            aligned(value, tensor, result.axes) for value, tensor in zip(values, tensors, strict=True)
+        ]
+        if all(len(tensor.axes) == len(result.axes) for tensor in tensors):
+            return f"torch.cat([{', '.join(parts)}], -1)"
+        return f"concat({', '.join(parts)})"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        parts = [spread_along(xp, v, t, result) for v, t in zip(values, inputs, strict=True)]
+        shape = xp.broadcast_shapes(*(part.shape[:-1] for part in parts))
+        return xp.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
+
+
+class Take(Operation):
+    """`g.adjacency`: one tensor of a collection, or the tensors whose names begin so."""
+
+    word: ClassVar[str] = "take"
+
+    key: str
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        value = inputs[0]
+        if not isinstance(value, Collection):
+            raise Refusal(f"{value} is one tensor and has no part `{self.key}`", show_types=True)
+        tensors = dict(value.tensors)
+        if self.key in tensors:
+            return tensors[self.key]
+        inside = {n: t for n, t in value.tensors if n.startswith(self.key + ".")}
+        if not inside:
+            raise Refusal(
+                f"there is no tensor `{self.key}` in {value}",
+                nearest(self.key, value.names) or f"it has {_listed(value.names)}",
+            )
+        start = len(self.key) + 1
+        return Collection(
+            tuple((n[start:], t) for n, t in inside.items()), f"{value.label}.{self.key}"
+        )
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        if isinstance(result, Tensor):
+            return {"": inputs[0][self.key]}
+        return {name: inputs[0][f"{self.key}.{name}"] for name in result.names}
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        if isinstance(result, Tensor):
+            return f'{values[0]}["{self.key}"]'
+        entries = ", ".join(f'"{name}": {values[0]}["{self.key}.{name}"]' for name in result.names)
+        return f"{{{entries}}}"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        if isinstance(result, Tensor):
+            return values[0][self.key]
+        return {name: values[0][f"{self.key}.{name}"] for name in result.names}
+
+    def __str__(self) -> str:
+        return f".{self.key}"
+
+
+class Collect(Operation):
+    """`Graph(adjacency = a, feature = f)`: tensors put together as a space declares them."""
+
+    word: ClassVar[str] = "collect"
+    arity: ClassVar[int | None] = None
+
+    space: InstanceOf[Collection]
+
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        found = []
+        for (name, declared), given in zip(self.space.tensors, inputs, strict=True):
+            if not isinstance(given, Tensor) or _axis_names(given) != _axis_names(declared):
+                raise Refusal(
+                    f"`{name}` of {self.space.label} is {declared}, and this is {given}",
+                    show_types=True,
+                )
+            axes = tuple(meet(a, b) for a, b in zip(given.axes, declared.axes, strict=True))
+            found.append((name, Tensor(axes, given.channels)))
+        return Collection(tuple(found), self.space.label)
+
+    def symmetry(
+        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
+    ) -> Channels:
+        return {name: channels[""] for name, channels in zip(self.space.names, inputs, strict=True)}
+
+    def expression(
+        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        entries = ", ".join(f'"{n}": {v}' for n, v in zip(self.space.names, values, strict=True))
+        return f"{{{entries}}}"
+
+    def reference(
+        self,
+        xp: Any,
+        values: tuple[Any, ...],
+        inputs: tuple[Type, ...],
+        result: Type,
+        parameters: Mapping[str, Any],
+    ) -> Any:
+        return dict(zip(self.space.names, values, strict=True))
+
+    def __str__(self) -> str:
+        return self.space.label
+
+
+def _narrowed(value: Type) -> Type:
+    return value.with_channels(1)
+
+
+def _axis_names(tensor: Tensor) -> tuple[str, ...]:
+    return tuple(axis.name for axis in tensor.axes)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:6])
+    return shown + (", ..." if len(names) > 6 else "")

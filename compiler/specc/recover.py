@@ -1,0 +1,327 @@
+"""Explains where the words of a text do not fit the grammar: all independent mistakes in one reading.
+
+The words run through the automaton of the grammar. At a word that does not fit, the smallest repair
+with which the next words fit is looked for: closing a bracket, adding a word, changing one, leaving
+one out. If none will do, the reading goes on at the next line, declaration or body that fits. The
+repair says what was expected; no tree is built. This module knows nothing of lark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+
+from specc_grammar import words as vocabulary
+
+HORIZON = 12
+"""A repair is judged by the words that fit after it, up to so many."""
+
+ENOUGH = 4
+"""After words that were skipped the reading goes on where so many words fit."""
+
+FARTHEST = 500
+"""So many words are skipped, and so much of what was read is forgotten, to go on after a mistake."""
+
+MOST_FINDINGS = 50
+"""After so many mistakes the rest is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A token where it stands: its terminal in the grammar, its text, its place in the source."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    starts_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What has been read so far, the latest on top: states, and the symbols that led to them.
+
+    `word` is the position of the symbol's first word.
+    """
+
+    state: int
+    symbol: str
+    word: int
+    below: Stack | None
+
+    def downward(self) -> Iterator[Stack]:
+        frame: Stack | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.below
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """The LALR automaton of the grammar.
+
+    `shifts` gives the next state for a terminal or nonterminal, `reductions` the nonterminal and the
+    number of symbols that it replaces when a terminal comes next.
+    """
+
+    start: int
+    end: int
+    shifts: Mapping[int, Mapping[str, int]]
+    reductions: Mapping[int, Mapping[str, tuple[str, int]]]
+
+    def empty(self) -> Stack:
+        return Stack(self.start, "", 0, None)
+
+    def read(self, stack: Stack, kind: str, word: int) -> Stack | None:
+        """The stack after one more terminal, or None if it does not fit."""
+        while True:
+            if (state := self.shifts[stack.state].get(kind)) is not None:
+                return Stack(state, kind, word, stack)
+            if (reduction := self.reductions[stack.state].get(kind)) is None:
+                return None
+            stack = self._reduce(stack, *reduction, word)
+            if kind == vocabulary.END and stack.state == self.end:
+                return stack
+
+    def _reduce(self, stack: Stack, symbol: str, size: int, word: int) -> Stack:
+        for _ in range(size):
+            word = stack.word
+            assert stack.below is not None
+            stack = stack.below
+        return Stack(self.shifts[stack.state][symbol], symbol, word, stack)
+
+    def read_all(self, stack: Stack, kinds: Sequence[str], word: int) -> Stack | None:
+        """The stack after several terminals that stand in no text, or None if they do not fit."""
+        after: Stack | None = stack
+        for kind in kinds:
+            if after is None:
+                return None
+            after = self.read(after, kind, word)
+        return after
+
+    def fits(self, stack: Stack) -> frozenset[str]:
+        """The terminals that may come next."""
+        near = self.shifts[stack.state].keys() | self.reductions[stack.state].keys()
+        return frozenset(
+            kind for kind in near if kind in vocabulary.TERMINALS and self.read(stack, kind, 0)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """Before the word at `at` (of which `removed` are left out) `added` is read on the stack `under`.
+
+    The words up to `reach` fit on the `stack` that comes of it.
+    """
+
+    at: int
+    removed: int
+    added: tuple[str, ...]
+    under: Stack
+    stack: Stack
+    reach: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The word at `at` does not fit on `stack`, but would with `repair`, if there is one."""
+
+    at: int
+    stack: Stack
+    repair: Repair | None
+
+
+def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
+    """All independent places where the words, the last of them the end, do not fit the grammar."""
+    findings: list[Finding] = []
+    stack = automaton.empty()
+    before: Stack | None = None  # one word ago, if no repair lies between
+    supposed: list[str] = []  # brackets that repairs have opened: nothing closes them
+    closed_early = False  # a repair has ended a body: what follows in it seems to stand outside
+    at = silent_until = 0
+    while at < len(words) and len(findings) < MOST_FINDINGS:
+        after = automaton.read(stack, words[at].kind, at)
+        if after is not None:
+            stack, before, at = after, stack, at + 1
+            continue
+        repair = _best_repair(automaton, words, at, stack, before)
+        follows = repair is not None and any(kind in supposed for kind in repair.added)
+        if closed_early and next(unclosed(stack), None) is None:
+            follows, closed_early = True, False
+        if at >= silent_until and not follows:
+            findings.append(Finding(at, stack, repair))
+        if repair is not None:
+            openers = [kind for kind in repair.added if kind in vocabulary.CLOSERS]
+            supposed += [vocabulary.CLOSERS[kind] for kind in openers]
+            closed_early = closed_early or "RBRACE" in repair.added
+            stack, before, at = repair.stack, None, repair.at + repair.removed
+        elif (resumed := _resume(automaton, words, at, stack)) is not None:
+            (stack, at), before = resumed, None
+            silent_until = at + ENOUGH
+        else:
+            break
+    return findings
+
+
+# --- Repairs -------------------------------------------------------------------------------------
+
+
+def _best_repair(
+    automaton: Automaton, words: Sequence[Word], at: int, stack: Stack, before: Stack | None
+) -> Repair | None:
+    """The repair here or one word earlier that carries furthest; of equal ones the first tried."""
+    places = [(at, stack)]
+    if before is not None:  # where a line does not go on, the one above may be to blame
+        blame_above = words[at - 1].starts_line and not words[at].starts_line
+        places.insert(0 if blame_above else 1, (at - 1, before))
+    horizon = min(at + HORIZON, len(words))
+    best: Repair | None = None
+    for edit in _EDITS:
+        for place, under in places:
+            if place < at and edit in (_replace, _remove):
+                continue
+            for removed, added in edit(words[place], under):
+                after = automaton.read_all(under, added, place)
+                if after is None:
+                    continue
+                reach = _reach(automaton, words, place + removed, after, horizon)
+                if best is None or reach > best.reach:
+                    best = Repair(place, removed, added, under, after, reach)
+                if reach == horizon:
+                    return best
+    if best is not None and best.reach >= _needed(words, at, horizon):
+        return best
+    closes = words[at].kind in ("RPAR", "RSQB", "RBRACE")
+    if closes and all(vocabulary.CLOSERS[b.symbol] != words[at].kind for b in unclosed(stack)):
+        return Repair(at, 1, (), stack, stack, at)
+    return None
+
+
+def _needed(words: Sequence[Word], at: int, horizon: int) -> int:
+    """A repair is believed if the rest of the line fits with it, and the two words after."""
+    for place in range(at + 1, horizon):
+        if words[place].starts_line:
+            return min(place + 2, horizon)
+    return horizon
+
+
+def _reach(automaton: Automaton, words: Sequence[Word], at: int, stack: Stack, horizon: int) -> int:
+    """The first word from `at` on that does not fit, or `horizon`."""
+    for place in range(at, horizon):
+        after = automaton.read(stack, words[place].kind, place)
+        if after is None:
+            return place
+        stack = after
+    return max(at, horizon)
+
+
+_Edit = tuple[int, tuple[str, ...]]
+"""How many words are left out, and what is read in their place."""
+
+
+def _respell(word: Word, _: Stack) -> Iterator[_Edit]:
+    """A misspelt keyword is read as the keyword, and a reserved one as a name."""
+    if word.kind in vocabulary.RESERVED:
+        yield 1, ("NAME",)
+    if word.kind == "NAME":
+        for keyword in get_close_matches(word.text, _KINDS, n=2, cutoff=0.75):
+            yield 1, (_KINDS[keyword],)
+
+
+_KINDS = {keyword: kind for kind, keyword in vocabulary.KEYWORDS.items()}
+
+
+def _close(_: Word, stack: Stack) -> Iterator[_Edit]:
+    """The innermost brackets are closed, one, two, ..."""
+    closers = tuple(vocabulary.CLOSERS[frame.symbol] for frame in islice(unclosed(stack), 4))
+    for count in range(1, len(closers) + 1):
+        yield 0, closers[:count]
+
+
+def _insert(_: Word, __: Stack) -> Iterator[_Edit]:
+    for phrase in vocabulary.PHRASES:
+        if len(phrase) == 1:
+            yield 0, phrase
+
+
+def _insert_several(_: Word, __: Stack) -> Iterator[_Edit]:
+    for phrase in vocabulary.PHRASES:
+        if len(phrase) > 1:
+            yield 0, phrase
+
+
+def _replace(word: Word, _: Stack) -> Iterator[_Edit]:
+    """A sign is read as another, anything as a name."""
+    if word.kind in vocabulary.SIGNS:
+        for sign in vocabulary.SIGNS:
+            if sign not in vocabulary.OPERATORS:
+                yield 1, (sign,)
+    if word.kind != vocabulary.END:
+        yield 1, ("NAME",)
+
+
+def _remove(word: Word, _: Stack) -> Iterator[_Edit]:
+    if word.kind != vocabulary.END:
+        yield 1, ()
+
+
+_EDITS = (_respell, _close, _insert, _replace, _remove, _insert_several)
+"""In the order in which they are believed."""
+
+
+def unclosed(stack: Stack) -> Iterator[Stack]:
+    """The brackets that are open, the innermost first."""
+    closed = 0
+    for frame in stack.downward():
+        if frame.symbol in vocabulary.CLOSERS.values():
+            closed += 1
+        elif frame.symbol in vocabulary.CLOSERS:
+            if closed == 0:
+                yield frame
+            closed = max(closed - 1, 0)
+
+
+# --- Going on elsewhere --------------------------------------------------------------------------
+
+
+def _resume(
+    automaton: Automaton, words: Sequence[Word], at: int, stack: Stack
+) -> tuple[Stack, int] | None:
+    """The next place where the reading can go on, what is unfinished being forgotten."""
+    frames = list(islice(_beginnings(automaton, stack), FARTHEST))
+    for place in range(at, min(at + FARTHEST, len(words))):
+        needed = min(place + ENOUGH, len(words))
+        for heading in _headings(words, place):
+            for frame in frames:
+                after = automaton.read_all(frame, heading, place)
+                if after and _reach(automaton, words, place, after, needed) == needed:
+                    return after, place
+    return None
+
+
+def _beginnings(automaton: Automaton, stack: Stack) -> Iterator[Stack]:
+    """Where a declaration, statement or tensor may begin, in what is not closed, the latest first."""
+    closed = 0
+    for frame in stack.downward():
+        closed += frame.symbol in vocabulary.CLOSERS.values()
+        if closed == 0 and _is_beginning(automaton, frame):
+            yield frame
+        closed -= closed > 0 and frame.symbol in vocabulary.CLOSERS
+
+
+def _is_beginning(automaton: Automaton, frame: Stack) -> bool:
+    """Repetitions have rules of their own, whose names begin with `__`."""
+    if frame.symbol.startswith("__"):
+        return any(automaton.read(frame, kind, 0) for kind in ("RBRACE", vocabulary.END))
+    return frame.symbol in ("", "LBRACE")
+
+
+def _headings(words: Sequence[Word], place: int) -> tuple[tuple[str, ...], ...]:
+    """What to suppose before this word: nothing at the start of a line, a heading before a body."""
+    word = words[place]
+    if word.kind == "LBRACE":
+        return vocabulary.HEADINGS
+    starts = word.starts_line or word.kind in (*vocabulary.DECLARATIONS, "RETURN", "REPEAT")
+    return ((),) if starts or word.kind in ("RBRACE", vocabulary.END) else ()

@@ -1,0 +1,100 @@
+"""Small modules that generated networks are made of, beside those of `torch.nn`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class PerTensor(nn.ModuleDict):
+    """One module for each tensor of a collection; tensors without one pass through.
+
+    In the state_dict, dots in a tensor's name become underscores: `fc1_weight.weight`.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        super().__init__({_submodule_name(name): module for name, module in modules.items()})
+        self._names = {name: _submodule_name(name) for name in modules}
+
+    def forward(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            name: self[self._names[name]](value) if name in self._names else value
+            for name, value in values.items()
+        }
+
+
+def _submodule_name(name: str) -> str:
+    """A tensor's name as that of a submodule: no dots, and nothing that a `ModuleDict` has already."""
+    plain = name.replace(".", "_")
+    return plain + "_" if hasattr(nn.ModuleDict, plain) else plain
+
+
+class Pointwise(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+    def extra_repr(self) -> str:
+        return self.function.__name__
+
+
+class Codes(nn.Module):
+    """Adds a learned code to each position along some dimensions of `(batch, *axes, channels)`.
+
+    `shapes` gives for each code its dimension, the number of positions and the number of channels.
+    """
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, int, int]],
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self._dims = {name: dim for name, (dim, _, _) in shapes.items()}
+        for name, (_, positions, channels) in shapes.items():
+            empty = torch.empty(positions, channels, device=device, dtype=dtype)
+            self.register_parameter(name, nn.Parameter(empty))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws each code from the standard normal distribution, as `nn.Embedding` does."""
+        for code in self.parameters():
+            nn.init.normal_(code)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name, dim in self._dims.items():
+            code: Tensor = getattr(self, name)
+            shape = [1] * x.dim()
+            shape[dim], shape[-1] = code.shape
+            x = x + code.reshape(shape)
+        return x
+
+
+def init_mix_(weight: Tensor, rows: Iterable[tuple[int, float]]) -> None:
+    """Draws each block of rows of a mixing matrix from a normal distribution of variance 1 / fan-in.
+
+    `rows` are pairs of a number of rows and their fan-in: the pooled features, over all levels, that
+    an entry of the output tensor sums up.
+    """
+    counts, fans = zip(*rows, strict=True)
+    with torch.no_grad():
+        for block, fan_in in zip(weight.split(list(counts)), fans, strict=True):
+            block.normal_(0.0, fan_in**-0.5)
+
+
+def reset_parameters(module: nn.Module) -> None:
+    """Draws every parameter inside a module anew, in the order of its submodules."""
+    for child in module.children():
+        reset = getattr(child, "reset_parameters", None)
+        if callable(reset):
+            reset()
+        else:
+            reset_parameters(child)

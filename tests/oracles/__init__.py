@@ -1,0 +1,1 @@
+"""Independent truths to hold the compiler against; nothing here imports it."""

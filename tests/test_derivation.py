@@ -1,0 +1,209 @@
+"""A derived layer is the whole commutant and nothing else, by the oracles' independent count.
+
+A layer that returns zero is equivariant: completeness (rank of its maps = dimension of the nullspace)
+is tested beside containment (each of its maps solves the defining equations).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from compiled import build, layer_report
+from hypothesis import given, settings
+from oracles.action import Axis, Hom, Matrix, Space, Tensor
+from oracles.counting import by_formula
+from oracles.linear_algebra import commutant, invariants, rank, residual
+from oracles.spaces import arbitrary_homs, homs
+from oracles.values import affine_map, apply, randomise
+
+ONE_OF_EACH = homs(seed=10, number=40)
+
+
+def flat(matrices: Matrix) -> Matrix:
+    return matrices.reshape(len(matrices), -1)
+
+
+# --- Laws ----------------------------------------------------------------------------------------
+
+
+def explain_counts_the_commutant(hom: Hom) -> None:
+    """maps and bias_maps are the dimensions at one channel; parameters are those at all channels."""
+    report, single, full = layer_report(hom.spec), hom.one_channel, by_formula(hom)
+    assert report["maps"] == len(commutant(single)), hom.spec
+    assert report["bias_maps"] == len(invariants(single)), hom.spec
+    assert report["parameters"] == full.maps + full.bias_maps, hom.spec
+
+
+def random_draws_span_the_commutant(hom: Hom) -> None:
+    """The affine maps of random parameters lie in the commutant and the invariants, and span them.
+
+    Channels are to the oracle a pinned axis like any other.
+    """
+    module, generator = build(hom.spec), torch.Generator().manual_seed(0)
+    maps, biases = commutant(hom), invariants(hom)
+    matrices, offsets = [], []
+    for _ in range(len(maps) + len(biases) + 3):
+        randomise(module, generator)
+        matrix, bias = affine_map(module, hom)
+        matrices.append(matrix)
+        offsets.append(bias)
+    both = np.concatenate([flat(np.stack(matrices)), np.stack(offsets)], axis=1)
+    scale = np.abs(both).max()
+    assert residual(flat(np.stack(matrices)), flat(maps)) < 1e-10 * scale, hom.spec
+    assert residual(np.stack(offsets), biases) < 1e-10 * scale, hom.spec
+    assert rank(flat(np.stack(matrices))) == len(maps), hom.spec
+    assert rank(np.stack(offsets)) == len(biases), hom.spec
+    assert rank(both) == len(maps) + len(biases), hom.spec
+
+
+def basis_is_a_labelled_basis(hom: Hom) -> None:
+    """`layer.basis()` lists as many maps as the dimension, independent, equivariant and named apart."""
+    entries, single = build(hom.spec).layer.basis(), hom.one_channel  # type: ignore[operator, union-attr]
+    maps = commutant(single)
+    labels = [label for label, _ in entries]
+    assert len(entries) == len(maps) == len(set(labels)), (hom.spec, labels)
+    matrices = np.stack([np.asarray(matrix, dtype=np.float64) for _, matrix in entries])
+    assert matrices.shape == maps.shape, hom.spec
+    assert rank(flat(matrices)) == len(maps), hom.spec
+    assert residual(flat(matrices), flat(maps)) < 1e-10 * np.abs(matrices).max(), hom.spec
+
+
+def parameters_act_linearly(hom: Hom) -> None:
+    """f(s a + t b) = s f(a) + t f(b) in the parameters a, b: matrix and bias together."""
+    module, generator = build(hom.spec), torch.Generator().manual_seed(1)
+    x = torch.randn(3, hom.source.size, generator=generator, dtype=torch.float64)
+    start = list(module.parameters())
+    first = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in start]
+    second = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in start]
+
+    def value(s: float, t: float) -> torch.Tensor:
+        with torch.no_grad():
+            for parameter, a, b in zip(start, first, second, strict=True):
+                parameter.copy_(s * a + t * b)
+            return apply(module, hom, x)
+
+    expected = 2 * value(1, 0) - 3 * value(0, 1)
+    torch.testing.assert_close(value(2, -3), expected, rtol=1e-10, atol=1e-10)
+
+
+LAWS = (
+    explain_counts_the_commutant,
+    random_draws_span_the_commutant,
+    basis_is_a_labelled_basis,
+    parameters_act_linearly,
+)
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize("hom", ONE_OF_EACH, ids=str)
+def test_law_holds(hom: Hom, law: object) -> None:
+    assert callable(law)
+    law(hom)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(hom=arbitrary_homs())
+def test_laws_hold_everywhere(hom: Hom) -> None:
+    for law in LAWS:
+        law(hom)
+
+
+# --- Tables --------------------------------------------------------------------------------------
+
+DECLARATIONS = """
+    axis node = S(5)  axis few = S(2)  axis pixel = 5  axis one = S(1)
+    axis cloud = S(3)  axis member = S(4) in cloud  axis lone = S(1) in cloud
+    space Graph { adjacency: [node, node; 2]  feature: [node; 3]  label: [; 4] }
+"""
+
+# Per row: from, to, maps, bias maps. Bell numbers 1, 1, 2, 5, 15, 52, 203.
+DIMENSIONS = [
+    ("[node]", "[node]", 2, 1),
+    ("[node]", "[]", 1, 1),
+    ("[]", "[node]", 1, 1),
+    ("[; 3]", "[; 2]", 1, 1),
+    ("[node, node; 3]", "[node, node; 2]", 15, 2),
+    ("[node, node]", "[node]", 5, 1),
+    ("[node, node, node]", "[node, node]", 52, 2),
+    ("[node, node, node]", "[node, node, node]", 1 + 31 + 90 + 65 + 15, 5),  # 5 of 6 blocks
+    ("[few, few, few]", "[few, few, few]", 1 + 31, 4),
+    ("[few, few, few, few, few, few]", "[]", 1 + 31, 1),
+    ("[one, one, one]", "[one, one]", 1, 1),
+    ("[pixel]", "[pixel]", 25, 5),
+    ("[pixel; 2]", "[; 2]", 5, 1),
+    ("[node, pixel]", "[node, pixel]", 2 * 25, 5),
+    ("[node, few]", "[node, few]", 2 * 2, 1),
+    ("[cloud, member]", "[cloud, member]", 3, 1),
+    ("[cloud, member]", "[cloud]", 2, 1),
+    ("[cloud, member, cloud, member]", "[]", 1 + 2, 1),
+    ("[cloud, lone]", "[cloud, lone]", 2, 1),
+    ("[cloud, member, cloud]", "[cloud, member]", 3 + 2 * 2, 1),
+    ("Graph", "Graph", (15 + 5 + 2) + (5 + 2 + 1) + (2 + 1 + 1), 2 + 1 + 1),
+    ("Graph", "[node, node; 1]", 15 + 5 + 2, 2),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "maps", "bias_maps"), DIMENSIONS)
+def test_dimension(source: str, target: str, maps: int, bias_maps: int) -> None:
+    layer = f"equivariant(x, {target}, name = layer)"
+    report = layer_report(f"{DECLARATIONS} model M(x: {source}) -> {target} {{ return {layer} }}")
+    assert (report["maps"], report["bias_maps"]) == (maps, bias_maps)
+
+
+@pytest.mark.parametrize(
+    ("call", "target", "maps", "bias_maps"),
+    [
+        ("equivariant(x, 7, name = layer)", "[node, node; 7]", 15, 2),
+        ("invariant(x, 7, name = layer)", "[; 7]", 2, 1),
+        ("equivariant(x, [; 7], name = layer)", "[; 7]", 2, 1),
+        ("equivariant(x, 7, bias = false, name = layer)", "[node, node; 7]", 15, 0),
+    ],
+)
+def test_dimension_of_other_calls(call: str, target: str, maps: int, bias_maps: int) -> None:
+    model = f"axis node = S(5) model M(x: [node, node; 3]) -> {target} {{ return {call} }}"
+    report = layer_report(model)
+    assert (report["maps"], report["bias_maps"]) == (maps, bias_maps)
+    assert report["parameters"] == maps * 3 * 7 + bias_maps * 7
+
+
+def mlp_weight_space(layers: int) -> str:
+    axes = "  ".join(f"axis h{k} = S({4 + k})" for k in range(layers + 1))
+    tensors = "  ".join(f"w{b}: [h{b}, h{a}]  b{b}: [h{b}]" for a, b in pairwise(range(layers + 1)))
+    model = "model M(w: Weights) -> Weights { return equivariant(w, Weights, name = layer) }"
+    return f"{axes} space Weights {{ {tensors} }} {model}"
+
+
+@pytest.mark.parametrize("layers", range(1, 7))
+def test_weights_of_an_mlp_cost_linearly_many_pools_and_products(layers: int) -> None:
+    report = layer_report(mlp_weight_space(layers))
+    assert report["maps"] == 4 * layers**2 + 10 * layers - 4
+    assert report["pools"] == 6 * layers
+    assert report["products"] == 2 * layers + 2
+
+
+@pytest.mark.parametrize("size", [4, 7])
+def test_graphs_take_seven_pools_six_spreads_and_three_products(size: int) -> None:
+    nodes = Space(None, (Tensor("x", (Axis("node", size),) * 2),))
+    report = layer_report(Hom((nodes,), nodes).spec)
+    assert report["maps"] == 15
+    assert (report["pools"], report["spreads"], report["products"]) == (7, 6, 3)
+
+
+def test_the_basis_is_labelled_in_the_papers_notation() -> None:
+    model = """
+        axis a = S(3)  axis b = S(4)
+        space Weights { fc1.bias: [a]  fc2.weight: [b, a] }
+        model M(w: Weights) -> Weights { return equivariant(w, Weights, name = layer) }
+    """
+    entries = dict(build(model).layer.basis())
+    assert "fc2.weight[ba] -> fc1.bias[a]" in entries
+    matrix = np.asarray(entries["fc2.weight[ba] -> fc1.bias[a]"])
+    rows, columns = np.nonzero(matrix)
+    # bias a is read from weights b a, b = 0..3: columns 3 biases, then weights row-major.
+    assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == sorted(
+        (a, 3 + 3 * b + a) for a in range(3) for b in range(4)
+    )
