@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from oracles.action import Matrix
 from oracles.values import randomise
 from torch import nn
 
@@ -32,3 +34,9 @@ def layer_report(text: str) -> dict[str, Any]:
     (layer,) = (layer for layer in model_report(text)["layers"] if layer["name"] == "layer")
     assert isinstance(layer, dict)
     return layer
+
+
+def layer_basis(text: str) -> list[tuple[str, Matrix]]:
+    """What `basis` lists of the layer named `layer` of model `M`: labels and dense maps."""
+    layer: Any = build(text).get_submodule("layer")
+    return [(label, np.asarray(matrix, dtype=np.float64)) for label, matrix in layer.basis()]

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from compiled import build, layer_report
+from compiled import build, layer_basis, layer_report
 from hypothesis import given, settings
 from oracles.action import Axis, Hom, Matrix, Space, Tensor
 from oracles.counting import by_formula
@@ -50,22 +50,21 @@ def random_draws_span_the_commutant(hom: Hom) -> None:
         matrix, bias = affine_map(module, hom)
         matrices.append(matrix)
         offsets.append(bias)
-    both = np.concatenate([flat(np.stack(matrices)), np.stack(offsets)], axis=1)
-    scale = np.abs(both).max()
-    assert residual(flat(np.stack(matrices)), flat(maps)) < 1e-10 * scale, hom.spec
-    assert residual(np.stack(offsets), biases) < 1e-10 * scale, hom.spec
-    assert rank(flat(np.stack(matrices))) == len(maps), hom.spec
-    assert rank(np.stack(offsets)) == len(biases), hom.spec
-    assert rank(both) == len(maps) + len(biases), hom.spec
+    drawn, added = flat(np.stack(matrices)), np.stack(offsets)
+    scale = max(np.abs(drawn).max(), np.abs(added).max())
+    assert residual(drawn, flat(maps)) < 1e-10 * scale, hom.spec
+    assert residual(added, biases) < 1e-10 * scale, hom.spec
+    coordinates = np.concatenate([drawn @ flat(maps).T, added @ biases.T], axis=1)
+    assert rank(coordinates) == len(maps) + len(biases), hom.spec
 
 
 def basis_is_a_labelled_basis(hom: Hom) -> None:
     """`layer.basis()` lists as many maps as the dimension, independent, equivariant and named apart."""
-    entries, single = build(hom.spec).layer.basis(), hom.one_channel  # type: ignore[operator, union-attr]
+    entries, single = layer_basis(hom.spec), hom.one_channel
     maps = commutant(single)
     labels = [label for label, _ in entries]
     assert len(entries) == len(maps) == len(set(labels)), (hom.spec, labels)
-    matrices = np.stack([np.asarray(matrix, dtype=np.float64) for _, matrix in entries])
+    matrices = np.stack([matrix for _, matrix in entries])
     assert matrices.shape == maps.shape, hom.spec
     assert rank(flat(matrices)) == len(maps), hom.spec
     assert residual(flat(matrices), flat(maps)) < 1e-10 * np.abs(matrices).max(), hom.spec
@@ -199,9 +198,9 @@ def test_the_basis_is_labelled_in_the_papers_notation() -> None:
         space Weights { fc1.bias: [a]  fc2.weight: [b, a] }
         model M(w: Weights) -> Weights { return equivariant(w, Weights, name = layer) }
     """
-    entries = dict(build(model).layer.basis())
+    entries = dict(layer_basis(model))
     assert "fc2.weight[ba] -> fc1.bias[a]" in entries
-    matrix = np.asarray(entries["fc2.weight[ba] -> fc1.bias[a]"])
+    matrix = entries["fc2.weight[ba] -> fc1.bias[a]"]
     rows, columns = np.nonzero(matrix)
     # bias a is read from weights b a, b = 0..3: columns 3 biases, then weights row-major.
     assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == sorted(

@@ -24,7 +24,9 @@ from oracles.action import (
     representation,
 )
 from oracles.counting import Count, bell, partitions_up_to, stirling
+from oracles.described import NETWORKS
 from oracles.spaces import arbitrary_homs, homs
+from oracles.swaps import random_inputs, random_network, swaps, symmetric
 
 CLOUD = Axis("cloud", 3)
 MEMBER = Axis("member", 2, parent=CLOUD)
@@ -254,6 +256,23 @@ def test_the_residual_sees_what_is_outside() -> None:
     line = np.array([[1.0, 0.0]])
     assert linear_algebra.residual(np.array([[2.0, 0.0]]), line) == 0.0
     assert linear_algebra.residual(np.array([[2.0, 0.5]]), line) == 0.5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_are_as_symmetric_as_they_claim(name: str) -> None:
+    """The sets of dimensions that can be swapped are the unions of disjoint ones, one per axis."""
+    network = NETWORKS[name]
+    module, inputs = random_network(network), random_inputs(network)
+    found = {
+        chosen: len(swap)
+        for chosen, swap in swaps(module)
+        if symmetric(module, inputs, sorted(chosen), swap)
+    }
+    smallest = [one for one in found if not any(other < one for other in found)]
+    assert sorted(found[one] for one in smallest) == sorted(network.axes)
+    assert len(frozenset().union(*smallest)) == sum(map(len, smallest))
+    for chosen in found:
+        assert chosen == frozenset().union(*(one for one in smallest if one <= chosen))
 
 
 def test_oracles_import_nothing_of_the_compiler() -> None:

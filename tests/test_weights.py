@@ -7,16 +7,13 @@ that leave the function unchanged are exactly the ones that the groups contain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
-
 import pytest
 import torch
 from compiled import model_report
 from oracles.action import Axis, Hom, Space, Tensor
 from oracles.counting import by_formula
-from oracles.networks import (
-    NETWORKS,
+from oracles.described import NETWORKS
+from oracles.swaps import (
     Dimension,
     State,
     dimensions_of,
@@ -24,6 +21,7 @@ from oracles.networks import (
     random_inputs,
     random_network,
     state_of,
+    swaps,
     symmetric,
 )
 from torch import nn
@@ -126,14 +124,6 @@ def test_the_inferred_group_leaves_the_function_unchanged(name: str) -> None:
             torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-def sets_of_dimensions(sizes: dict[Dimension, int]) -> Iterator[frozenset[Dimension]]:
-    """Every set of dimensions of one size on which a pair of positions can be swapped at once."""
-    for size in sorted({n for n in sizes.values() if n > 1}):
-        alike = [dimension for dimension, n in sizes.items() if n == size]
-        for count in range(1, len(alike) + 1):
-            yield from map(frozenset, combinations(alike, count))
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
     """Swap two positions along every set of dimensions: a symmetry if and only if inferred as one.
@@ -145,11 +135,7 @@ def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
     module, inputs = random_network(network), random_inputs(network)
     orbits, free = inferred(network.spec)
     classes = [frozenset(dims) for axis, dims in orbits.items() if free[axis]]
-    sizes = dimensions_of(module)
-    assert sum(1 for _ in sets_of_dimensions(sizes)) < 10_000
-    for chosen in sets_of_dimensions(sizes):
-        swap = torch.arange(sizes[next(iter(chosen))])
-        swap[[0, -1]] = swap[[-1, 0]]
+    for chosen, swap in swaps(module):
         whole = frozenset().union(*(c for c in classes if c <= chosen))
         assert symmetric(module, inputs, sorted(chosen), swap) == (whole == chosen), sorted(chosen)
 

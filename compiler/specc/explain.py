@@ -14,8 +14,9 @@ from specc_grammar import words as vocabulary
 from specc_grammar.foreign import BEGINNINGS, LINKS
 from specc_grammar.mistakes import Mistake
 
+from .automaton import Automaton, Stack, Word
 from .errors import Note, Source, Span, SpecError
-from .recover import Automaton, Finding, Repair, Stack, Word, unclosed
+from .recover import DEEPEST, Finding, Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ class Reading:
 def explain(reading: Reading, finding: Finding, known: Mapping[Symptom, Mistake]) -> SpecError:
     """The message for one finding."""
     repair = finding.repair
+    if finding.stack.depth > DEEPEST:
+        hint = "give a part of it a name of its own"
+        return SpecError("too many operations one in another", _span(reading, finding.at), hint)
     special = _foreign(reading, finding)
     if special is None and repair is not None:
         special = _misspelt(reading, repair) or _bracket(reading, repair)
@@ -101,7 +105,7 @@ def _bracket(reading: Reading, repair: Repair) -> SpecError | None:
     if not all(kind in closers for kind in repair.added):
         return None
     notes = []
-    for frame in islice(unclosed(repair.under), len(repair.added)):
+    for frame in islice(repair.under.unclosed(), len(repair.added)):
         opened = reading.words[frame.word]
         message = (
             f"to close this `{opened.text}`"

@@ -19,9 +19,10 @@ from specc_grammar import words as vocabulary
 from specc_grammar.mistakes import MISTAKES, Mistake
 
 from . import syntax
+from .automaton import Automaton, Word
 from .errors import Errors, Source, Span, SpecError
 from .explain import Reading, Symptom, explain, symptom
-from .recover import Automaton, Finding, Word, recover
+from .recover import Finding, recover
 from .scan import scan
 from .transform import transform
 

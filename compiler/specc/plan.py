@@ -166,11 +166,23 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Argument:
+    """An input as `forward` names it; `keys` are those of a collection, or one empty key of a tensor."""
+
+    name: str
+    keys: tuple[str, ...]
+
+    @property
+    def is_collection(self) -> bool:
+        return self.keys != ("",)
+
+
+@dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """A layer as it is computed. `arguments` are its inputs as `forward` names them."""
+    """A layer as it is computed."""
 
     maps: Maps
-    arguments: tuple[str, ...]
+    arguments: tuple[Argument, ...]
     pools: tuple[PoolStep, ...]
     mixes: tuple[Mix, ...]
     spreads: tuple[SpreadStep, ...]

@@ -3,20 +3,25 @@
 The words run through the automaton of the grammar. At a word that does not fit, the smallest repair
 with which the next words fit is looked for: closing a bracket, adding a word, changing one, leaving
 one out. If none will do, the reading goes on at the next line, declaration or body that fits. The
-repair says what was expected; no tree is built. This module knows nothing of lark.
+repair says what was expected; no tree is built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 
 from specc_grammar import words as vocabulary
 
+from .automaton import Automaton, Stack, Word
+
 HORIZON = 12
 """A repair is judged by the words that fit after it, up to so many."""
+
+BELIEVED = 8
+"""A repair that so many words fit after is believed."""
 
 ENOUGH = 4
 """After words that were skipped the reading goes on where so many words fit."""
@@ -24,89 +29,11 @@ ENOUGH = 4
 FARTHEST = 500
 """So many words are skipped, and so much of what was read is forgotten, to go on after a mistake."""
 
+DEEPEST = 1500
+"""Higher no stack becomes within the limits on brackets and operations: there the reading ends."""
+
 MOST_FINDINGS = 50
 """After so many mistakes the rest is not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A token where it stands: its terminal in the grammar, its text, its place in the source."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
-    starts_line: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """What has been read so far, the latest on top: states, and the symbols that led to them.
-
-    `word` is the position of the symbol's first word.
-    """
-
-    state: int
-    symbol: str
-    word: int
-    below: Stack | None
-
-    def downward(self) -> Iterator[Stack]:
-        frame: Stack | None = self
-        while frame is not None:
-            yield frame
-            frame = frame.below
-
-
-@dataclass(frozen=True, slots=True)
-class Automaton:
-    """The LALR automaton of the grammar.
-
-    `shifts` gives the next state for a terminal or nonterminal, `reductions` the nonterminal and the
-    number of symbols that it replaces when a terminal comes next.
-    """
-
-    start: int
-    end: int
-    shifts: Mapping[int, Mapping[str, int]]
-    reductions: Mapping[int, Mapping[str, tuple[str, int]]]
-
-    def empty(self) -> Stack:
-        return Stack(self.start, "", 0, None)
-
-    def read(self, stack: Stack, kind: str, word: int) -> Stack | None:
-        """The stack after one more terminal, or None if it does not fit."""
-        while True:
-            if (state := self.shifts[stack.state].get(kind)) is not None:
-                return Stack(state, kind, word, stack)
-            if (reduction := self.reductions[stack.state].get(kind)) is None:
-                return None
-            stack = self._reduce(stack, *reduction, word)
-            if kind == vocabulary.END and stack.state == self.end:
-                return stack
-
-    def _reduce(self, stack: Stack, symbol: str, size: int, word: int) -> Stack:
-        for _ in range(size):
-            word = stack.word
-            assert stack.below is not None
-            stack = stack.below
-        return Stack(self.shifts[stack.state][symbol], symbol, word, stack)
-
-    def read_all(self, stack: Stack, kinds: Sequence[str], word: int) -> Stack | None:
-        """The stack after several terminals that stand in no text, or None if they do not fit."""
-        after: Stack | None = stack
-        for kind in kinds:
-            if after is None:
-                return None
-            after = self.read(after, kind, word)
-        return after
-
-    def fits(self, stack: Stack) -> frozenset[str]:
-        """The terminals that may come next."""
-        near = self.shifts[stack.state].keys() | self.reductions[stack.state].keys()
-        return frozenset(
-            kind for kind in near if kind in vocabulary.TERMINALS and self.read(stack, kind, 0)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +72,12 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
         after = automaton.read(stack, words[at].kind, at)
         if after is not None:
             stack, before, at = after, stack, at + 1
+            if stack.depth > DEEPEST:
+                return [*findings, Finding(at, stack, None)]
             continue
         repair = _best_repair(automaton, words, at, stack, before)
         follows = repair is not None and any(kind in supposed for kind in repair.added)
-        if closed_early and next(unclosed(stack), None) is None:
+        if closed_early and next(stack.unclosed(), None) is None:
             follows, closed_early = True, False
         if at >= silent_until and not follows:
             findings.append(Finding(at, stack, repair))
@@ -194,17 +123,18 @@ def _best_repair(
     if best is not None and best.reach >= _needed(words, at, horizon):
         return best
     closes = words[at].kind in ("RPAR", "RSQB", "RBRACE")
-    if closes and all(vocabulary.CLOSERS[b.symbol] != words[at].kind for b in unclosed(stack)):
+    if closes and all(vocabulary.CLOSERS[b.symbol] != words[at].kind for b in stack.unclosed()):
         return Repair(at, 1, (), stack, stack, at)
     return None
 
 
 def _needed(words: Sequence[Word], at: int, horizon: int) -> int:
-    """A repair is believed if the rest of the line fits with it, and the two words after."""
-    for place in range(at + 1, horizon):
+    """A repair is believed if the rest of the line fits with it and two words more, or many words."""
+    believed = min(at + BELIEVED, horizon)
+    for place in range(at + 1, believed):
         if words[place].starts_line:
-            return min(place + 2, horizon)
-    return horizon
+            return min(place + 2, believed)
+    return believed
 
 
 def _reach(automaton: Automaton, words: Sequence[Word], at: int, stack: Stack, horizon: int) -> int:
@@ -235,7 +165,7 @@ _KINDS = {keyword: kind for kind, keyword in vocabulary.KEYWORDS.items()}
 
 def _close(_: Word, stack: Stack) -> Iterator[_Edit]:
     """The innermost brackets are closed, one, two, ..."""
-    closers = tuple(vocabulary.CLOSERS[frame.symbol] for frame in islice(unclosed(stack), 4))
+    closers = tuple(vocabulary.CLOSERS[frame.symbol] for frame in islice(stack.unclosed(), 4))
     for count in range(1, len(closers) + 1):
         yield 0, closers[:count]
 
@@ -269,18 +199,6 @@ def _remove(word: Word, _: Stack) -> Iterator[_Edit]:
 
 _EDITS = (_respell, _close, _insert, _replace, _remove, _insert_several)
 """In the order in which they are believed."""
-
-
-def unclosed(stack: Stack) -> Iterator[Stack]:
-    """The brackets that are open, the innermost first."""
-    closed = 0
-    for frame in stack.downward():
-        if frame.symbol in vocabulary.CLOSERS.values():
-            closed += 1
-        elif frame.symbol in vocabulary.CLOSERS:
-            if closed == 0:
-                yield frame
-            closed = max(closed - 1, 0)
 
 
 # --- Going on elsewhere --------------------------------------------------------------------------

@@ -26,7 +26,7 @@ _PIECES = re.compile(
       (?P<comment>  \#[^\n]* | /\*(?s:.*?)(?:\*/|\Z) )
     | (?P<string>   "[^"\n]*" )
     | (?P<unclosed> "[^\n]* )
-    | (?P<quoted>   ['‘’“”„«][^'"‘’“”«»\n]*['‘’“”»] )
+    | (?P<quoted>   ['\u2018\u201c\u201d\u201e\xab] [^'"\u2018-\u201d\xbb\n]* ['\u2019\u201c\u201d\xbb] )
     | (?P<number>   (?<![\w.]) [0-9][\w.]* (?: (?<=[eE]) [+-] [0-9]+ )? )
     | (?P<fraction> (?<![\w.\])"]) \.[0-9]+ )
     | (?P<word>     [^\W\d]\w* )
@@ -145,9 +145,9 @@ def _word(piece: re.Match[str]) -> _Repair | None:
 
 def _latin(letter: str) -> str:
     """A letter in ASCII: `é` as `e`, `θ` as `theta`; itself if there is no obvious way."""
-    kind, *_, last = unicodedata.name(letter, "-").split()
-    if kind == "GREEK" and last.isalpha():
-        return last.lower()
+    words = unicodedata.name(letter, "").split()
+    if words[:1] == ["GREEK"] and words[-1].isalpha():
+        return words[-1].lower()
     plain = unicodedata.normalize("NFKD", letter)[0]
     return plain if plain.isascii() else letter
 

@@ -14,6 +14,7 @@ from .derive import Level, Maps, Operand, Product, short_names
 from .diagrams import Half, enclosing_index, free_indices, pinned_indices
 from .names import Variables, identifier
 from .plan import (
+    Argument,
     Arranged,
     Diagonal,
     Embed,
@@ -50,20 +51,22 @@ class State:
 
 
 def schedule(
-    maps: Maps, arguments: Sequence[tuple[str, int]], formulation: Formulation | None = None
+    maps: Maps, arguments: Sequence[Argument], formulation: Formulation | None = None
 ) -> LayerPlan:
     """The plan of a layer.
 
-    `arguments` are the names of its inputs with the number of tensors in each; `formulation` is
-    taken for every product where it is given, else the cheaper one is.
+    `arguments` are its inputs, all whose tensors are `maps.inputs` in order; `formulation` is taken
+    for every product where it is given, else the cheaper one is.
     """
     names = Variables()
-    for argument, _ in arguments:
-        names.claim(argument)
+    for argument in arguments:
+        names.claim(argument.name)
     pools = _Pools(maps, names)
-    sources = [name for name, count in arguments for _ in range(count)]
-    for number, operand in enumerate(maps.inputs):
-        pools.add_tensor(number, operand, sources[number])
+    sources = [(argument, key) for argument in arguments for key in argument.keys]
+    for number, (argument, key) in enumerate(sources):
+        several = len(arguments) > 1 and argument.is_collection
+        base = argument.name if not key else f"{argument.name}_{key}" if several else key
+        pools.add_tensor(number, argument.name, key, names.claim(base) if key else base)
     mixes = []
     pieces: dict[int, dict[State, Arranged]] = {n: {} for n in range(len(maps.outputs))}
     spread_names = _SpreadNames(maps, names)
@@ -78,7 +81,7 @@ def schedule(
         results.append(Result(operand, variable))
     return LayerPlan(
         maps,
-        tuple(name for name, _ in arguments),
+        tuple(arguments),
         tuple(pools.steps),
         tuple(mixes),
         tuple(spreads),
@@ -156,13 +159,12 @@ class _Pools:
                 half = level.pools[p]
                 self._wanted.setdefault(half.tensor, set()).add(state_of(half))
 
-    def add_tensor(self, number: int, operand: Operand, argument: str) -> None:
+    def add_tensor(self, number: int, argument: str, key: str, base: str) -> None:
         """All that is read of one input, finest first."""
         wanted = self._wanted.get(number)
         if not wanted:
             return
-        key = operand.name.removeprefix(argument + ".") if operand.name != argument else ""
-        base = self._names.claim(operand.name or argument) if key else argument
+        operand = self._inputs[number]
         self._fold(number, operand, argument, key, base)
         for state in sorted(wanted, key=lambda s: (-len(s.blocks), s.blocks, -len(s.kept), s.kept)):
             self._require(number, operand, base, state)

@@ -40,7 +40,7 @@ def _check_depth(source: Source, tree: Tree[Token]) -> None:
         depth += node.data in _LEVELS
         if depth > DEEPEST:
             raise SpecError(
-                f"this expression has more than {DEEPEST} levels of operations one in another",
+                f"more than {DEEPEST} operations one in another",
                 Span(source, node.meta.start_pos, node.meta.end_pos),
                 "give a part of it a name of its own",
             )

@@ -1,5 +1,7 @@
 """Signs of other languages and keyboards, and what to write in their place."""
 
+# ruff: noqa: RUF001 (the look-alikes are the point)
+
 from __future__ import annotations
 
 from dataclasses import dataclass

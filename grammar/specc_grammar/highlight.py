@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pygments.lexer import RegexLexer, bygroups, words
-from pygments.token import (
+from pygments.lexer import RegexLexer, bygroups, words  # type: ignore[import-untyped]
+from pygments.token import (  # type: ignore[import-untyped]
     Comment,
     Keyword,
     Name,
@@ -23,7 +23,7 @@ _GROUPS = ("S", "A", "C", "D", "B", "O", "SO", "Sp", "U", "SU", "GL", "SL", "E",
 _TYPES = ("weights", "sym", "alt", "dual")
 
 
-class SpecLexer(RegexLexer):
+class SpecLexer(RegexLexer):  # type: ignore[misc]
     """Keywords are coloured where they can be keywords: a parameter called `model` is a name."""
 
     name = "specc"

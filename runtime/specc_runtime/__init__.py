@@ -1,0 +1,42 @@
+"""What generated modules import: torch and nothing of the compiler."""
+
+from .equivariant import Equivariant, Part
+from .inputs import InputError, check_inputs, check_mask
+from .modules import Codes, PerTensor, Pointwise, init_mix_, reset_parameters
+from .tensors import (
+    accumulate,
+    apply_mask,
+    concat,
+    diagonal,
+    embed_diagonal,
+    full_mask,
+    masked_max,
+    masked_mean,
+    masked_min,
+    masked_softmax,
+    masked_sum,
+)
+
+__all__ = [
+    "Codes",
+    "Equivariant",
+    "InputError",
+    "Part",
+    "PerTensor",
+    "Pointwise",
+    "accumulate",
+    "apply_mask",
+    "check_inputs",
+    "check_mask",
+    "concat",
+    "diagonal",
+    "embed_diagonal",
+    "full_mask",
+    "init_mix_",
+    "masked_max",
+    "masked_mean",
+    "masked_min",
+    "masked_softmax",
+    "masked_sum",
+    "reset_parameters",
+]

@@ -5,6 +5,8 @@ Knows nothing of permutations: any list of representation matrices will do.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,7 @@ def nullspace(gram: Matrix, *, zero: float = 1e-9, positive: float = 1e-4) -> Ma
     return kernel
 
 
+@cache
 def commutant(hom: Hom) -> Matrix:
     """A basis, (dimension, rows, columns), of the X with rho_out(g) X = X rho_in(g) for all g.
 
@@ -41,6 +44,7 @@ def commutant(hom: Hom) -> Matrix:
     return nullspace(gram).reshape(-1, rows, columns)
 
 
+@cache
 def invariants(hom: Hom) -> Matrix:
     """A basis, (dimension, rows), of the vectors b of the target with rho_out(g) b = b for all g."""
     gram = np.zeros((hom.target.size, hom.target.size))

@@ -1,0 +1,172 @@
+"""The compiler from Python: `build`, `load`, `check`, `explain`, `verify`."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import linecache
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from .check import MOST_MAPS
+from .compile import Program, compile, understand
+from .errors import Errors, Source, SpecError
+from .parse import read_source
+from .plan import Formulation
+from .report import Report, report
+from .standalone import standalone as inlined
+from .static import Static
+
+if TYPE_CHECKING:
+    from .verify import Verification
+
+
+def check(source: Path | str, /, *, max_maps: int = MOST_MAPS, **params: Static) -> Program:
+    """Checks a specification, a file or a text; raises `SpecError` or `SpecErrors`."""
+    return understand(as_source(source), params, max_maps)
+
+
+def explain(
+    source: Path | str,
+    /,
+    *,
+    max_maps: int = MOST_MAPS,
+    plan: Formulation | None = None,
+    **params: Static,
+) -> Report:
+    """Groups, spaces, and the maps, levels and cost of every equivariant layer."""
+    return report(understand(as_source(source), params, max_maps), plan)
+
+
+def generate(
+    source: Path | str,
+    /,
+    *,
+    max_maps: int = MOST_MAPS,
+    plan: Formulation | None = None,
+    standalone: bool = False,
+    **params: Static,
+) -> str:
+    """The source of the generated module; with `standalone` it needs torch alone."""
+    text = compile(as_source(source), params, max_maps, plan)
+    return inlined(text) if standalone else text
+
+
+def build(
+    *files: Path | str,
+    out: Path | str | None = None,
+    max_maps: int = MOST_MAPS,
+    plan: Formulation | None = None,
+    standalone: bool = False,
+    **params: Static,
+) -> list[Path]:
+    """Writes one Python file for each specification, into `out` or beside it; returns their paths.
+
+    Each is written whole or not at all, and none is if any specification has a mistake.
+    """
+    errors = Errors()
+    written: dict[Path, str] = {}
+    for file in map(Path, files):
+        with errors.collect():
+            target = module_path(file, out)
+            if target in written:
+                raise SpecError(f"two specifications would be written to {target}")
+            written[target] = generate(
+                file, max_maps=max_maps, plan=plan, standalone=standalone, **params
+            )
+    errors.raise_if_any()
+    for target, text in written.items():
+        write_atomically(target, text)
+    return list(written)
+
+
+def load(
+    source: Path | str,
+    /,
+    *,
+    max_maps: int = MOST_MAPS,
+    plan: Formulation | None = None,
+    **params: Static,
+) -> ModuleType:
+    """The generated module in memory: a class for each model. Tracebacks show its source.
+
+    The module is in `sys.modules` under a name made from its text, so that its classes pickle within
+    one process; write it with `build` to unpickle elsewhere.
+    """
+    text = generate(source, max_maps=max_maps, plan=plan, **params)
+    name = f"specc_generated_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    file = f"<specc {as_source(source).name} {name[-16:]}>"
+    module = ModuleType(name)
+    module.__file__ = file
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    sys.modules[name] = module
+    try:
+        exec(builtins.compile(text, file, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def verify(
+    source: Path | str,
+    /,
+    model: str | None = None,
+    *,
+    module: Path | str | None = None,
+    max_maps: int = MOST_MAPS,
+    **params: Static,
+) -> Verification:
+    """Tests generated modules from outside, in float64; see `specc.verify`."""
+    from .verify import verify_program
+
+    program = understand(as_source(source), params, max_maps)
+    loaded = import_file(Path(module)) if module else load(source, max_maps=max_maps, **params)
+    return verify_program(program, loaded, model)
+
+
+def as_source(source: Path | str) -> Source:
+    """A specification's text: a path, a name that ends in `.spec`, or the text itself."""
+    if isinstance(source, Path) or (source.endswith(".spec") and "\n" not in source):
+        return read_source(Path(source))
+    return Source("<text>", source)
+
+
+def module_path(file: Path, out: Path | str | None) -> Path:
+    """Where the module of a specification is written: a name that Python can import."""
+    name = file.stem.replace("-", "_").replace(" ", "_")
+    if not name.isidentifier():
+        raise SpecError(f"`{file.name}` cannot be the name of a Python module", hint="rename it")
+    return (Path(out) if out else file.parent) / f"{name}.py"
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Writes a file so that at no time it is there in part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def import_file(path: Path) -> ModuleType:
+    """A module from its file, under a name of its own."""
+    name = f"specc_file_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module
+    exec(builtins.compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+    return module

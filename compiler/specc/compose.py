@@ -1,0 +1,560 @@
+"""Decides how a model's module reads: variables, what stands inside what, loops, a class for each block.
+
+The result is a `ModulePlan` for each class; the emitter prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .expressions import Code, Each, Text, called, elementwise, finished
+from .graph import Graph, Node, Region, Typed
+from .names import Variables
+from .operations import Equivariant
+from .operations.masks import mask_name
+from .plan import Argument, Formulation, LayerPlan
+from .rolling import Roll, roll
+from .schedule import schedule
+from .types import Axis, Collection, Type, axes_of, tensors_of
+
+MOST_INLINE = 72
+"""An expression longer than this gets a line and a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A statement in one line, with what stands beside it."""
+
+    text: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`for ...:` and what is repeated."""
+
+    head: str
+    body: tuple[Line | Loop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardArgument:
+    """An argument of `forward`: its name and type."""
+
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ModulePlan:
+    """A class of the generated module: a model, or a block that models use."""
+
+    name: str
+    is_model: bool
+    arguments: tuple[ForwardArgument, ...]
+    masks: tuple[Axis, ...]
+    results: tuple[tuple[str, Type], ...]
+    declared: tuple[Type, ...]
+    submodules: tuple[tuple[str, str], ...]
+    body: tuple[Line | Loop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUse:
+    """A class for equivariant layers of one kind, by the layer that was first."""
+
+    name: str
+    signature: str
+    plan: LayerPlan
+    masks: tuple[Axis, ...]
+
+
+@dataclass(slots=True)
+class Classes:
+    """The classes of one file: each kind of layer and each kind of block once."""
+
+    taken: Variables
+    formulation: Formulation | None
+    layers: dict[object, LayerUse] = field(default_factory=dict)
+    blocks: dict[object, ModulePlan] = field(default_factory=dict)
+
+
+def compose(typed: Typed, classes: Classes) -> ModulePlan:
+    """The plan of a model's class; kinds of layers and blocks that are new join `classes`."""
+    graph = typed.graph
+    masks = masked_axes(typed)
+    body = _Body(typed, classes, prefix="", masks=masks)
+    for number in graph.inputs:
+        body.hold(number, body.names.claim(graph.nodes[number].label))
+    body.compose(len(graph.inputs), len(graph.nodes), graph.regions)
+    results = tuple((body.text(number), typed.types[number]) for number in graph.outputs)
+    return ModulePlan(
+        typed.name,
+        True,
+        tuple(ForwardArgument(body.variables[n], typed.types[n]) for n in graph.inputs),
+        masks,
+        results,
+        graph.output_types,
+        _tree(body.modules),
+        tuple(body.lines),
+    )
+
+
+def masked_axes(typed: Typed) -> tuple[Axis, ...]:
+    """The axes of a model that need masks, each once."""
+    found = dict.fromkeys(axis for each in typed.types for axis in axes_of(each) if axis.masked)
+    return tuple(found)
+
+
+def layer_arguments(inputs: Sequence[Type]) -> tuple[Argument, ...]:
+    """The inputs of a layer as its `forward` calls them: `x`, or `x1`, `x2`, ..."""
+    return tuple(
+        Argument("x" if len(inputs) == 1 else f"x{place}", tuple(n for n, _ in tensors_of(value)))
+        for place, value in enumerate(inputs, start=1)
+    )
+
+
+def layer_plan(typed: Typed, node: Node, formulation: Formulation | None = None) -> LayerPlan:
+    """The plan of an equivariant layer of a model."""
+    assert isinstance(node.operation, Equivariant)
+    inputs = typed.input_types(node)
+    maps = node.operation.maps(inputs, typed.type(node))
+    return schedule(maps, layer_arguments(inputs), formulation)
+
+
+class _Body:
+    """The body of one `forward`: variables for values, lines as they come."""
+
+    def __init__(
+        self, typed: Typed, classes: Classes, prefix: str, masks: Sequence[Axis]
+    ) -> None:
+        self.typed = typed
+        self.classes = classes
+        self.prefix = prefix
+        self.names = _LiveNames(frozenset(mask_name(axis) for axis in masks))
+        self.variables: dict[int, str] = {}
+        self.lines: list[Line | Loop] = []
+        self.modules: dict[str, str] = {}
+        self._pending: dict[int, Code] = {}
+        self._loops: list[tuple[str, int, str]] = []
+        self._uses = _uses(typed.graph)
+        self._level = _levels(typed.graph)
+        self._last_use = _last_uses(typed.graph, self._uses, self._level)
+        self._fixed: dict[int, str] = {}
+
+    # --- Values
+
+    def hold(self, number: int, variable: str) -> None:
+        """A variable holds a value until its last use."""
+        self.variables[number] = variable
+        self.names.hold(variable, self._last_use.get(number, -1))
+
+    def code(self, number: int) -> Code:
+        if number in self._pending:
+            return self._pending.pop(number)
+        return Text(self.variables[number])
+
+    def text(self, number: int) -> str:
+        return finished(self.code(number))
+
+    def give(self, number: int, code: Code, at: int, name: str) -> None:
+        """Keeps a value's code for its one use, or assigns it to a variable."""
+        if number not in self._fixed and self._inlined(number) and _length(code) <= MOST_INLINE:
+            self._pending[number] = code
+            return
+        node = self.typed.graph.nodes[number]
+        text = finished(code)
+        variable = self._fixed.get(number) or self.names.claim_at(node.label or name, at)
+        self.hold(number, variable)
+        self.lines.append(Line(f"{variable} = {text}", _comment(self.typed.type(node))))
+
+    def _inlined(self, number: int) -> bool:
+        node = self.typed.graph.nodes[number]
+        return not node.label and _is_single(number, self._uses, self._level)
+
+    # --- Nodes and regions
+
+    def compose(self, first: int, last: int, regions: Sequence[Region]) -> None:
+        at = first
+        waiting = [region for region in regions if region.first < region.last]
+        while at < last:
+            if waiting and waiting[0].first == at:
+                region = waiting.pop(0)
+                self._region(region)
+                at = region.last
+            else:
+                self._node(self.typed.graph.nodes[at])
+                at += 1
+
+    def _region(self, region: Region) -> None:
+        if region.kind == "block" and region.path:
+            self._block(region)
+        elif region.kind == "repeat":
+            self._repeat(region)
+        else:
+            self.compose(region.first, region.last, region.inner)
+
+    def _node(self, node: Node) -> None:
+        inputs, result = self.typed.input_types(node), self.typed.type(node)
+        codes = tuple(self.code(number) for number in node.inputs)
+        operation = node.operation
+        if isinstance(operation, Equivariant):
+            layer = self._layer(node, operation)
+            self._add_module(node.path, f"{layer.name}(**factory)")
+            arguments = [finished(code) for code in codes]
+            arguments += [mask_name(axis) for axis in layer.masks]
+            code: Code = Text(f"{self._access(node.path)}({', '.join(arguments)})")
+        elif (module := operation.module(inputs, result)) is not None:
+            self._add_module(node.path, module)
+            every = operation.one_for_all and isinstance(result, Collection)
+            code = called(self._access(node.path), codes[0], every)
+        elif operation.elementwise:
+            code = elementwise(operation, codes, inputs, result)
+        else:
+            texts = tuple(finished(each) for each in codes)
+            if isinstance(result, Collection) and operation.word == "softmax":
+                code = elementwise(operation, codes, inputs, result)
+            else:
+                code = Text(operation.expression(texts, inputs, result))
+        self.give(node.number, code, node.number, _plain_name(node))
+
+    def _layer(self, node: Node, operation: Equivariant) -> LayerUse:
+        """The class of an equivariant layer; layers of one kind share it."""
+        inputs, result = self.typed.input_types(node), self.typed.type(node)
+        key = (operation.maps(inputs, result), layer_arguments(inputs))
+        if key not in self.classes.layers:
+            name = self.classes.taken.claim(_class_name(self.typed.name, node.path))
+            read = ", ".join(map(str, inputs))
+            masks = dict.fromkeys(
+                axis for value in (*inputs, result) for axis in axes_of(value) if axis.masked
+            )
+            plan = layer_plan(self.typed, node, self.classes.formulation)
+            self.classes.layers[key] = LayerUse(name, f"{read} -> {result}", plan, tuple(masks))
+        return self.classes.layers[key]
+
+    # --- Blocks
+
+    def _block(self, region: Region) -> None:
+        arguments = self._block_arguments(region)
+        key = _block_key(self.typed, region, arguments)
+        if key not in self.classes.blocks:
+            self.classes.blocks[key] = self._block_class(region, arguments)
+        plan = self.classes.blocks[key]
+        self._add_module(region.path, f"{plan.name}(**factory)")
+        given = [self.text(number) for _, number in arguments]
+        given += [mask_name(axis) for axis in plan.masks]
+        call = f"{self._access(region.path)}({', '.join(given)})"
+        made = [number for number in region.results if number >= region.first]
+        if len(region.results) == 1 and made:
+            self.give(made[0], Text(call), region.last, plan.name.lower())
+            return
+        names = []
+        for number in region.results:
+            label = self.typed.graph.nodes[number].label or plan.name.lower()
+            variable = self._fixed.get(number) or self.names.claim_at(label, region.last)
+            self.hold(number, variable)
+            names.append(variable)
+        self.lines.append(Line(f"{', '.join(names)} = {call}"))
+
+    def _block_arguments(self, region: Region) -> tuple[tuple[str, int], ...]:
+        """What comes in: the block's parameters that are used, by their names in the block."""
+        used = {
+            number
+            for node in self.typed.graph.nodes[region.first : region.last]
+            for number in node.inputs
+            if number < region.first
+        } | {number for number in region.results if number < region.first}
+        found: dict[int, str] = {}
+        for name, number in region.arguments:
+            if number in used:
+                found.setdefault(number, name)
+        return tuple((name, number) for number, name in found.items())
+
+    def _block_class(self, region: Region, arguments: Sequence[tuple[str, int]]) -> ModulePlan:
+        nodes = self.typed.graph.nodes[region.first : region.last]
+        axes = dict.fromkeys(
+            axis for node in nodes for axis in axes_of(self.typed.type(node)) if axis.masked
+        )
+        masks = tuple(axes)
+        body = _Body(self.typed, self.classes, region.path + ".", masks)
+        for name, number in arguments:
+            body.hold(number, body.names.claim(name))
+        body.compose(region.first, region.last, region.inner)
+        results = tuple((body.text(n), self.typed.types[n]) for n in region.results)
+        return ModulePlan(
+            self.classes.taken.claim(region.name),
+            False,
+            tuple(ForwardArgument(body.variables[n], self.typed.types[n]) for _, n in arguments),
+            masks,
+            results,
+            tuple(kind for _, kind in results),
+            _tree(body.modules),
+            tuple(body.lines),
+        )
+
+    # --- Repeats
+
+    def _repeat(self, region: Region) -> None:
+        rolled = roll(self.typed, region)
+        if rolled is None:
+            for run in region.inner:
+                self.compose(run.first, run.last, run.inner)
+            return
+        self._loop(region, rolled)
+
+    def _loop(self, region: Region, rolled: Roll) -> None:
+        """One run's statements in a loop over the modules of all runs."""
+        first, *_, last = region.inner
+        entries = self._carried_in(region, rolled)
+        lists = rolled.lists
+        loop_names = []
+        for path in lists:
+            name = "layer" if len(lists) == 1 else path.rpartition(".")[2] + "_layer"
+            loop_names.append(self.names.claim_at(name, region.first))
+            self.names.hold(loop_names[-1], region.last)
+        heads = [self._access(path) for path in lists]
+        outer_lines, self.lines = self.lines, []
+        for path, name in zip(lists, loop_names, strict=True):
+            self._loops.append((path, rolled.start, name))
+        self.compose(first.first, first.last, first.inner)
+        for line in self._carried_out(entries):
+            self.lines.append(line)
+        del self._loops[len(self._loops) - len(lists) :]
+        body, self.lines = self.lines, outer_lines
+        self.lines.append(Loop(_loop_head(loop_names, heads, len(region.inner)), tuple(body)))
+        self._finish_runs(region, first, last)
+
+    def _carried_in(self, region: Region, rolled: Roll) -> list[tuple[int, str, str]]:
+        """Puts what a loop carries into its variables; for each the node, the variable, the name of the new value."""
+        entries = []
+        for carried in rolled.carried:
+            label = self.typed.graph.nodes[carried.inside].label or "value"
+            current = self.variables.get(carried.outside)
+            free_after = self._last_use[carried.outside] <= region.last and not carried.also_fixed
+            if current == label and free_after:
+                variable = label
+            else:
+                variable = self.names.claim_at(label, region.first)
+                self.lines.append(Line(f"{variable} = {self.text(carried.outside)}"))
+            self.variables[carried.outside] = variable
+            self.names.hold(variable, region.last)
+            inner = variable
+            if carried.read_late:
+                inner = self.names.claim_at(f"next_{label}", region.first)
+                self.names.hold(inner, region.last)
+            self._fixed[carried.inside] = inner
+            entries.append((carried.inside, variable, inner))
+        return entries
+
+    def _carried_out(self, entries: Sequence[tuple[int, str, str]]) -> list[Line]:
+        return [Line(f"{outer} = {inner}") for _, outer, inner in entries if outer != inner]
+
+    def _finish_runs(self, region: Region, first: Region, last: Region) -> None:
+        """After the loop, variables hold the values of the last run; modules exist for every run."""
+        offset = last.first - first.first
+        for number in range(first.first, first.last):
+            if number in self.variables:
+                variable = self.variables[number]
+                self.variables[number + offset] = variable
+                self.names.hold(variable, self._last_use.get(number + offset, -1))
+        of_first = {
+            path: module
+            for path, module in self.modules.items()
+            if any(path.startswith(f"{each}.") for each in self._lists_of(region))
+        }
+        for path, module in of_first.items():
+            for other, list_path in ((o, p) for o in region.inner[1:] for p in self._lists_of(region)):
+                if path.startswith(f"{list_path}.0"):
+                    run = region.inner.index(other)
+                    rest = path[len(list_path) + 2 :]
+                    self.modules[f"{list_path}.{run}{rest}"] = module
+
+    def _lists_of(self, region: Region) -> tuple[str, ...]:
+        rolled = roll(self.typed, region)
+        assert rolled is not None
+        return tuple(path.removeprefix(self.prefix) for path in rolled.lists)
+
+    # --- Modules
+
+    def _add_module(self, path: str, expression: str) -> None:
+        self.modules.setdefault(path.removeprefix(self.prefix), expression)
+
+    def _access(self, path: str) -> str:
+        """How `forward` reaches a submodule: `self.z["linear"]`, or from a loop's variable."""
+        for list_path, run, variable in reversed(self._loops):
+            inside = f"{list_path}.{run}"
+            if path == inside or path.startswith(inside + "."):
+                return variable + _subscripts(path[len(inside) + 1 :])
+        head, _, rest = path.removeprefix(self.prefix).partition(".")
+        return f"self.{head}" + _subscripts(rest)
+
+
+class _LiveNames:
+    """Variables that are free again after the last use of what they hold."""
+
+    def __init__(self, reserved: frozenset[str]) -> None:
+        self._reserved = reserved
+        self._until: dict[str, float] = {name: float("inf") for name in reserved}
+
+    def claim(self, name: str) -> str:
+        return self.claim_at(name, -1)
+
+    def claim_at(self, name: str, position: int) -> str:
+        busy = frozenset(v for v, until in self._until.items() if until > position)
+        return Variables(busy).claim(name)
+
+    def hold(self, variable: str, until: float) -> None:
+        self._until[variable] = until
+
+
+# --- Uses and lifetimes ---------------------------------------------------------------------------
+
+
+def _uses(graph: Graph) -> dict[int, list[int]]:
+    """For each value the nodes that read it; the model's results are read after the last node."""
+    uses: dict[int, list[int]] = {}
+    for node in graph.nodes:
+        for number in node.inputs:
+            uses.setdefault(number, []).append(node.number)
+    for number in graph.outputs:
+        uses.setdefault(number, []).append(len(graph.nodes))
+    for region in (each for outer in graph.regions for each in outer.walk()):
+        if region.kind == "block" and region.path:
+            for number in region.results:  # the block's own `return` reads it as well
+                uses.setdefault(number, []).append(region.last - 1)
+    return uses
+
+
+def _levels(graph: Graph) -> dict[int, tuple[int, ...]]:
+    """For each node the regions it is in, by their first nodes and kinds; results are at the top."""
+    levels: dict[int, tuple[int, ...]] = {}
+
+    def visit(regions: Sequence[Region], path: tuple[int, ...]) -> None:
+        for n, region in enumerate(regions):
+            transparent = region.kind == "block" and not region.path
+            inner = path if transparent else (*path, region.first, n)
+            for number in range(region.first, region.last):
+                levels[number] = inner
+            visit(region.inner, inner)
+
+    visit(graph.regions, ())
+    return levels
+
+
+def _is_single(
+    number: int, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
+) -> bool:
+    """Whether a value is read once, by a node that runs just as often."""
+    readers = uses.get(number, [])
+    return len(readers) == 1 and level.get(number, ()) == level.get(readers[0], ())
+
+
+def _last_uses(
+    graph: Graph, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
+) -> dict[int, int]:
+    """Until where each value is needed: the line of its last reader, or the end of a loop around that."""
+    line: dict[int, int] = {len(graph.nodes): len(graph.nodes)}
+    for node in reversed(graph.nodes):
+        inline = not node.label and _is_single(node.number, uses, level)
+        line[node.number] = line[uses[node.number][0]] if inline else node.number
+    regions = [each for outer in graph.regions for each in outer.walk()]
+    last: dict[int, int] = {}
+    for number, readers in uses.items():
+        for reader in readers:
+            until = line[reader]
+            for region in regions:
+                if region.first <= reader < region.last and not region.first <= number < region.last:
+                    until = max(until, region.last)
+            last[number] = max(last.get(number, -1), until)
+    return last
+
+
+# --- Names, keys, trees ---------------------------------------------------------------------------
+
+
+def _block_key(typed: Typed, region: Region, arguments: Sequence[tuple[str, int]]) -> object:
+    """What a block computes, apart from where it stands: equal keys share a class."""
+    outside = {number: -1 - place for place, (_, number) in enumerate(arguments)}
+
+    def relative(number: int) -> int:
+        return number - region.first if number >= region.first else outside[number]
+
+    nodes = tuple(
+        (
+            node.operation,
+            tuple(relative(i) for i in node.inputs),
+            node.path.removeprefix(region.path),
+            typed.type(node),
+        )
+        for node in typed.graph.nodes[region.first : region.last]
+    )
+    kinds = tuple(typed.types[number] for _, number in arguments)
+    return (region.name, kinds, nodes, tuple(relative(number) for number in region.results))
+
+
+def _class_name(model: str, path: str) -> str:
+    """`Accuracy` and `z_2` make `AccuracyZ2`."""
+    words = [w for w in path.replace(".", "_").split("_") if w]
+    if len(words) > 1 and path.split(".")[-1].isdigit():
+        words = words[:-1]
+    return model + "".join(word[:1].upper() + word[1:] for word in words)
+
+
+def _plain_name(node: Node) -> str:
+    """A variable for a value that the spec does not name."""
+    last = node.path.rpartition(".")[2] if node.path else ""
+    return last if last and not last.isdigit() else node.operation.word
+
+
+def _length(code: Code) -> int:
+    return len(code.body) if isinstance(code, Each) else len(code.code)
+
+
+def _comment(kind: Type) -> str:
+    if isinstance(kind, Collection):
+        return ""
+    dims = ["batch", *(axis.name.rpartition(".")[2] for axis in kind.axes), str(kind.width)]
+    return f"({', '.join(dims)})"
+
+
+def _subscripts(rest: str) -> str:
+    return "".join(f"[{p}]" if p.isdigit() else f'["{p}"]' for p in rest.split(".") if p)
+
+
+def _loop_head(names: Sequence[str], lists: Sequence[str], count: int) -> str:
+    if not names:
+        return f"for _ in range({count}):"
+    if len(names) == 1:
+        return f"for {names[0]} in {lists[0]}:"
+    return f"for {', '.join(names)} in zip({', '.join(lists)}, strict=True):"
+
+
+def _tree(modules: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The attributes of a class: lists for numbered paths, dicts for named ones below the first."""
+    nested: dict[str, object] = {}
+    for path, expression in modules.items():
+        *parents, leaf = path.split(".")
+        level = nested
+        for part in parents:
+            inner = level.setdefault(part, {})
+            assert isinstance(inner, dict)
+            level = inner
+        level[leaf] = expression
+    return tuple((name, _tree_expression(value)) for name, value in nested.items())
+
+
+def _tree_expression(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    assert isinstance(value, dict)
+    inner = {str(name): _tree_expression(each) for name, each in value.items()}
+    if not all(name.isdigit() for name in inner):
+        entries = ", ".join(f'"{name}": {each}' for name, each in inner.items())
+        return f"nn.ModuleDict({{{entries}}})"
+    modules = list(inner.values())
+    if len(set(modules)) == 1:
+        return f"nn.ModuleList([{modules[0]} for _ in range({len(modules)})])"
+    return f"nn.ModuleList([{', '.join(modules)}])"
+
+

@@ -1,0 +1,198 @@
+"""The class of a model or of a block: its submodules and its `forward`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..compose import ForwardArgument, Line, Loop, ModulePlan
+from ..derive import short_names
+from ..expressions import operand
+from ..names import identifier
+from ..operations.masks import mask_axes, mask_name
+from ..types import Axis, Tensor, Type, axes_of, tensors_of
+from .layer import CONSTRUCTOR, masked_value, shape_words
+from .layout import docstring, indent, statement
+
+
+def emit_module(plan: ModulePlan) -> list[str]:
+    """The lines of the class."""
+    words = _words(plan)
+    body = docstring(_paragraphs(plan))
+    if plan.is_model:
+        entries = [f'"{a.name}": {_shapes(a.type, words)}' for a in plan.arguments]
+        body += ["", *statement(f"inputs = {{{', '.join(entries)}}}", 1)]
+    body += ["", *_constructor(plan), "", *_reset(), "", *_forward(plan)]
+    return [f"class {plan.name}(nn.Module):", *indent(body)]
+
+
+def _words(plan: ModulePlan) -> dict[str, str]:
+    kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
+    names = dict.fromkeys(axis.name for kind in kinds for axis in axes_of(kind))
+    return {name: identifier(short) for name, short in short_names(tuple(names)).items()}
+
+
+def _paragraphs(plan: ModulePlan) -> list[str]:
+    inputs = ", ".join(f"{argument.name}: {argument.type}" for argument in plan.arguments)
+    outputs = ", ".join(map(str, plan.declared))
+    kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
+    axes = dict.fromkeys(axis for kind in kinds for axis in axes_of(kind) if not axis.pinned)
+    words = _words(plan)
+    summary = f"({inputs}) -> {outputs}"
+    if not axes:
+        return [summary]
+    groups = ", ".join(f"{axis.symmetry} on {words[axis.name]}" for axis in axes)
+    return [summary, f"Commutes with {groups}."]
+
+
+def _shapes(kind: Type, words: dict[str, str]) -> str:
+    if isinstance(kind, Tensor):
+        return f'"{_run_time_shape(kind, words)}"'
+    entries = ", ".join(f'"{n}": "{_run_time_shape(t, words)}"' for n, t in kind.tensors)
+    return f"{{{entries}}}"
+
+
+def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:
+    shape = shape_words(tensor, words)
+    return shape.rpartition(" ")[0] if tensor.channels is None else shape
+
+
+def _constructor(plan: ModulePlan) -> list[str]:
+    body = ["super().__init__()"]
+    if any("**factory" in expression for _, expression in plan.submodules):
+        body.append('factory = {"device": device, "dtype": dtype}')
+    for name, expression in plan.submodules:
+        body += statement(f"self.{name} = {expression}", 2)
+    return [*CONSTRUCTOR, *indent(body)]
+
+
+def _reset() -> list[str]:
+    return [
+        "def reset_parameters(self) -> None:",
+        *indent(['"""Draws every parameter anew."""', "reset_parameters(self)"]),
+    ]
+
+
+def _forward(plan: ModulePlan) -> list[str]:
+    arguments = ["self", *(f"{a.name}: {_annotation(a.type)}" for a in plan.arguments)]
+    default = "Tensor | None = None" if plan.is_model else "Tensor"
+    arguments += [f"{mask_name(axis)}: {default}" for axis in plan.masks]
+    kinds = [_annotation(kind) for kind in plan.declared]
+    result = kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
+    head = statement(f"def forward({', '.join(arguments)}) -> {result}:", 1)
+    body: list[str] = []
+    if plan.is_model:
+        body += _entrance(plan)
+    body += _lines(plan.body, 2)
+    body += statement(f"return {', '.join(_results(plan))}", 2)
+    return [*head, *indent(body)]
+
+
+def _annotation(kind: Type) -> str:
+    return "Tensor" if isinstance(kind, Tensor) else "dict[str, Tensor]"
+
+
+def _entrance(plan: ModulePlan) -> list[str]:
+    """Checks inputs, brings them to `(batch, *axes, channels)`, and puts zeros where nothing is."""
+    given = ", ".join(f"{a.name}={a.name}" for a in plan.arguments)
+    lines = statement(f"check_inputs(self, self.inputs, {given})", 2) if given else []
+    for axis in plan.masks:
+        lines += _mask_lines(axis, plan.arguments)
+    for argument in plan.arguments:
+        lines += _normal(argument)
+    return lines
+
+
+def _mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
+    """Everything is there where no mask is given; one that is given fits the inputs."""
+    name = mask_name(axis)
+    place = _found(axis, arguments)
+    assert place is not None, "a masked axis stands in some input"
+    source, dims = place
+    shown = ", ".join(map(str, dims))
+    sizes = ", ".join(f"{source}.shape[{dim}]" for dim in (0, *dims))
+    return [
+        f"if {name} is None:",
+        f"    {name} = full_mask({source}, {shown})",
+        *statement(f'check_mask("{name}", {name}, ({sizes}))', 2),
+    ]
+
+
+def _found(
+    axis: Axis, arguments: Sequence[ForwardArgument]
+) -> tuple[str, tuple[int, ...]] | None:
+    """An input with the axis in it, and the dimensions of the axes of its mask."""
+    for argument in arguments:
+        for name, tensor in tensors_of(argument.type):
+            if axis in tensor.axes:
+                at = tensor.axes.index(axis)
+                names = [each.name for each in tensor.axes[: at + 1]]
+                dims = tuple(
+                    len(names) - names[::-1].index(each.name) for each in mask_axes(axis)
+                )
+                source = f'{argument.name}["{name}"]' if name else argument.name
+                return source, dims
+    return None
+
+
+def _normal(argument: ForwardArgument) -> list[str]:
+    name, kind = argument.name, argument.type
+    if isinstance(kind, Tensor):
+        value = masked_value(name, kind.axes) if kind.channels is not None else name
+        if kind.channels is None:
+            value = masked_value(f"{name}.unsqueeze(-1)", kind.axes)
+        return statement(f"{name} = {value}", 2) if value != name else []
+    masked = any(axis.masked for axis in axes_of(kind))
+    bare = {tensor.channels is None for _, tensor in kind.tensors}
+    if not masked and len(bare) == 1:
+        end = ".unsqueeze(-1)" if bare == {True} else ""
+        text = f'{name} = {{key: {name}[key]{end} for key in self.inputs["{name}"]}}'
+        return statement(text, 2)
+    entries = []
+    for key, tensor in kind.tensors:
+        end = ".unsqueeze(-1)" if tensor.channels is None else ""
+        entries.append(f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}')
+    return statement(f"{name} = {{{', '.join(entries)}}}", 2)
+
+
+def _results(plan: ModulePlan) -> list[str]:
+    """What `forward` returns: without a channel dimension where the type declares none."""
+    if not plan.is_model:
+        return [text for text, _ in plan.results]
+    return [
+        _exit(text, declared)
+        for (text, _), declared in zip(plan.results, plan.declared, strict=True)
+    ]
+
+
+def _exit(text: str, declared: Type) -> str:
+    if isinstance(declared, Tensor):
+        value = masked_value(text, declared.axes)
+        return f"{_called_on(value)}.squeeze(-1)" if declared.channels is None else value
+    masked = any(axis.masked for axis in axes_of(declared))
+    bare = {tensor.channels is None for _, tensor in declared.tensors}
+    if not masked and bare == {False}:
+        return text
+    if not masked and bare == {True}:
+        return f"{{key: value.squeeze(-1) for key, value in {_called_on(text)}.items()}}"
+    entries = []
+    for key, tensor in declared.tensors:
+        value = masked_value(f'{text}["{key}"]', tensor.axes)
+        entries.append(f'"{key}": {value}{".squeeze(-1)" if tensor.channels is None else ""}')
+    return f"{{{', '.join(entries)}}}"
+
+
+def _called_on(text: str) -> str:
+    return operand(text)
+
+
+def _lines(body: Sequence[Line | Loop], depth: int) -> list[str]:
+    lines: list[str] = []
+    for each in body:
+        match each:
+            case Line():
+                lines += statement(each.text, depth, each.comment)
+            case Loop():
+                lines += [each.head, *indent(_lines(each.body, depth + 1))]
+    return lines
+
+

@@ -1,0 +1,184 @@
+"""What was derived, as data: groups, spaces, and for each equivariant layer its maps and their cost."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from .compile import Program
+from .compose import layer_plan
+from .cost import cost
+from .graph import Node, Typed
+from .operations import Equivariant
+from .plan import Formulation, LayerPlan
+from .types import Axis, Collection, Type, axes_of, tensors_of
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class GroupReport(_Record):
+    """An axis and the group that moves its positions; `pin` says why nothing may move them."""
+
+    axis: str
+    group: str
+    size: int
+    pin: str | None = None
+
+
+class TensorReport(_Record):
+    """A tensor of a space: its axes by name, its shape, its channels (None: no such dimension)."""
+
+    name: str
+    axes: list[str]
+    shape: list[int]
+    channels: int | None
+
+
+class SpaceReport(_Record):
+    """A collection that a model reads or writes."""
+
+    name: str
+    tensors: list[TensorReport]
+
+
+class LevelReport(_Record):
+    """The maps through one multiset of strands."""
+
+    name: str
+    pools: int
+    spreads: int
+    products: int
+
+
+class LayerReport(_Record):
+    """An equivariant layer. `maps` and `bias_maps` count at one channel in and out, pinned positions
+    included; `flops` and `bytes` are for a batch of one in float32."""
+
+    name: str
+    input: str
+    output: str
+    maps: int
+    bias_maps: int
+    pools: int
+    spreads: int
+    products: int
+    parameters: int
+    flops: int
+    bytes: int
+    levels: list[LevelReport]
+
+
+class ModelReport(_Record):
+    """A model: its signature, the groups on its inputs and outputs, its spaces and layers."""
+
+    name: str
+    inputs: dict[str, str]
+    output: str
+    groups: list[GroupReport]
+    spaces: list[SpaceReport]
+    layers: list[LayerReport]
+    parameters: int
+
+
+class Report(_Record):
+    """A specification."""
+
+    models: list[ModelReport]
+
+
+def report(program: Program, formulation: Formulation | None = None) -> Report:
+    """Everything that `specc explain` shows."""
+    pins = {
+        axis.name: f"{pin.reason} ({pin.node.label or pin.node.operation}, line {pin.node.span.line})"
+        for weights in program.weights
+        for axis, pin in weights.pins
+    }
+    return Report(models=[_model(typed, pins, formulation) for typed in program.models])
+
+
+def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) -> ModelReport:
+    graph = typed.graph
+    inputs = [(graph.nodes[number], typed.types[number]) for number in graph.inputs]
+    kinds = [*(kind for _, kind in inputs), *graph.output_types]
+    axes = dict.fromkeys(axis for kind in kinds for axis in axes_of(kind))
+    return ModelReport(
+        name=typed.name,
+        inputs={node.label: str(kind) for node, kind in inputs},
+        output=", ".join(map(str, graph.output_types)),
+        groups=[_group(axis, pins) for axis in axes],
+        spaces=_spaces(kinds),
+        layers=[
+            _layer(node, layer_plan(typed, node, formulation), typed)
+            for node in graph.nodes
+            if isinstance(node.operation, Equivariant)
+        ],
+        parameters=_parameters(typed),
+    )
+
+
+def _group(axis: Axis, pins: dict[str, str]) -> GroupReport:
+    return GroupReport(
+        axis=axis.name, group=axis.symmetry, size=axis.size, pin=pins.get(axis.name)
+    )
+
+
+def _spaces(kinds: list[Type]) -> list[SpaceReport]:
+    spaces = {str(kind): kind for kind in kinds if isinstance(kind, Collection)}
+    return [
+        SpaceReport(
+            name=name,
+            tensors=[
+                TensorReport(
+                    name=key,
+                    axes=[axis.name for axis in tensor.axes],
+                    shape=[axis.size for axis in tensor.axes],
+                    channels=tensor.channels,
+                )
+                for key, tensor in tensors_of(kind)
+            ],
+        )
+        for name, kind in spaces.items()
+    ]
+
+
+def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
+    maps = plan.maps
+    total = cost(plan)
+    levels = [
+        LevelReport(
+            name=level.name,
+            pools=len({p for each in level.products for p in each.pools}),
+            spreads=sum(len(each.spreads) for each in level.products),
+            products=len(level.products),
+        )
+        for level in maps.levels
+    ]
+    return LayerReport(
+        name=node.path,
+        input=", ".join(map(str, typed.input_types(node))),
+        output=str(typed.type(node)),
+        maps=maps.dimension,
+        bias_maps=maps.bias_dimension,
+        pools=sum(level.pools for level in levels),
+        spreads=sum(level.spreads for level in levels),
+        products=sum(level.products for level in levels),
+        parameters=maps.parameters,
+        flops=total.flops,
+        bytes=total.bytes,
+        levels=levels,
+    )
+
+
+def _parameters(typed: Typed) -> int:
+    """The numbers in the state_dict; layers that share a name count once."""
+    counted: dict[str, int] = {}
+    for node in typed.graph.nodes:
+        for parameter in node.operation.parameters(typed.input_types(node), typed.type(node)):
+            size = 1
+            for dim in parameter.shape:
+                size *= dim
+            counted[f"{node.path}.{parameter.name}"] = size
+    return sum(counted.values())
+
+

@@ -1,0 +1,136 @@
+"""The base class of generated layers: what columns and rows of their weights mean, and dense maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Part(NamedTuple):
+    """A block of columns or rows of a weight: a pool or a spread, by its indices.
+
+    Strands are a, b, ...; `{}` stands for a pinned position, of which there are `pinned` along each.
+    The block has one entry for each pinned position and channel, channels last.
+    """
+
+    label: str
+    channels: int
+    pinned: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return prod(self.pinned) * self.channels
+
+    def positions(self) -> list[tuple[str, int]]:
+        """Each pinned position's label, and the place of its first channel in the block."""
+        places = product(*(range(size) for size in self.pinned))
+        return [(self.label.format(*p), n * self.channels) for n, p in enumerate(places)]
+
+
+class Equivariant(nn.Module):
+    """A layer of all equivariant linear maps. Tables say what its products are made of.
+
+    `inputs` and `outputs` are shapes by tensor (the key is empty for a single tensor), `sizes` the
+    axes they were built with; `columns` and `rows` give the parts of each product's weight, `masks`
+    the shapes of masks; with several `arguments` the keys of `inputs` begin with them.
+    """
+
+    inputs: ClassVar[Mapping[str, str]]
+    outputs: ClassVar[Mapping[str, str]]
+    sizes: ClassVar[Mapping[str, int]]
+    columns: ClassVar[Mapping[str, Sequence[Part]]]
+    rows: ClassVar[Mapping[str, Sequence[Part]]]
+    masks: ClassVar[Mapping[str, str]] = {}
+    arguments: ClassVar[Sequence[str]] = ("x",)
+
+    @torch.no_grad()
+    def basis(self, **sizes: int) -> list[tuple[str, Tensor]]:
+        """The dense maps of the layer at one channel in and out, each with its diagram.
+
+        Each map is a matrix from all inputs to all outputs, tensors in order and row-major in
+        themselves; `sizes` replace those of permutable axes. Meant for small sizes: the matrices are
+        dense. The parameters are as before afterwards.
+        """
+        kept = {name: value.clone() for name, value in self.state_dict().items()}
+        sizes = {**self.sizes, **sizes}
+        batch = self._one_hot(sizes)
+        count = len(next(iter(batch.values())))
+        masks = {
+            name: torch.ones(count, *(sizes[word] for word in shape.split()[1:]), dtype=torch.bool)
+            for name, shape in self.masks.items()
+        }
+        try:
+            for parameter in self.parameters():
+                parameter.zero_()
+            return [
+                (f"{column} -> {row}", self._dense(batch, masks, weight, i, j))
+                for name, columns in self.columns.items()
+                if columns
+                for weight in [self.get_parameter(f"{name}.weight")]
+                for column, j in _offsets(columns)
+                for row, i in _offsets(self.rows[name])
+            ]
+        finally:
+            self.load_state_dict(kept)
+
+    def _dense(
+        self,
+        batch: dict[str, Tensor],
+        masks: dict[str, Tensor],
+        weight: Tensor,
+        row: int,
+        column: int,
+    ) -> Tensor:
+        """The matrix of one coefficient: the layer's answers to all unit inputs."""
+        weight[row, column] = 1
+        answer = self(*self._arguments(batch), **masks)
+        weight[row, column] = 0
+        outputs = [answer] if isinstance(answer, Tensor) else list(answer.values())
+        return torch.cat([value[..., 0].flatten(1) for value in outputs], 1).T.contiguous()
+
+    def _one_hot(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """For each position of the inputs one element of a batch, with a one there in channel 0."""
+        first = next(self.parameters())
+        shapes = {
+            name: [sizes[word] if word in sizes else int(word) for word in shape.split()[1:]]
+            for name, shape in self.inputs.items()
+        }
+        counts = [prod(shape[:-1]) for shape in shapes.values()]
+        batch, start = {}, 0
+        for (name, shape), count in zip(shapes.items(), counts, strict=True):
+            value = torch.zeros(sum(counts), count, shape[-1], dtype=first.dtype, device=first.device)
+            value[start : start + count, :, 0] = torch.eye(count)
+            batch[name] = value.reshape(-1, *shape)
+            start += count
+        return batch
+
+    def _arguments(self, batch: dict[str, Tensor]) -> list[Tensor | dict[str, Tensor]]:
+        """The batch as `forward` takes it: `x`, or `x1`, `x2`, ..., tensors or dicts."""
+        if "" in batch:
+            return [batch[""]]
+        if len(self.arguments) == 1:
+            return [batch]
+        groups: dict[str, Tensor | dict[str, Tensor]] = {}
+        for name, value in batch.items():
+            argument, _, key = name.partition(".")
+            if not key:
+                groups[argument] = value
+                continue
+            group = groups.setdefault(argument, {})
+            assert isinstance(group, dict)
+            group[key] = value
+        return list(groups.values())
+
+
+def _offsets(parts: Sequence[Part]) -> list[tuple[str, int]]:
+    """Each part's label, once for each pinned position, and where its channel 0 stands."""
+    found, start = [], 0
+    for part in parts:
+        found += [(label, start + place) for label, place in part.positions()]
+        start += part.width
+    return found
