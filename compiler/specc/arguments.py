@@ -79,7 +79,9 @@ def _by_name(
             written[operation.variadic] = tuple(positional)
     elif len(positional) > len(operation.positional):
         extra = positional[len(operation.positional)]
-        raise SpecError(f"`{word}` takes no more arguments by place", extra.span, f"`{signature(word)}`")
+        raise SpecError(
+            f"`{word}` takes no more arguments by place", extra.span, f"`{signature(word)}`"
+        )
     else:
         written.update(zip(operation.positional, positional, strict=False))
     for keyword in call.keywords:
@@ -122,7 +124,9 @@ def _read(
                 raise SpecError(f"`{name}` is the name of a function", expression.span)
             if expression.text not in FUNCTIONS:
                 hint = nearest(expression.text, FUNCTIONS)
-                raise SpecError(f"there is no activation `{expression.text}`", expression.span, hint)
+                raise SpecError(
+                    f"there is no activation `{expression.text}`", expression.span, hint
+                )
             return expression.text
         case Kind.AXES:
             return _axes(expression, scope)
@@ -134,13 +138,13 @@ def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:
     entries = expression.entries if isinstance(expression, syntax.Bracket) else (expression,)
     for entry in entries:
         if not isinstance(entry, syntax.Name):
-            raise SpecError("an axis, or a list of axes, is needed here", entry.span, "`over = [y, x]`")
+            raise SpecError(
+                "an axis, or a list of axes, is needed here", entry.span, "`over = [y, x]`"
+            )
     return tuple(entry.text for entry in entries if isinstance(entry, syntax.Name))
 
 
-def _shape(
-    expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope
-) -> object:
+def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope) -> object:
     """A number of channels, or a type to map to."""
     match expression:
         case syntax.Bracket() | syntax.Call():

@@ -91,9 +91,7 @@ def _affordable(
         )
     for target in written:
         if count_maps(read, (target,)) == 0:
-            raise SpecError(
-                f"no linear map leads from {_written(inputs)} to {target}", node.span
-            )
+            raise SpecError(f"no linear map leads from {_written(inputs)} to {target}", node.span)
 
 
 def _shorter(inputs: tuple[Type, ...], result: Type) -> str | None:
@@ -185,7 +183,11 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
         known = tuple(each for each in inputs if each is not None)
         shapes = node.operation.parameters(known, result)
         kept, wanted = first.setdefault(node.path, (node, shapes))
-        if wanted != shapes or kept.operation != node.operation and type(kept.operation) is not type(node.operation):
+        if (
+            wanted != shapes
+            or (kept.operation != node.operation
+            and type(kept.operation) is not type(node.operation))
+        ):
             raise SpecError(
                 f"two layers are called `{node.path}`, and their parameters differ",
                 node.span,

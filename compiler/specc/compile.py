@@ -60,7 +60,9 @@ def compile(
     program = understand(source, params, most_maps)
     models, classes = compose_all(program, formulation)
     shown = ", ".join(f"{name} = {show(value)}" for name, value in program.params.items())
-    return emit(source.name.replace("\\", "/").rpartition("/")[2], source.text, models, classes, shown)
+    return emit(
+        source.name.replace("\\", "/").rpartition("/")[2], source.text, models, classes, shown
+    )
 
 
 def compose_all(
@@ -105,4 +107,3 @@ class _Models:
 
 def _key(declaration: ModelDeclaration) -> tuple[int, str]:
     return id(declaration.scope), declaration.name
-

@@ -5,10 +5,11 @@ The result is a `ModulePlan` for each class; the emitter prints them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .expressions import Code, Each, Text, called, elementwise, finished
+from .expressions import Code, Each, Text, called, elementwise, finished, plain
 from .graph import Graph, Node, Region, Typed
 from .names import Variables
 from .operations import Equivariant
@@ -88,7 +89,7 @@ def compose(typed: Typed, classes: Classes) -> ModulePlan:
     for number in graph.inputs:
         body.hold(number, body.names.claim(graph.nodes[number].label))
     body.compose(len(graph.inputs), len(graph.nodes), graph.regions)
-    results = tuple((body.text(number), typed.types[number]) for number in graph.outputs)
+    results = tuple((body.result(number), typed.types[number]) for number in graph.outputs)
     return ModulePlan(
         typed.name,
         True,
@@ -126,9 +127,7 @@ def layer_plan(typed: Typed, node: Node, formulation: Formulation | None = None)
 class _Body:
     """The body of one `forward`: variables for values, lines as they come."""
 
-    def __init__(
-        self, typed: Typed, classes: Classes, prefix: str, masks: Sequence[Axis]
-    ) -> None:
+    def __init__(self, typed: Typed, classes: Classes, prefix: str, masks: Sequence[Axis]) -> None:
         self.typed = typed
         self.classes = classes
         self.prefix = prefix
@@ -157,6 +156,16 @@ class _Body:
 
     def text(self, number: int) -> str:
         return finished(self.code(number))
+
+    def result(self, number: int) -> str:
+        """The code of a result; a collection is in a variable, for it is opened once more."""
+        text = self.text(number)
+        kind = self.typed.types[number]
+        if isinstance(kind, Collection) and not text.isidentifier():
+            variable = self.names.claim_at("result", len(self.typed.graph.nodes))
+            self.lines.append(Line(f"{variable} = {text}"))
+            return variable
+        return text
 
     def give(self, number: int, code: Code, at: int, name: str) -> None:
         """Keeps a value's code for its one use, or assigns it to a variable."""
@@ -210,14 +219,27 @@ class _Body:
             every = operation.one_for_all and isinstance(result, Collection)
             code = called(self._access(node.path), codes[0], every)
         elif operation.elementwise:
+            if len(codes) > 1 and isinstance(result, Collection):
+                codes = tuple(self._from_variables(code, node) for code in codes)
             code = elementwise(operation, codes, inputs, result)
         else:
-            texts = tuple(finished(each) for each in codes)
-            if isinstance(result, Collection) and operation.word == "softmax":
-                code = elementwise(operation, codes, inputs, result)
-            else:
-                code = Text(operation.expression(texts, inputs, result))
+            code = plain(operation, codes, inputs, result)
         self.give(node.number, code, node.number, _plain_name(node))
+
+    def _from_variables(self, code: Code, node: Node) -> Code:
+        """The code with what it reads in variables, for code that reads it once for each tensor."""
+        if isinstance(code, Text):
+            return Text(self._variable(code.code, node))
+        return Each(code.body, tuple(self._variable(source, node) for source in code.sources))
+
+    def _variable(self, text: str, node: Node) -> str:
+        if text.isidentifier():
+            return text
+        called = re.match(r"self\.(\w+)", text)
+        variable = self.names.claim_at(called[1] if called else "values", node.number)
+        self.names.hold(variable, node.number + 1)
+        self.lines.append(Line(f"{variable} = {text}"))
+        return variable
 
     def _layer(self, node: Node, operation: Equivariant) -> LayerUse:
         """The class of an equivariant layer; layers of one kind share it."""
@@ -364,7 +386,9 @@ class _Body:
             if any(path.startswith(f"{each}.") for each in self._lists_of(region))
         }
         for path, module in of_first.items():
-            for other, list_path in ((o, p) for o in region.inner[1:] for p in self._lists_of(region)):
+            for other, list_path in (
+                (o, p) for o in region.inner[1:] for p in self._lists_of(region)
+            ):
                 if path.startswith(f"{list_path}.0"):
                     run = region.inner.index(other)
                     rest = path[len(list_path) + 2 :]
@@ -458,13 +482,21 @@ def _last_uses(
     for node in reversed(graph.nodes):
         inline = not node.label and _is_single(node.number, uses, level)
         line[node.number] = line[uses[node.number][0]] if inline else node.number
-    regions = [each for outer in graph.regions for each in outer.walk()]
+    loops = [
+        each
+        for outer in graph.regions
+        for each in outer.walk()
+        if each.kind == "repeat" and len(each.inner) > 1
+    ]
     last: dict[int, int] = {}
     for number, readers in uses.items():
         for reader in readers:
             until = line[reader]
-            for region in regions:
-                if region.first <= reader < region.last and not region.first <= number < region.last:
+            for region in loops:
+                if (
+                    region.first <= reader < region.last
+                    and not region.first <= number < region.last
+                ):
                     until = max(until, region.last)
             last[number] = max(last.get(number, -1), until)
     return last
@@ -556,5 +588,3 @@ def _tree_expression(value: object) -> str:
     if len(set(modules)) == 1:
         return f"nn.ModuleList([{modules[0]} for _ in range({len(modules)})])"
     return f"nn.ModuleList([{', '.join(modules)}])"
-
-

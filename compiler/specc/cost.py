@@ -71,7 +71,9 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
         case Mix():
             return _mix(step)
         case Sum():
-            return Cost((len(step.terms) - 1) * written, 2 * BYTES * written * (len(step.terms) - 1))
+            return Cost(
+                (len(step.terms) - 1) * written, 2 * BYTES * written * (len(step.terms) - 1)
+            )
         case Expand():
             return Cost(0, 0)
         case Embed():

@@ -18,7 +18,6 @@ from .diagrams import enclosing_index, free_indices
 from .types import Axis, Tensor
 
 
-
 @dataclass(frozen=True, slots=True)
 class Index:
     """An index with those that live in it, sorted: indices that compare equal can be exchanged."""
@@ -41,9 +40,7 @@ def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int
 def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Like `count_maps`, times the channels on both sides: the parameters of a layer without bias."""
     return sum(
-        source.features
-        * target.features
-        * _diagrams(_roots(source.tensor) + _roots(target.tensor))
+        source.features * target.features * _diagrams(_roots(source.tensor) + _roots(target.tensor))
         for source in inputs
         for target in outputs
     )
@@ -99,7 +96,9 @@ def _partitions(axis: Axis, kinds: tuple[tuple[Index, int], ...], most: int) -> 
 
 def _leaf_partitions(axis: Axis, indices: int, most: int) -> int:
     """The same for indices in which nothing lives: row by row, as for Stirling numbers."""
-    exactly = [1] + [0] * indices  # partitions of the first m indices into the present number of blocks
+    exactly = [1] + [
+        0
+    ] * indices  # partitions of the first m indices into the present number of blocks
     total = exactly[indices]
     for _ in range(min(most, indices)):
         exactly = [

@@ -89,7 +89,9 @@ def enclosing_index(tensor: Tensor, index: int) -> int | None:
     return next(before)
 
 
-def pools(tensor: Tensor, number: int, order: dict[str, int]) -> Iterator[tuple[tuple[Strand, ...], Half]]:
+def pools(
+    tensor: Tensor, number: int, order: dict[str, int]
+) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every input half on a tensor with the level it ends on, equal strands in every order."""
     for forest in _marked_forests(tensor):
         level = _level(forest, order)
@@ -97,7 +99,9 @@ def pools(tensor: Tensor, number: int, order: dict[str, int]) -> Iterator[tuple[
             yield level, _half(number, forest, blocks)
 
 
-def spreads(tensor: Tensor, number: int, order: dict[str, int]) -> Iterator[tuple[tuple[Strand, ...], Half]]:
+def spreads(
+    tensor: Tensor, number: int, order: dict[str, int]
+) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every output half on a tensor with the level it starts from, equal strands in canonical order."""
     for forest in _marked_forests(tensor):
         yield _level(forest, order), _half(number, forest, next(_orderings(forest, order)))

@@ -150,9 +150,7 @@ class _Builder:
         if len(self.nodes) >= MOST_NODES:
             raise SpecError(f"the model has more than {MOST_NODES} values", span)
         number = len(self.nodes)
-        self.nodes.append(
-            Node(number, operation, tuple(v.node for v in inputs), label, path, span)
-        )
+        self.nodes.append(Node(number, operation, tuple(v.node for v in inputs), label, path, span))
         return Value(number)
 
     # --- Statements
@@ -230,9 +228,7 @@ class _Builder:
         for target, value in zip(targets, values, strict=True):
             self.bind(target, value, place, before)
 
-    def bind(
-        self, target: syntax.Identifier, meaning: Meaning, place: Place, before: int
-    ) -> None:
+    def bind(self, target: syntax.Identifier, meaning: Meaning, place: Place, before: int) -> None:
         """Gives a name to what a statement made; a value made earlier keeps the name it has."""
         place.names[target.text] = meaning
         if isinstance(meaning, Value) and meaning.node >= before:
@@ -316,7 +312,8 @@ class _Builder:
                 raise SpecError("a value is needed here, and this is a number", expression.span)
             case Several():
                 raise SpecError(
-                    f"one value is needed here, and this gives {len(meaning.values)}", expression.span
+                    f"one value is needed here, and this gives {len(meaning.values)}",
+                    expression.span,
                 )
             case Broken():
                 raise Consequence("its statement is wrong", expression.span)
@@ -390,7 +387,11 @@ class _Builder:
             case Collection():
                 return self.collect(call, found, place)
             case _:
-                hint = "its weights are `weights(...)`" if isinstance(found, ModelDeclaration) else None
+                hint = (
+                    "its weights are `weights(...)`"
+                    if isinstance(found, ModelDeclaration)
+                    else None
+                )
                 raise SpecError(
                     f"`{word}` is {described(found)} and cannot be called", call.function.span, hint
                 )
@@ -406,7 +407,9 @@ class _Builder:
         else:
             if not call.arguments:
                 raise SpecError(
-                    f"`{call.function.text}` needs a value first", call.span, f"`{call.function.text}(x)`"
+                    f"`{call.function.text}` needs a value first",
+                    call.span,
+                    f"`{call.function.text}(x)`",
                 )
             first = self.expression(call.arguments[0], place)
             rest = call.arguments[1:]
@@ -475,7 +478,9 @@ class _Builder:
         given: dict[str, syntax.Expression] = dict(zip(wanted, call.arguments, strict=False))
         if len(call.arguments) > len(wanted):
             raise SpecError(
-                f"block `{call.function.text}` takes {_count(len(wanted), 'argument')}", call.span, form
+                f"block `{call.function.text}` takes {_count(len(wanted), 'argument')}",
+                call.span,
+                form,
             )
         for keyword in call.keywords:
             name = keyword.name.text

@@ -169,9 +169,8 @@ def _unfit(reading: Reading, finding: Finding) -> SpecError:
 
 def _mended(reading: Reading, repair: Repair) -> str | None:
     """The line as it is probably meant, where a single sign is missing or wrong in it."""
-    if len(repair.added) != 1 or repair.added[0] not in vocabulary.SIGNS:
-        return None
-    if repair.added[0] in vocabulary.OPERATORS:
+    sign = vocabulary.SIGNS.get(repair.added[0]) if len(repair.added) == 1 else None
+    if sign not in _SPACING:
         return None
     words = reading.words
     at = repair.at
@@ -185,13 +184,13 @@ def _mended(reading: Reading, repair: Repair) -> str | None:
     text = reading.source.text
     before = text[words[first].start : words[at - 1].end]
     after = text[words[at + repair.removed].start : words[last].end]
-    sign = vocabulary.SIGNS[repair.added[0]]
-    left, right = _SPACING.get(sign, (" ", " "))
+    left, right = _SPACING[sign]
     line = f"{before}{left}{sign}{right}{after}"
     return f"write `{line}`" if len(line) <= 60 and last > at else None
 
 
-_SPACING = {",": ("", " "), ":": ("", " "), ";": ("", " "), "(": ("", ""), "[": (" ", "")}
+_SPACING = {",": ("", " "), ":": ("", " "), ";": ("", " "), "=": (" ", " "), "->": (" ", " ")}
+"""The signs of which it is clear where they belong, and the space around them."""
 
 
 # --- Words ---------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .operations import Operation
+from .operations.brackets import bracketed
 from .types import Collection, Tensor, Type, tensor_named
 
 
@@ -41,12 +42,15 @@ def finished(code: Code) -> str:
 def elementwise(
     operation: Operation, codes: tuple[Code, ...], inputs: tuple[Type, ...], result: Type
 ) -> Code:
-    """The code of an operation that acts on each tensor alone."""
+    """The code of an operation that acts on each tensor alone.
+
+    Where several collections meet, the sources of their codes are variables.
+    """
     if isinstance(result, Tensor):
-        values = tuple(operand(finished(code)) for code in codes)
-        return Text(operation.expression(values, inputs, result))
+        values = (finished(code) for code in codes)
+        return Text(operation.expression(_operands(operation, values), inputs, result))
     if all(isinstance(value, Collection) for value in inputs):
-        return _fused(operation, codes, inputs, result)
+        return _fused(operation, codes)
     return Text(_by_tensor(operation, codes, inputs, result))
 
 
@@ -58,37 +62,31 @@ def called(module: str, code: Code, one_for_all: bool) -> Code:
     return Each(f"{module}({each.body})", each.sources)
 
 
-def operand(code: str) -> str:
-    """An expression in brackets, unless it binds as tightly as a name."""
-    tree = ast.parse(code, mode="eval").body
-    loose = isinstance(tree, ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Compare | ast.BoolOp)
-    return f"({code})" if loose else code
+def plain(
+    operation: Operation, codes: tuple[Code, ...], inputs: tuple[Type, ...], result: Type
+) -> Text:
+    """The code of an operation on whole values."""
+    values = (finished(code) for code in codes)
+    return Text(operation.expression(_operands(operation, values), inputs, result))
 
 
-def _fused(
-    operation: Operation, codes: tuple[Code, ...], inputs: tuple[Type, ...], result: Collection
-) -> Each:
+def _operands(operation: Operation, values: Iterable[str]) -> tuple[str, ...]:
+    """Operands in brackets where the operation's own sign would tear them apart."""
+    return tuple(bracketed(value, operation.binding(place)) for place, value in enumerate(values))
+
+
+def _fused(operation: Operation, codes: tuple[Code, ...]) -> Each:
+    """One pass over collections that have the same tensors, so that nothing has to be brought to other axes."""
     sources: list[str] = []
     bodies = []
     for code in codes:
         each = _each(code)
-        places = []
-        for source in each.sources:
-            if source not in sources:
-                sources.append(source)
-            places.append(f"{{{sources.index(source)}}}")
+        sources += [source for source in each.sources if source not in sources]
+        places = [f"{{{sources.index(source)}}}" for source in each.sources]
         bodies.append(_filled(each.body, places))
-    first = inputs[0]
-    assert isinstance(first, Collection)
-    same = Tensor((), 1)  # in collections of one space nothing has to be brought to other axes
-    values = tuple(body if _is_place(body) else _bracketed(body) for body in bodies)
-    return Each(operation.expression(values, tuple(same for _ in inputs), same), tuple(sources))
-
-
-def _bracketed(body: str) -> str:
-    """Like `operand`, for a body with places in it."""
-    names = _filled(body, [f"place{i}" for i in range(10)])
-    return f"({body})" if operand(names) != names else body
+    same = Tensor((), 1)
+    values = _operands(operation, bodies)
+    return Each(operation.expression(values, tuple(same for _ in codes), same), tuple(sources))
 
 
 def _by_tensor(
@@ -96,7 +94,7 @@ def _by_tensor(
 ) -> str:
     """A dict with an entry for each tensor, where a plain tensor broadcasts into a collection."""
     entries = []
-    texts = [operand(finished(code)) for code in codes]
+    texts = _operands(operation, (finished(code) for code in codes))
     for name, tensor in result.tensors:
         values = tuple(
             f'{text}["{name}"]' if isinstance(kind, Collection) else text
@@ -115,8 +113,3 @@ def _filled(body: str, values: list[str]) -> str:
     for number, value in enumerate(values):
         body = body.replace(f"{{{number}}}", f"\0{value}\0")
     return body.replace("\0", "")
-
-
-def _is_place(body: str) -> bool:
-    return body.startswith("{") and body.endswith("}") and body[1:-1].isdigit()
-

@@ -119,7 +119,7 @@ class _Solver:
             root = self._together[atom]
             if root in axes:
                 continue
-            name = f"{typed.name}.{first[root].birth}"
+            name = f"{typed.name}.{first[root].birth.replace('.', '_')}"
             taken[name] = taken.get(name, 0) + 1
             if taken[name] > 1:
                 name = f"{name}_{taken[name]}"
@@ -131,5 +131,3 @@ class _Solver:
         )
         space = Collection(tensors, f"weights({typed.name})")
         return Weights(space, tuple((axis, pins[r]) for r, axis in axes.items() if r in pins))
-
-

@@ -214,6 +214,8 @@ def describe(step: Step) -> str:
         case Expand():
             return f"{step.target} = expand({step.source}, {step.dims})"
         case Embed():
-            return f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
+            return (
+                f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
+            )
         case Unfold():
             return f"{step.target} = unfold({step.source})"

@@ -59,6 +59,11 @@ class Finding:
     stack: Stack
     repair: Repair | None
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the repair may be a wrong guess: what comes after in the line may follow from it."""
+        return self.repair is None or self.repair.reach < self.at + HORIZON
+
 
 def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
     """All independent places where the words, the last of them the end, do not fit the grammar."""
@@ -77,6 +82,8 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
             continue
         repair = _best_repair(automaton, words, at, stack, before)
         follows = repair is not None and any(kind in supposed for kind in repair.added)
+        if findings and _same_line(words, findings[-1].at, at):
+            follows = follows or findings[-1].is_doubtful or _closes(words, repair)
         if closed_early and next(stack.unclosed(), None) is None:
             follows, closed_early = True, False
         if at >= silent_until and not follows:
@@ -92,6 +99,18 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
         else:
             break
     return findings
+
+
+def _same_line(words: Sequence[Word], first: int, second: int) -> bool:
+    return not any(word.starts_line for word in words[first + 1 : second + 1])
+
+
+def _closes(words: Sequence[Word], repair: Repair | None) -> bool:
+    """Whether a repair only adds or leaves out closing brackets."""
+    if repair is None:
+        return False
+    removed = [word.kind for word in words[repair.at : repair.at + repair.removed]]
+    return all(kind in vocabulary.CLOSERS.values() for kind in (*removed, *repair.added))
 
 
 # --- Repairs -------------------------------------------------------------------------------------
@@ -163,6 +182,12 @@ def _respell(word: Word, _: Stack) -> Iterator[_Edit]:
 _KINDS = {keyword: kind for kind, keyword in vocabulary.KEYWORDS.items()}
 
 
+def _separate(word: Word, _: Stack) -> Iterator[_Edit]:
+    """Within a line a comma is forgotten rather than a bracket."""
+    if not word.starts_line:
+        yield 0, ("COMMA",)
+
+
 def _close(_: Word, stack: Stack) -> Iterator[_Edit]:
     """The innermost brackets are closed, one, two, ..."""
     closers = tuple(vocabulary.CLOSERS[frame.symbol] for frame in islice(stack.unclosed(), 4))
@@ -197,7 +222,7 @@ def _remove(word: Word, _: Stack) -> Iterator[_Edit]:
         yield 1, ()
 
 
-_EDITS = (_respell, _close, _insert, _replace, _remove, _insert_several)
+_EDITS = (_respell, _separate, _close, _insert, _replace, _remove, _insert_several)
 """In the order in which they are believed."""
 
 

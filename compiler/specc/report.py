@@ -118,9 +118,7 @@ def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) 
 
 
 def _group(axis: Axis, pins: dict[str, str]) -> GroupReport:
-    return GroupReport(
-        axis=axis.name, group=axis.symmetry, size=axis.size, pin=pins.get(axis.name)
-    )
+    return GroupReport(axis=axis.name, group=axis.symmetry, size=axis.size, pin=pins.get(axis.name))
 
 
 def _spaces(kinds: list[Type]) -> list[SpaceReport]:
@@ -180,5 +178,3 @@ def _parameters(typed: Typed) -> int:
                 size *= dim
             counted[f"{node.path}.{parameter.name}"] = size
     return sum(counted.values())
-
-

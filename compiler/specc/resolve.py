@@ -160,7 +160,9 @@ def resolve(file: syntax.File, params: Mapping[str, Static], weights_of: Weights
     return scope
 
 
-def type_of(written: syntax.Expression, scope: Scope, static: Callable[[syntax.Expression], Static]) -> Type:
+def type_of(
+    written: syntax.Expression, scope: Scope, static: Callable[[syntax.Expression], Static]
+) -> Type:
     """The type that an expression stands for; `static` evaluates sizes where it stands."""
     match written:
         case syntax.Bracket():
@@ -184,7 +186,9 @@ def declared_type(written: syntax.Type, scope: Scope) -> Type:
 
 def not_yet(what: str, span: Span) -> SpecError:
     """For forms of the language whose meaning this version does not have."""
-    return SpecError(f"{what} is part of the language, but this version does not compile it yet", span)
+    return SpecError(
+        f"{what} is part of the language, but this version does not compile it yet", span
+    )
 
 
 def described(meaning: Meaning) -> str:
@@ -303,7 +307,9 @@ def _is_root(folder: Path) -> bool:
 # --- Declarations --------------------------------------------------------------------------------
 
 
-def _overridden(declaration: syntax.Param, default: Static, overrides: Mapping[str, Static]) -> Static:
+def _overridden(
+    declaration: syntax.Param, default: Static, overrides: Mapping[str, Static]
+) -> Static:
     """A parameter's value: the override, which must be of the default's kind."""
     name = declaration.name.text
     if name not in overrides:
@@ -483,6 +489,4 @@ def _channels(
 ) -> Collection:
     if written.channels is None:
         return space
-    return space.with_channels(
-        size(written.channels, static, "the number of channels")
-    )
+    return space.with_channels(size(written.channels, static, "the number of channels"))

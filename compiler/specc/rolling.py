@@ -114,7 +114,9 @@ def _roles(typed: Typed, runs: tuple[Region, ...]) -> list[_Role] | None:
             else:
                 inside = later[0]
                 before = zip(later, offsets[:-1], strict=True)
-                if not first.first <= inside < first.last or any(n != inside + o for n, o in before):
+                if not first.first <= inside < first.last or any(
+                    n != inside + o for n, o in before
+                ):
                     return None
                 roles.append(((source, inside), original.number))
     return roles

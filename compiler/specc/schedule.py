@@ -177,7 +177,12 @@ class _Pools:
         order = (*free_indices(tensor), *pinned_indices(tensor))
         state = finest(tensor)
         step = Fold(
-            base, argument, key, _permutation(order), len(pinned_indices(tensor)), shape_of(state, operand)
+            base,
+            argument,
+            key,
+            _permutation(order),
+            len(pinned_indices(tensor)),
+            shape_of(state, operand),
         )
         self.steps.append(step)
         self._variables[number, state] = base
@@ -325,7 +330,9 @@ def _spread(
     }
     last = finest(operand.tensor)
     while True:
-        state = min(partials, key=lambda s: (s == last, len(s.blocks), s.blocks, len(s.kept), s.kept))
+        state = min(
+            partials, key=lambda s: (s == last, len(s.blocks), s.blocks, len(s.kept), s.kept)
+        )
         partial = partials.pop(state)
         variable = _summed(steps, number, operand, state, partial, names)
         if state == last and not partials:
@@ -356,14 +363,16 @@ def _summed(
     (first, *others) = partial.terms
     if not others and first.permutation is None and not first.inserted:
         return first.source
-    target = first.source if first.permutation is None and not first.inserted else names.fresh(number, state)
+    target = (
+        first.source
+        if first.permutation is None and not first.inserted
+        else names.fresh(number, state)
+    )
     steps.append(Sum(target, tuple(partial.terms), shape_of(state, operand)))
     return target
 
 
-def _lift(
-    state: State, partial: _Partial, variable: str, partials: dict[State, _Partial]
-) -> None:
+def _lift(state: State, partial: _Partial, variable: str, partials: dict[State, _Partial]) -> None:
     """Adds a state to the smallest one that keeps more of the same blocks."""
     finer = [
         other
@@ -398,7 +407,9 @@ def _embed(
         target = names.fresh(number, state)
         steps.append(Expand(target, variable, (place(block, state),), shape_of(state, operand)))
         variable = target
-    target = names.fresh(number, finer) if finer != finest(operand.tensor) else names.diagonal(number)
+    target = (
+        names.fresh(number, finer) if finer != finest(operand.tensor) else names.diagonal(number)
+    )
     steps.append(
         Embed(
             target,
@@ -440,4 +451,3 @@ def axis_sources(maps: Maps) -> dict[str, tuple[int, int]]:
             if not axis.pinned:
                 found.setdefault(axis.name, (number, i + 1))
     return found
-

@@ -63,7 +63,9 @@ def size(expression: syntax.Expression, lookup: Lookup, what: str, least: int = 
     value = evaluate(expression, lookup)
     if isinstance(value, bool | str | float):
         hint = "`//` divides without a remainder" if isinstance(value, float) else None
-        raise SpecError(f"{what} is a whole number, and this is {show(value)}", expression.span, hint)
+        raise SpecError(
+            f"{what} is a whole number, and this is {show(value)}", expression.span, hint
+        )
     if value < least:
         raise SpecError(f"{what} is at least {least}, and this is {value}", expression.span)
     return value

@@ -90,7 +90,9 @@ class Collection:
         return tuple(name for name, _ in self.tensors)
 
     def with_channels(self, channels: int | None) -> Collection:
-        return Collection(tuple((n, t.with_channels(channels)) for n, t in self.tensors), self.label)
+        return Collection(
+            tuple((n, t.with_channels(channels)) for n, t in self.tensors), self.label
+        )
 
     def __str__(self) -> str:
         channels = {tensor.channels for _, tensor in self.tensors}

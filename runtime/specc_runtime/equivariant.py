@@ -103,7 +103,9 @@ class Equivariant(nn.Module):
         counts = [prod(shape[:-1]) for shape in shapes.values()]
         batch, start = {}, 0
         for (name, shape), count in zip(shapes.items(), counts, strict=True):
-            value = torch.zeros(sum(counts), count, shape[-1], dtype=first.dtype, device=first.device)
+            value = torch.zeros(
+                sum(counts), count, shape[-1], dtype=first.dtype, device=first.device
+            )
             value[start : start + count, :, 0] = torch.eye(count)
             batch[name] = value.reshape(-1, *shape)
             start += count

@@ -18,7 +18,9 @@ class InputError(ValueError):
     """A module was given something else than it declares."""
 
 
-def check_inputs(module: nn.Module, shapes: Shapes, **values: Tensor | Mapping[str, Tensor]) -> None:
+def check_inputs(
+    module: nn.Module, shapes: Shapes, **values: Tensor | Mapping[str, Tensor]
+) -> None:
     """Compares inputs with their declared shapes and the module's dtype; raises `InputError`."""
     dtype = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
     sizes: dict[str, tuple[int, str]] = {}
@@ -71,7 +73,9 @@ def _check_tensor(
                 f"`{word}` is {size} here and {expected} in `{where}`"
             )
     if dtype is not None and value.dtype != dtype and not _autocast(value):
-        raise InputError(f"`{name}` is {value.dtype}, and the module is {dtype}: convert one of them")
+        raise InputError(
+            f"`{name}` is {value.dtype}, and the module is {dtype}: convert one of them"
+        )
 
 
 def _autocast(value: Tensor) -> bool:

@@ -37,9 +37,7 @@ RUNTIME = (
 """What generated modules may use of `specc_runtime`."""
 
 
-def emit(
-    name: str, text: str, models: Sequence[ModulePlan], classes: Classes, params: str
-) -> str:
+def emit(name: str, text: str, models: Sequence[ModulePlan], classes: Classes, params: str) -> str:
     """The generated module of a specification called `name` with the given text."""
     sections = [emit_module(model) for model in models]
     sections += [emit_module(block) for block in classes.blocks.values()]

@@ -368,5 +368,3 @@ def masked_value(value: str, axes: Sequence[Axis]) -> str:
 def _comment(shape: Shape, words: dict[str, str]) -> str:
     dims = ["batch", *(words[axis.name] for axis in shape.axes), str(shape.features)]
     return f"({', '.join(dims)})"
-
-

@@ -71,7 +71,8 @@ def _summands(text: str, room: int) -> list[str]:
     left, separator, right = text.partition(" = ")
     if not separator:
         return [text]
-    return [f"{left} = (", *indent(terms(right)), ")"]
+    fits = len(right) <= room - len(INDENT)
+    return [f"{left} = (", *indent([right] if fits else terms(right)), ")"]
 
 
 def terms(text: str) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ..compose import ForwardArgument, Line, Loop, ModulePlan
 from ..derive import short_names
-from ..expressions import operand
 from ..names import identifier
+from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..types import Axis, Tensor, Type, axes_of, tensors_of
 from .layer import CONSTRUCTOR, masked_value, shape_words
@@ -117,18 +117,14 @@ def _mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
     ]
 
 
-def _found(
-    axis: Axis, arguments: Sequence[ForwardArgument]
-) -> tuple[str, tuple[int, ...]] | None:
+def _found(axis: Axis, arguments: Sequence[ForwardArgument]) -> tuple[str, tuple[int, ...]] | None:
     """An input with the axis in it, and the dimensions of the axes of its mask."""
     for argument in arguments:
         for name, tensor in tensors_of(argument.type):
             if axis in tensor.axes:
                 at = tensor.axes.index(axis)
                 names = [each.name for each in tensor.axes[: at + 1]]
-                dims = tuple(
-                    len(names) - names[::-1].index(each.name) for each in mask_axes(axis)
-                )
+                dims = tuple(len(names) - names[::-1].index(each.name) for each in mask_axes(axis))
                 source = f'{argument.name}["{name}"]' if name else argument.name
                 return source, dims
     return None
@@ -150,7 +146,9 @@ def _normal(argument: ForwardArgument) -> list[str]:
     entries = []
     for key, tensor in kind.tensors:
         end = ".unsqueeze(-1)" if tensor.channels is None else ""
-        entries.append(f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}')
+        entries.append(
+            f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}'
+        )
     return statement(f"{name} = {{{', '.join(entries)}}}", 2)
 
 
@@ -182,7 +180,7 @@ def _exit(text: str, declared: Type) -> str:
 
 
 def _called_on(text: str) -> str:
-    return operand(text)
+    return bracketed(text, Binding.ATOM)
 
 
 def _lines(body: Sequence[Line | Loop], depth: int) -> list[str]:
@@ -194,5 +192,3 @@ def _lines(body: Sequence[Line | Loop], depth: int) -> list[str]:
             case Loop():
                 lines += [each.head, *indent(_lines(each.body, depth + 1))]
     return lines
-
-

@@ -8,11 +8,19 @@ from typing import Any, ClassVar, Literal
 
 from ..types import Tensor, Type, tensor_named, tensors_of
 from .base import Atom, Channels, Operation, Rules
+from .brackets import Binding
 from .broadcast import aligned, broadcast
 
 Operator = Literal["+", "-", "*", "/", "^"]
 
 _PYTHON = {"+": "+", "-": "-", "*": "*", "/": "/", "^": "**"}
+_BINDING = {
+    "+": (Binding.SUM, Binding.PRODUCT),
+    "-": (Binding.SUM, Binding.PRODUCT),
+    "*": (Binding.PRODUCT, Binding.SIGN),
+    "/": (Binding.PRODUCT, Binding.SIGN),
+    "^": (Binding.ATOM, Binding.SIGN),
+}
 _MEANING = {
     "+": python.add,
     "-": python.sub,
@@ -39,9 +47,7 @@ class Arithmetic(Operation):
     ) -> Channels:
         return merged_channels(rules, inputs, types, result)
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Tensor):
             values = tuple(
                 aligned(value, tensor, result.axes)
@@ -49,6 +55,9 @@ class Arithmetic(Operation):
                 if isinstance(tensor, Tensor)
             )
         return f"{values[0]} {_PYTHON[self.operator]} {values[1]}"
+
+    def binding(self, place: int) -> Binding:
+        return _BINDING[self.operator][place]
 
     def reference(
         self,
@@ -59,7 +68,8 @@ class Arithmetic(Operation):
         parameters: Mapping[str, Any],
     ) -> Any:
         left, right = (
-            spread_along(xp, value, tensor, result) for value, tensor in zip(values, inputs, strict=True)
+            spread_along(xp, value, tensor, result)
+            for value, tensor in zip(values, inputs, strict=True)
         )
         return _MEANING[self.operator](left, right)
 
@@ -85,12 +95,13 @@ class Constant(Operation):
     ) -> Channels:
         return inputs[0]
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         number = f"({self.number!r})" if self.number < 0 else repr(self.number)
         left, right = (number, values[0]) if self.left else (values[0], number)
         return f"{left} {_PYTHON[self.operator]} {right}"
+
+    def binding(self, place: int) -> Binding:
+        return _BINDING[self.operator][int(self.left)]
 
     def reference(
         self,
@@ -121,10 +132,11 @@ class Minus(Operation):
     ) -> Channels:
         return inputs[0]
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         return f"-{values[0]}"
+
+    def binding(self, place: int) -> Binding:
+        return Binding.SIGN
 
     def reference(
         self,

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from ..types import Axis, Type
+from .brackets import Binding
 
 
 class Kind(Enum):
@@ -79,7 +80,9 @@ class Rules(Protocol):
 class Operation(BaseModel):
     """One operation. Attributes are fields; class variables say how a call is read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
 
     word: ClassVar[str]
     """How a spec calls it."""
@@ -121,11 +124,13 @@ class Operation(BaseModel):
         """The expression that makes its `nn.Module`, if it has one; it may end in `**factory`."""
         return None
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         """The Python expression of the value; one with a module is called as `self.path(...)`."""
         raise NotImplementedError
+
+    def binding(self, place: int) -> Binding:
+        """How tightly the operand at a place has to bind in `expression`."""
+        return Binding.ATOM
 
     def reference(
         self,

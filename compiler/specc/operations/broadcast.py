@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ..types import Axis, Collection, Tensor, Type
 from .base import Refusal
+from .brackets import Binding, bracketed
 
 
 def meet(first: Axis, second: Axis) -> Axis:
@@ -80,7 +81,12 @@ def broadcast(inputs: Sequence[Type]) -> Type:
                 f"{first} and {other} are different collections of tensors", show_types=True
             )
     combined = tuple(
-        (name, _combine(name, [dict(v.tensors)[name] if isinstance(v, Collection) else v for v in inputs]))
+        (
+            name,
+            _combine(
+                name, [dict(v.tensors)[name] if isinstance(v, Collection) else v for v in inputs]
+            ),
+        )
         for name in first.names
     )
     return Collection(combined, first.label)
@@ -97,8 +103,9 @@ def aligned(value: str, tensor: Tensor, axes: Sequence[Axis]) -> str:
     """Code that brings `(batch, *tensor.axes, channels)` to dimensions that broadcast along `axes`."""
     have = _names(tensor)
     want = tuple(axis.name for axis in axes)
-    if have == want or not have:
-        return value if have == want else unsqueezed(value, range(1, 1 + len(want)))
+    if have == want:
+        return value
+    value = bracketed(value, Binding.ATOM)
     order = [name for name in want if name in have]
     if order != list(have):
         places = [0, *(1 + have.index(name) for name in order), 1 + len(have)]

@@ -233,4 +233,3 @@ def _one(rules: Rules, channels: Channels) -> Atom:
     for other in others:
         rules.same(first, other)
     return first
-

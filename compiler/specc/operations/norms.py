@@ -10,6 +10,7 @@ from pydantic import Field
 from ..naming import submodule
 from ..types import Tensor, Type, tensors_of
 from .base import Channels, Operation, Parameter, Rules
+from .brackets import Binding
 from .layers import on_each, per_tensor
 
 
@@ -123,10 +124,11 @@ class Dropout(Operation):
     ) -> Channels:
         return inputs[0]
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         return f"F.dropout({values[0]}, {self.p}, self.training)"
+
+    def binding(self, place: int) -> Binding:
+        return Binding.ANY
 
     def reference(
         self,

@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from ..types import Type
 from .base import Channels, Operation, Rules
+from .brackets import Binding
 
 
 class Algebra(Enum):
@@ -41,9 +42,7 @@ class Function:
     options: Mapping[str, float | str] = field(default_factory=dict)
 
 
-def _functional(
-    word: str, algebra: Algebra, module: str, **options: float | str
-) -> Function:
+def _functional(word: str, algebra: Algebra, module: str, **options: float | str) -> Function:
     return Function(word, f"F.{word}", algebra, module, options)
 
 
@@ -100,7 +99,9 @@ class Pointwise(Operation):
             if name not in known:
                 raise ValueError(f"`{self.function}` has no option `{name}`")
             if isinstance(known[name], str) != isinstance(value, str):
-                raise ValueError(f"`{name}` is {'a word' if isinstance(known[name], str) else 'a number'}")
+                raise ValueError(
+                    f"`{name}` is {'a word' if isinstance(known[name], str) else 'a number'}"
+                )
         if dict(self.options).get("approximate", "none") not in ("none", "tanh"):
             raise ValueError('`approximate` is "none" or "tanh"')
         return self
@@ -113,11 +114,12 @@ class Pointwise(Operation):
     ) -> Channels:
         return inputs[0]
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         function = FUNCTIONS[self.function]
         return f"{function.path}({', '.join((*values, *self._required()))})"
+
+    def binding(self, place: int) -> Binding:
+        return Binding.ANY
 
     def _required(self) -> tuple[str, ...]:
         """The options as code; `threshold` has no defaults in torch."""

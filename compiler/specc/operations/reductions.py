@@ -74,9 +74,7 @@ class Reduce(_OverAxes):
         left = tuple(axis for axis in tensor.axes if axis.name not in self.axes)
         return Tensor(keep_enclosed(left), tensor.channels)
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         tensor = self._tensor(inputs)
         dims = self._dims(tensor)
         place = str(dims[0]) if len(dims) == 1 else str(dims)
@@ -101,6 +99,7 @@ class Softmax(_OverAxes):
     """`softmax[axis](x)` along one axis, `softmax(x)` over the channels."""
 
     word: ClassVar[str] = "softmax"
+    elementwise: ClassVar[bool] = True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if not self.axes:
@@ -112,9 +111,7 @@ class Softmax(_OverAxes):
     def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
         return super().masks(inputs) if self.axes else ()
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if not self.axes:
             return f"{values[0]}.softmax(-1)"
         tensor = self._tensor(inputs)

@@ -9,8 +9,9 @@ from pydantic import InstanceOf
 
 from ..errors import nearest
 from ..types import Collection, Tensor, Type, tensor_named, tensors_of
-from .base import Atom, Channels, Operation, Refusal, Rules
 from .arithmetic import spread_along
+from .base import Atom, Channels, Operation, Refusal, Rules
+from .brackets import Binding
 from .broadcast import aligned, broadcast, meet
 
 
@@ -66,23 +67,27 @@ class Concat(Operation):
         joined: dict[str, Atom] = {}
         for name, tensor in tensors_of(result):
             for channels in inputs:
-                rules.pin(channels.get(name) or channels[""], "concat puts channels at fixed places")
+                rules.pin(
+                    channels.get(name) or channels[""], "concat puts channels at fixed places"
+                )
             joined[name] = rules.fresh(tensor.width)
             rules.pin(joined[name], "concat puts channels at fixed places")
         return joined
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Collection):
             return f"torch.cat([{', '.join(values)}], -1)"
         tensors = [value for value in inputs if isinstance(value, Tensor)]
         parts = [
-            aligned(value, tensor, result.axes) for value, tensor in zip(values, tensors, strict=True)
+            aligned(value, tensor, result.axes)
+            for value, tensor in zip(values, tensors, strict=True)
         ]
         if all(len(tensor.axes) == len(result.axes) for tensor in tensors):
             return f"torch.cat([{', '.join(parts)}], -1)"
         return f"concat({', '.join(parts)})"
+
+    def binding(self, place: int) -> Binding:
+        return Binding.ANY
 
     def reference(
         self,
@@ -129,9 +134,7 @@ class Take(Operation):
             return {"": inputs[0][self.key]}
         return {name: inputs[0][f"{self.key}.{name}"] for name in result.names}
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Tensor):
             return f'{values[0]}["{self.key}"]'
         entries = ", ".join(f'"{name}": {values[0]}["{self.key}.{name}"]' for name in result.names)
@@ -178,11 +181,12 @@ class Collect(Operation):
     ) -> Channels:
         return {name: channels[""] for name, channels in zip(self.space.names, inputs, strict=True)}
 
-    def expression(
-        self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
-    ) -> str:
+    def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         entries = ", ".join(f'"{n}": {v}' for n, v in zip(self.space.names, values, strict=True))
         return f"{{{entries}}}"
+
+    def binding(self, place: int) -> Binding:
+        return Binding.ANY
 
     def reference(
         self,
