@@ -8,6 +8,7 @@ import linecache
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -44,12 +45,11 @@ def explain(
 
 def generate(
     source: Path | str,
-    /,
+    params: Mapping[str, Static],
     *,
     max_maps: int = MOST_MAPS,
     plan: Formulation | None = None,
     standalone: bool = False,
-    **params: Static,
 ) -> str:
     """The source of the generated module; with `standalone` it needs torch alone."""
     text = compile(as_source(source), params, max_maps, plan)
@@ -76,7 +76,7 @@ def build(
             if target in written:
                 raise SpecError(f"two specifications would be written to {target}")
             written[target] = generate(
-                file, max_maps=max_maps, plan=plan, standalone=standalone, **params
+                file, params, max_maps=max_maps, plan=plan, standalone=standalone
             )
     errors.raise_if_any()
     for target, text in written.items():
@@ -97,11 +97,15 @@ def load(
     The module is in `sys.modules` under a name made from its text, so that its classes pickle within
     one process; write it with `build` to unpickle elsewhere.
     """
-    text = generate(source, max_maps=max_maps, plan=plan, **params)
+    return _executed(as_source(source).name, generate(source, params, max_maps=max_maps, plan=plan))
+
+
+def _executed(source_name: str, text: str) -> ModuleType:
+    """A generated module's source run under a name made from it."""
     name = f"specc_generated_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    file = f"<specc {as_source(source).name} {name[-16:]}>"
+    file = f"<specc {source_name} {name[-16:]}>"
     module = ModuleType(name)
     module.__file__ = file
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
@@ -127,7 +131,8 @@ def verify(
     from .verify import verify_program
 
     program = understand(as_source(source), params, max_maps)
-    loaded = import_file(Path(module)) if module else load(source, max_maps=max_maps, **params)
+    text = generate(source, params, max_maps=max_maps)
+    loaded = import_file(Path(module)) if module else _executed(program.source.name, text)
     return verify_program(program, loaded, model)
 
 

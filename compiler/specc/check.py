@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .count import count_coefficients, count_maps
+from .derive import Operand
 from .errors import Consequence, Errors, Note, Span, SpecError
 from .graph import Carry, Graph, Node, Typed
 from .operations import Equivariant, Refusal
@@ -76,10 +77,9 @@ def _affordable(
     raised = f"a larger limit is `--max-maps {maps}`"
     if maps > most_maps:
         raise SpecError(
-            f"this layer has {maps} maps, and the limit is {most_maps}",
+            f"this layer has {maps} maps{_most_indices(read, written)}, and the limit is {most_maps}",
             node.span,
-            _shorter(inputs, result) or raised,
-            (Note(raised, node.span),) if _shorter(inputs, result) else (),
+            " or ".join(filter(None, (_shorter(inputs, result), raised))),
         )
     limit = MOST_COEFFICIENTS * max(1, most_maps // MOST_MAPS)
     if coefficients > limit:
@@ -92,6 +92,20 @@ def _affordable(
     for target in written:
         if count_maps(read, (target,)) == 0:
             raise SpecError(f"no linear map leads from {_written(inputs)} to {target}", node.span)
+
+
+def _most_indices(read: tuple[Operand, ...], written: tuple[Operand, ...]) -> str:
+    """Which group meets itself most often, where that is what makes the maps many."""
+    most, name = max(
+        (
+            (sum(axis.name == each for axis in (*source.tensor.axes, *target.tensor.axes)), each)
+            for source in read
+            for target in written
+            for each in {a.name for a in (*source.tensor.axes, *target.tensor.axes) if not a.pinned}
+        ),
+        default=(0, ""),
+    )
+    return f" ({most} indices of `{name}` meet)" if most > 6 else ""
 
 
 def _shorter(inputs: tuple[Type, ...], result: Type) -> str | None:

@@ -9,7 +9,7 @@ from .check import MOST_MAPS, check
 from .compose import Classes, ModulePlan, compose
 from .elaborate import elaborate
 from .emit import emit
-from .errors import Errors, Source, Span, SpecError
+from .errors import Consequence, Errors, Source, Span, SpecError
 from .graph import Typed
 from .infer import Weights, infer
 from .names import Variables
@@ -79,7 +79,7 @@ class _Models:
 
     def __init__(self, most_maps: int) -> None:
         self._most_maps = most_maps
-        self._typed: dict[tuple[int, str], Typed | SpecError] = {}
+        self._typed: dict[tuple[int, str], Typed | None] = {}  # None: wrong, and reported
         self._pending: list[str] = []
         self.weights: dict[tuple[int, str], Weights] = {}
 
@@ -89,13 +89,15 @@ class _Models:
             circle = " -> ".join([*self._pending, declaration.name])
             raise SpecError(f"a model cannot take its own weights: {circle}", span)
         if key not in self._typed:
+            self._typed[key] = None
             self._pending.append(declaration.name)
             try:
                 self._typed[key] = check(elaborate(declaration), self._most_maps)
             finally:
                 self._pending.pop()
         found = self._typed[key]
-        assert isinstance(found, Typed)
+        if found is None:
+            raise Consequence(f"`{declaration.name}` is wrong", span)
         return found
 
     def weights_of(self, declaration: ModelDeclaration, span: Span) -> Collection:

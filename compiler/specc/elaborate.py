@@ -117,8 +117,10 @@ class _Builder:
             with self.errors.collect():
                 types.append(declared_type(output, model.scope))
         place = Place(model.scope, names, Names("", _explicit(written.body)))
-        results = self.body(written.body, place, written.name)
-        if len(results) != len(written.outputs):
+        results: tuple[Value, ...] = ()
+        with self.errors.collect():
+            results = self.body(written.body, place, written.name)
+        if results and len(results) != len(written.outputs):
             self.errors.add(
                 SpecError(
                     f"`{written.name.text}` declares {_count(len(written.outputs), 'result')} "
@@ -370,7 +372,7 @@ class _Builder:
             operation = Constant(operator=operator, number=right.static)  # type: ignore[arg-type]
             return self.add(operation, (self.value(left, expression.left),), expression.span)
         both = (self.value(left, expression.left), self.value(right, expression.right))
-        return self.add(Arithmetic(operator=operator), both, expression.span)
+        return self.add(Arithmetic(operator=operator), both, expression.span)  # type: ignore[arg-type]
 
     # --- Calls
 

@@ -160,6 +160,8 @@ def _missing(reading: Reading, repair: Repair) -> SpecError:
 def _unfit(reading: Reading, finding: Finding) -> SpecError:
     """A word that no small change makes fit."""
     expected = _expected(reading.automaton, finding.stack)
+    if reading.words[finding.at].kind == vocabulary.END:
+        return SpecError(*_absent(reading, finding.at, expected))
     message = f"expected {expected}, but found {describe(reading.words[finding.at])}"
     return SpecError(message, _span(reading, finding.at))
 

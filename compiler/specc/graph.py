@@ -76,15 +76,16 @@ class Graph:
     carries: tuple[Carry, ...]
     span: Span = field(compare=False, repr=False)
 
-    def networkx(self) -> nx.MultiDiGraph:
+    def networkx(self) -> nx.MultiDiGraph[int]:
         """The graph for algorithms: node attribute `node`, edge attribute `place` (which input)."""
-        graph = nx.MultiDiGraph(name=self.name)
+        graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(name=self.name)
         for node in self.nodes:
             graph.add_node(node.number, node=node)
         for node in self.nodes:
             for place, source in enumerate(node.inputs):
                 graph.add_edge(source, node.number, place=place)
-        return nx.freeze(graph)
+        frozen: nx.MultiDiGraph[int] = nx.freeze(graph)
+        return frozen
 
 
 @dataclass(frozen=True, slots=True)

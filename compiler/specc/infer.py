@@ -73,7 +73,7 @@ class _Solver:
 
     def __init__(self) -> None:
         self._atoms: list[Positions] = []
-        self._together = nx.utils.UnionFind()
+        self._together: nx.utils.UnionFind[Positions] = nx.utils.UnionFind()
         self._pins: dict[Positions, Pin] = {}
         self._parameters: dict[str, StoredParameter] = {}
         self._node: Node | None = None

@@ -8,7 +8,7 @@ repair says what was expected; no tree is built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -23,7 +23,7 @@ HORIZON = 12
 BELIEVED = 8
 """A repair that so many words fit after is believed."""
 
-ENOUGH = 4
+ENOUGH = 2
 """After words that were skipped the reading goes on where so many words fit."""
 
 FARTHEST = 500
@@ -72,7 +72,7 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
     before: Stack | None = None  # one word ago, if no repair lies between
     supposed: list[str] = []  # brackets that repairs have opened: nothing closes them
     closed_early = False  # a repair has ended a body: what follows in it seems to stand outside
-    at = silent_until = 0
+    at = 0
     while at < len(words) and len(findings) < MOST_FINDINGS:
         after = automaton.read(stack, words[at].kind, at)
         if after is not None:
@@ -86,7 +86,7 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
             follows = follows or findings[-1].is_doubtful or _closes(words, repair)
         if closed_early and next(stack.unclosed(), None) is None:
             follows, closed_early = True, False
-        if at >= silent_until and not follows:
+        if not follows:
             findings.append(Finding(at, stack, repair))
         if repair is not None:
             openers = [kind for kind in repair.added if kind in vocabulary.CLOSERS]
@@ -95,7 +95,6 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
             stack, before, at = repair.stack, None, repair.at + repair.removed
         elif (resumed := _resume(automaton, words, at, stack)) is not None:
             (stack, at), before = resumed, None
-            silent_until = at + ENOUGH
         else:
             break
     return findings
@@ -128,7 +127,7 @@ def _best_repair(
     best: Repair | None = None
     for edit in _EDITS:
         for place, under in places:
-            if place < at and edit in (_replace, _remove):
+            if place < at and not _may_blame(edit, words[place]):
                 continue
             for removed, added in edit(words[place], under):
                 after = automaton.read_all(under, added, place)
@@ -139,20 +138,26 @@ def _best_repair(
                     best = Repair(place, removed, added, under, after, reach)
                 if reach == horizon:
                     return best
-    if best is not None and best.reach >= _needed(words, at, horizon):
+    if best is not None and best.reach >= _needed(words, at, best.removed, horizon):
         return best
-    closes = words[at].kind in ("RPAR", "RSQB", "RBRACE")
-    if closes and all(vocabulary.CLOSERS[b.symbol] != words[at].kind for b in stack.unclosed()):
+    if _is_stray(words[at], stack):
         return Repair(at, 1, (), stack, stack, at)
     return None
 
 
-def _needed(words: Sequence[Word], at: int, horizon: int) -> int:
-    """A repair is believed if the rest of the line fits with it and two words more, or many words."""
+def _may_blame(edit: _Editing, word: Word) -> bool:
+    """Whether an edit is tried before a word that has already been read: it must not undo the word."""
+    if word.kind in vocabulary.DECLARATIONS:
+        return edit in (_respell, _close)
+    return edit not in (_replace, _remove, _remove_stray)
+
+
+def _needed(words: Sequence[Word], at: int, removed: int, horizon: int) -> int:
+    """A repair is believed with many words, or the rest of the line and one more (two if it removes)."""
     believed = min(at + BELIEVED, horizon)
     for place in range(at + 1, believed):
         if words[place].starts_line:
-            return min(place + 2, believed)
+            return min(place + 1 + removed, believed)
     return believed
 
 
@@ -168,6 +173,19 @@ def _reach(automaton: Automaton, words: Sequence[Word], at: int, stack: Stack, h
 
 _Edit = tuple[int, tuple[str, ...]]
 """How many words are left out, and what is read in their place."""
+
+_Editing = Callable[[Word, Stack], Iterator[_Edit]]
+
+
+def _remove_stray(word: Word, stack: Stack) -> Iterator[_Edit]:
+    """A bracket that closes nothing is left out."""
+    if _is_stray(word, stack):
+        yield 1, ()
+
+
+def _is_stray(word: Word, stack: Stack) -> bool:
+    opened = (vocabulary.CLOSERS[frame.symbol] for frame in stack.unclosed())
+    return word.kind in ("RPAR", "RSQB", "RBRACE") and word.kind not in opened
 
 
 def _respell(word: Word, _: Stack) -> Iterator[_Edit]:
@@ -222,7 +240,16 @@ def _remove(word: Word, _: Stack) -> Iterator[_Edit]:
         yield 1, ()
 
 
-_EDITS = (_respell, _separate, _close, _insert, _replace, _remove, _insert_several)
+_EDITS: tuple[_Editing, ...] = (
+    _remove_stray,
+    _respell,
+    _separate,
+    _close,
+    _insert,
+    _replace,
+    _remove,
+    _insert_several,
+)
 """In the order in which they are believed."""
 
 
@@ -266,5 +293,5 @@ def _headings(words: Sequence[Word], place: int) -> tuple[tuple[str, ...], ...]:
     word = words[place]
     if word.kind == "LBRACE":
         return vocabulary.HEADINGS
-    starts = word.starts_line or word.kind in (*vocabulary.DECLARATIONS, "RETURN", "REPEAT")
+    starts = word.starts_line or word.kind in vocabulary.BEGINNINGS
     return ((),) if starts or word.kind in ("RBRACE", vocabulary.END) else ()

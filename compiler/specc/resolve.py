@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import assert_never
 
 from . import syntax
-from .errors import Consequence, Errors, Note, Source, Span, SpecError, nearest
+from .errors import Consequence, Errors, Note, Source, Span, SpecError, SpecErrors, nearest
 from .groups import Pinned, Symmetric
 from .parse import parse, read_source
 from .static import Static, evaluate, show, size
@@ -62,7 +62,7 @@ class Scope:
     weights_of: WeightsOf
     declarations: dict[str, syntax.Declaration] = field(default_factory=dict)
     imported: dict[str, Scope] = field(default_factory=dict)
-    _meanings: dict[str, Meaning | SpecError] = field(default_factory=dict)
+    _meanings: dict[str, Meaning | SpecError | SpecErrors] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
@@ -88,12 +88,12 @@ class Scope:
             self._pending.append(name)
             try:
                 self._meanings[name] = self._meaning(self.declarations[name])
-            except SpecError as error:
+            except (SpecError, SpecErrors) as error:
                 self._meanings[name] = error
             finally:
                 self._pending.pop()
         meaning = self._meanings[name]
-        if isinstance(meaning, SpecError):
+        if isinstance(meaning, SpecError | SpecErrors):
             raise Consequence(meaning.message, span)
         return meaning
 
@@ -103,8 +103,9 @@ class Scope:
             with errors.collect():
                 self.find(name, self.declarations[name].name.span)  # type: ignore[union-attr]
             found = self._meanings.get(name)
-            if isinstance(found, SpecError) and not isinstance(found, Consequence):
-                errors.add(found)
+            if isinstance(found, SpecError | SpecErrors):
+                with errors.collect():
+                    raise found
 
     def static(self, expression: syntax.Expression) -> Static:
         """The value of an expression in build parameters."""

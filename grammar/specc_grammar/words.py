@@ -37,6 +37,9 @@ NAMES = frozenset({"NAME", *KEYWORDS}) - RESERVED
 
 DECLARATIONS = ("PARAM", "AXIS", "GROUP", "SPACE", "MODEL", "BLOCK", "FROM")
 
+BEGINNINGS = frozenset({*DECLARATIONS, "REPEAT", "RETURN"}) - {"FROM"}
+"""Keywords that begin a declaration or statement within a line, too."""
+
 CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE", "LESSTHAN": "MORETHAN"}
 """The bracket that closes an opening one."""
 

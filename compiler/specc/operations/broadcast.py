@@ -56,10 +56,11 @@ def keep_enclosed(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
 
 def common_width(tensors: Sequence[Tensor]) -> int | None:
     """The channels of the broadcast value; one channel goes with any number."""
-    widths = sorted({tensor.width for tensor in tensors} - {1})
+    widths = list(dict.fromkeys(tensor.width for tensor in tensors if tensor.width != 1))
     if len(widths) > 1:
+        shown = " and ".join(str(tensor) for tensor in tensors)
         raise Refusal(
-            f"{widths[0]} channels do not go with {widths[1]}",
+            f"{shown} do not go together: {widths[0]} channels meet {widths[1]}",
             "`linear(x, c)` changes the number of channels",
             show_types=True,
         )
