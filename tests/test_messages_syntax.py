@@ -158,7 +158,7 @@ ONE_MISTAKE: list[tuple[str, str, str | None]] = [
     ("param a = 3⟦\u00a0⟧", "the no-break space is not a sign of this language", None),
     ("param a = 3 ⟦−⟧ 1", "`−` is not a sign of this language", "write `-`"),
     ("param a = 3 ⟦，⟧ 1", "the fullwidth comma is not a sign of this language", "write `,`"),
-    ("param a = 3 ⟦\x07⟧", "the u+0007 is not a sign of this language", None),
+    ("param a = 3 ⟦\x07⟧", "the character U+0007 is not a sign of this language", None),
     # What the grammar cannot say.
     (
         body("y = f(a = x, ⟦x⟧)"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .count import count_coefficients, count_maps
+from .count import count_coefficients, count_maps, is_reached
 from .derive import Operand
 from .errors import Consequence, Errors, Note, Span, SpecError
 from .graph import Carry, Graph, Node, Typed
@@ -90,7 +90,7 @@ def _affordable(
             _shorter(inputs, result) or f"fewer channels; {more}",
         )
     for target in written:
-        if count_maps(read, (target,)) == 0:
+        if not is_reached(read, target):
             raise SpecError(f"no linear map leads from {_written(inputs)} to {target}", node.span)
 
 

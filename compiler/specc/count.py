@@ -8,6 +8,7 @@ rest. Axes that live in others (wreath products) are counted inside each block o
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -28,22 +29,54 @@ class Index:
 
 def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Independent maps at one channel in and out, pinned positions included."""
-    return sum(
-        source.pinned_positions
-        * target.pinned_positions
-        * _diagrams(_roots(source.tensor) + _roots(target.tensor))
-        for source in inputs
-        for target in outputs
+    return _total(
+        [(each.tensor, each.pinned_positions) for each in inputs],
+        [(each.tensor, each.pinned_positions) for each in outputs],
     )
 
 
 def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Like `count_maps`, times the channels on both sides: the parameters of a layer without bias."""
-    return sum(
-        source.features * target.features * _diagrams(_roots(source.tensor) + _roots(target.tensor))
-        for source in inputs
-        for target in outputs
+    return _total(
+        [(each.tensor, each.features) for each in inputs],
+        [(each.tensor, each.features) for each in outputs],
     )
+
+
+def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
+    """Whether any map leads to a tensor."""
+    target = _roots(output.tensor)
+    return any(_diagrams(_roots(each.tensor) + target) for each in inputs)
+
+
+_Weighted = Sequence[tuple[Tensor, int]]
+
+
+def _total(sources: _Weighted, targets: _Weighted) -> int:
+    """The diagrams between all pairs of tensors, each pair times the weights of both.
+
+    Two tensors that share no axis have the product of their own diagrams, so that only pairs that
+    share one are looked at one by one.
+    """
+    read = [(_roots(tensor), weight) for tensor, weight in sources]
+    written = [(_roots(tensor), weight) for tensor, weight in targets]
+    apart = _alone(read) * _alone(written)
+    by_axis: dict[str, list[int]] = {}
+    for number, (indices, _) in enumerate(written):
+        for name in {index.axis.name for index in indices}:
+            by_axis.setdefault(name, []).append(number)
+    together = 0
+    for indices, weight in read:
+        names = {index.axis.name for index in indices}
+        for number in {each for name in names for each in by_axis.get(name, ())}:
+            others, other_weight = written[number]
+            joint = _diagrams(indices + others) - _diagrams(indices) * _diagrams(others)
+            together += weight * other_weight * joint
+    return apart + together
+
+
+def _alone(tensors: Sequence[tuple[tuple[Index, ...], int]]) -> int:
+    return sum(weight * _diagrams(indices) for indices, weight in tensors)
 
 
 def _roots(tensor: Tensor) -> tuple[Index, ...]:

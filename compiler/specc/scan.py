@@ -164,7 +164,7 @@ def _odd(piece: re.Match[str]) -> _Repair:
     character = piece[0]
     plain = unicodedata.normalize("NFKC", character)
     meant = plain if plain in _PLAIN_SIGNS and plain != character else " "
-    name = unicodedata.name(character, f"U+{ord(character):04X}").lower()
+    name = unicodedata.name(character, "").lower() or f"character U+{ord(character):04X}"
     shown = f"`{character}`" if character.isascii() and character.isprintable() else f"the {name}"
     hint = None if meant.isspace() else f"write `{meant}`"
     return _Repair(meant, f"{shown} is not a sign of this language", hint)
