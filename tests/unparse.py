@@ -153,7 +153,7 @@ def expression(node: Expression) -> str:
         case Bracket(entries, channels, index):
             if channels is None:
                 return f"[{_list(entries)}]"
-            size = f"index ({expression(channels)})" if index else expression(channels)
+            size = f"index ({expression(channels)})" if index else f"({expression(channels)})"
             return f"[{_list(entries)}; {size}]"
         case Product(factors):
             return "(" + " ".join(factor.text for factor in factors) + ")"

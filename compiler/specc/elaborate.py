@@ -11,6 +11,7 @@ from . import syntax
 from .arguments import make_operation
 from .errors import Consequence, Errors, Span, SpecError, nearest
 from .graph import Carry, Graph, Node, Region
+from .names import counted
 from .naming import Names, Runs, Scope, snake_case
 from .operations import (
     CATALOGUE,
@@ -123,7 +124,7 @@ class _Builder:
         if results and len(results) != len(written.outputs):
             self.errors.add(
                 SpecError(
-                    f"`{written.name.text}` declares {_count(len(written.outputs), 'result')} "
+                    f"`{written.name.text}` declares {counted(len(written.outputs), 'result')} "
                     f"and returns {len(results)}",
                     written.body[-1].span,
                 )
@@ -224,7 +225,7 @@ class _Builder:
         values = meaning.values if isinstance(meaning, Several) else (meaning,)
         if len(values) != len(targets):
             raise SpecError(
-                f"this gives {_count(len(values), 'value')}, and there are {len(targets)} names for them",
+                f"this gives {counted(len(values), 'value')}, and there are {len(targets)} names for them",
                 statement.value.span,
             )
         for target, value in zip(targets, values, strict=True):
@@ -480,7 +481,7 @@ class _Builder:
         given: dict[str, syntax.Expression] = dict(zip(wanted, call.arguments, strict=False))
         if len(call.arguments) > len(wanted):
             raise SpecError(
-                f"block `{call.function.text}` takes {_count(len(wanted), 'argument')}",
+                f"block `{call.function.text}` takes {counted(len(wanted), 'argument')}",
                 call.span,
                 form,
             )
@@ -635,6 +636,3 @@ def _return_spans(body: Sequence[syntax.Statement]) -> tuple[Span, ...]:
     assert isinstance(last, syntax.Return)
     return tuple(value.span for value in last.values)
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -15,6 +15,11 @@ def identifier(name: str) -> str:
     return f"t_{plain}" if plain[:1].isdigit() else plain
 
 
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """`1 map`, `2 maps`: a number with its noun."""
+    return f"{number} {noun if number == 1 else several or noun + 's'}"
+
+
 class Variables:
     """The local names of one function."""
 

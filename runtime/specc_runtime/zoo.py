@@ -1,32 +1,30 @@
-"""Trains many networks of one architecture at once: the data on which networks that read weights are trained.
+"""Trains many networks of one architecture at once, to have weights from which other networks learn.
 
-A zoo is a batch of weights as `torch.func.stack_module_state` makes it, with the score each network
-reached. Every network has hyper-parameters and a random stream of its own, so network `i` is a function
-of the seed, of `i` and of its hyper-parameters alone: not of the networks trained beside it.
+A zoo is a batch of weights, keyed and stacked as `torch.func.stack_module_state` does it, with the score
+each network reached. Every network has hyper-parameters and a random stream of its own: network `i` is a
+function of the seed, of `i` and of its hyper-parameters, up to rounding, and not of its companions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
-STEPS_PER_DRAW = 64  # minibatches drawn at a time from each network's random stream
-
 Weights = dict[str, Tensor]
-"""Named tensors of many networks, each `(networks, *shape)`."""
+"""Tensors of many networks by name, each `(networks, *shape)`."""
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""From one network's outputs `(batch, ...)` and the targets `(batch, ...)` to a scalar; goes through `vmap`."""
+STEPS_PER_DRAW = 64
+"""How many minibatches are drawn at a time from a network's random stream."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """What networks are trained or scored on: `inputs` and `targets`, both `(examples, ...)`."""
+    """Inputs and what is to be made of them, both `(examples, ...)`."""
 
     inputs: Tensor
     targets: Tensor
@@ -34,21 +32,25 @@ class Examples:
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.targets) or len(self.inputs) == 0:
             raise ValueError(
-                f"expected as many inputs as targets, and some; "
+                "expected at least one example, and as many inputs as targets; "
                 f"got {len(self.inputs)} inputs and {len(self.targets)} targets"
             )
 
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def select(self, chosen: Tensor) -> Examples:
+        """Some of the examples: `chosen` holds their numbers, in any shape `(...)`, or is a mask."""
+        return Examples(self.inputs[chosen], self.targets[chosen])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hyperparameters:
     """How each network is trained: tensors of shape `(networks,)`.
 
-    `initial_scale` multiplies the initial parameters. `data_share` is the part of the examples, in
-    (0, 1], that a network sees at all. `label_noise` is the chance, in [0, 1], that an example shows
-    the target of another one, drawn at random once and for all.
+    `initial_scale` multiplies the initial parameters. `data_share` is the part of the examples that a
+    network ever sees, at least one of them. `label_noise` is the chance that an example always comes with
+    the target of another one, drawn at random.
     """
 
     learning_rate: Tensor
@@ -59,31 +61,33 @@ class Hyperparameters:
     label_noise: Tensor
 
     def __post_init__(self) -> None:
-        shapes = {field.name: tuple(getattr(self, field.name).shape) for field in fields(self)}
-        if set(shapes.values()) != {(len(self.steps),)}:
-            raise ValueError(f"expected every tensor to have the shape (networks,); got {shapes}")
+        shapes = {name: tuple(values.shape) for name, values in self.by_name().items()}
+        if set(shapes.values()) != {(self.steps.numel(),)} or self.steps.numel() == 0:
+            raise ValueError(f"expected tensors of one shape (networks,), not empty; got {shapes}")
         if self.steps.is_floating_point() or bool((self.steps < 0).any()):
-            raise ValueError("expected steps to be integers that are not negative")
+            raise ValueError("expected steps to be integers, none of them negative")
         for name in ("data_share", "label_noise"):
-            values: Tensor = getattr(self, name)
+            values = self.by_name()[name]
             if not bool(((values >= 0) & (values <= 1)).all()):
-                raise ValueError(f"expected {name} to be between 0 and 1")
+                raise ValueError(f"expected each {name} to be from 0 to 1")
 
     def __len__(self) -> int:
         return len(self.steps)
 
-    def select(self, networks: Tensor) -> Hyperparameters:
-        """Those of some networks; `networks` is an index or a boolean mask of one axis."""
-        return Hyperparameters(
-            **{field.name: getattr(self, field.name)[networks] for field in fields(self)}
-        )
+    def by_name(self) -> dict[str, Tensor]:
+        """The tensors under the names of their fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def select(self, chosen: Tensor) -> Hyperparameters:
+        """Those of some networks: `chosen` holds their numbers, or is a mask."""
+        return Hyperparameters(**{name: values[chosen] for name, values in self.by_name().items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zoo:
     """Trained networks: `weights[name]` is `(networks, *shape)`, `scores` is `(networks,)`.
 
-    The weights hold the parameters and the floating-point buffers, keyed like a `state_dict`.
+    The weights are the parameters and the floating-point buffers, keyed like a `state_dict`.
     """
 
     weights: Weights
@@ -93,85 +97,105 @@ class Zoo:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def select(self, networks: Tensor) -> Zoo:
-        """Some of the networks; `networks` is an index or a boolean mask of one axis."""
+    def select(self, chosen: Tensor) -> Zoo:
+        """Some of the networks: `chosen` holds their numbers, or is a mask."""
         return Zoo(
-            {name: weight[networks] for name, weight in self.weights.items()},
-            self.scores[networks],
-            self.hyperparameters.select(networks),
+            {name: weight[chosen] for name, weight in self.weights.items()},
+            self.scores[chosen],
+            self.hyperparameters.select(chosen),
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A tensor in training with the running means of its gradient and of the gradient's square.
+
+    All are `(networks, *shape)`.
+    """
+
+    weight: Tensor
+    mean: Tensor
+    square: Tensor
+
+    def first(self, networks: int) -> Trained:
+        """The same of the first networks: views, so that what is done in place counts."""
+        return Trained(self.weight[:networks], self.mean[:networks], self.square[:networks])
+
+
+@dataclass(frozen=True, slots=True)
 class AdamW:
-    """The rule of `torch.optim.AdamW` for many networks at once, each with a learning rate and a decay of its own."""
+    """The rule of `torch.optim.AdamW`, for networks with learning rates and decays of their own."""
 
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    @torch.no_grad()
     def update_(
-        self,
-        weight: Tensor,
-        gradient: Tensor,
-        mean: Tensor,
-        square: Tensor,
-        *,
-        step: int,
-        learning_rate: Tensor,
-        weight_decay: Tensor,
+        self, tensor: Trained, gradient: Tensor, rates: Tensor, decays: Tensor, step: int
     ) -> None:
-        """Moves `weight` and its moments `mean` and `square` in place, all `(networks, *shape)`.
+        """Does step number `step`, counted from 1, in place.
 
-        `step` counts from 1; `learning_rate` and `weight_decay` are `(networks,)`.
+        `gradient` is `(networks, *shape)`; the learning rates and weight decays are `(networks,)`.
         """
-        each = (-1, *[1] * (weight.dim() - 1))
-        mean.lerp_(gradient, 1 - self.beta1)
-        square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
-        spread = square.sqrt().div_((1 - self.beta2**step) ** 0.5).add_(self.epsilon)
-        weight.mul_((1 - learning_rate * weight_decay).view(each))
-        weight.sub_(
-            mean.div(spread).mul_((learning_rate / (1 - self.beta1**step)).view(each))
-        )
+        per_network = (-1, *[1] * (gradient.dim() - 1))
+        rates = rates.to(gradient).view(per_network)
+        decays = decays.to(gradient).view(per_network)
+        tensor.mean.lerp_(gradient, 1 - self.beta1)
+        tensor.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        deviation = tensor.square.sqrt().div_((1 - self.beta2**step) ** 0.5).add_(self.epsilon)
+        tensor.weight.mul_(1 - rates * decays)
+        tensor.weight.sub_(tensor.mean.div(deviation).mul_(rates / (1 - self.beta1**step)))
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of the examples whose largest output is their target: `(batch, classes)`, `(batch,)` -> `()`."""
-    return (outputs.argmax(-1) == targets).float().mean()
+    """Share of the examples with the target as largest output: `(batch, classes)`, `(batch,)` to `()`."""
+    return (outputs.argmax(-1) == targets).to(outputs.dtype).mean()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """What the networks of a zoo learn from `examples`, and how they are scored on `held_out`.
+
+    `loss` and `score` take one network's outputs and the targets, both `(batch, ...)`, to a scalar, in
+    operations that `torch.func.vmap` can batch. Training happens on the device of the examples, in
+    minibatches drawn with replacement.
+    """
+
+    examples: Examples
+    held_out: Examples
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
+    score: Callable[[Tensor, Tensor], Tensor] = accuracy
+    batch_size: int = 32
+    optimizer: AdamW = field(default_factory=AdamW)
 
 
 def train_zoo(
     make_model: Callable[[], nn.Module],
-    examples: Examples,
-    held_out: Examples,
+    task: Task,
     hyperparameters: Hyperparameters,
     *,
-    loss: Loss = cross_entropy,
-    score: Loss = accuracy,
-    optimizer: AdamW | None = None,
-    batch_size: int = 32,
     at_once: int = 128,
     seed: int = 0,
-    progress: Callable[[int], object] = lambda _: None,
+    progress: Callable[[int], object] | None = None,
 ) -> Zoo:
-    """Trains one network per entry of `hyperparameters` and scores it on `held_out`.
+    """Trains and scores one network for each entry of `hyperparameters`.
 
-    `make_model` makes a network with fresh parameters from torch's global random stream, which is left
-    as it was. Networks are trained `at_once` together, those of like length beside each other: memory
-    grows with `at_once`, results do not depend on it. `progress` is called with the number of network
-    steps just done; they add up to `hyperparameters.steps.sum()`.
+    `make_model` makes a network with parameters from torch's global random stream, which is left as it
+    was. Networks are trained `at_once` together, those of like training length in one group: this decides
+    on speed and memory, not on the result. Buffers are constants: batch normalisation with running
+    statistics cannot be trained here. `progress` is called with the number of networks that just did
+    a step; its calls add up to the sum of `hyperparameters.steps`.
     """
-    seeds = _network_seeds(seed, len(hyperparameters))
+    stream = torch.Generator().manual_seed(seed)
+    seeds = torch.randint(2**62, (len(hyperparameters),), generator=stream).tolist()
     longest_first = hyperparameters.steps.argsort(descending=True, stable=True)
-    parts = [
-        _train_together(
-            make_model, examples, held_out, hyperparameters.select(part), seeds[part],
-            loss, score, optimizer or AdamW(), batch_size, progress,
+    zoos = []
+    for group in longest_first.split(at_once):
+        theirs = [seeds[network] for network in group.tolist()]
+        zoos.append(
+            _train_group(make_model, task, hyperparameters.select(group), theirs, progress)
         )
-        for part in longest_first.split(at_once)
-    ]
-    return _join(parts).select(longest_first.argsort())
+    return _concatenate(zoos).select(longest_first.argsort())
 
 
 def draw_batches(
@@ -179,63 +203,44 @@ def draw_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The minibatches of one network without end, `STEPS_PER_DRAW` at a time.
 
-    Yields which inputs and which targets, both `(STEPS_PER_DRAW, batch_size)` indices of examples, drawn
-    with replacement from the network's share.
+    Yields the numbers of the examples whose inputs, and of those whose targets are shown, both
+    `(STEPS_PER_DRAW, batch_size)`, drawn with replacement from the network's share.
     """
     stream = torch.Generator().manual_seed(seed)
     share = torch.randperm(examples, generator=stream)[: max(1, round(data_share * examples))]
-    noisy = torch.rand(len(share), generator=stream) < label_noise
-    shown = torch.where(noisy, torch.randint(examples, share.shape, generator=stream), share)
+    strangers = torch.randint(examples, share.shape, generator=stream)
+    mistaken = torch.rand(share.shape, generator=stream) < label_noise
+    shown = torch.where(mistaken, strangers, share)
     while True:
         drawn = torch.randint(len(share), (STEPS_PER_DRAW, batch_size), generator=stream)
         yield share[drawn], shown[drawn]
 
 
-def _train_together(make_model, examples, held_out, hp, seeds, loss, score, optimizer, batch_size, progress):
-    models = [_fresh(make_model, s) for s in seeds.tolist()]
-    model = models[0]
-    weights, buffers = stack_module_state(models)
-    weights = {k: v.detach() * hp.initial_scale.view(-1, *[1] * (v.dim() - 1)) for k, v in weights.items()}
-    moments = {k: (torch.zeros_like(v), torch.zeros_like(v)) for k, v in weights.items()}
-
-    def network_loss(w, x, y):
-        return loss(functional_call(model, w, (x,)), y)
-
-    gradient = vmap(grad(network_loss))
-    streams = [
-        draw_batches(s, len(examples), batch_size, share, noise)
-        for s, share, noise in zip(seeds.tolist(), hp.data_share.tolist(), hp.label_noise.tolist(), strict=True)
-    ]
-    remaining = hp.steps.tolist()
-    for step in range(max(remaining)):
-        active = sum(r > step for r in remaining)
-        if step % STEPS_PER_DRAW == 0:
-            pairs = [next(s) for s in streams[:active]]
-            xi = torch.stack([p[0] for p in pairs], 1)
-            yi = torch.stack([p[1] for p in pairs], 1)
-        t = step % STEPS_PER_DRAW
-        now = {k: v[:active] for k, v in weights.items()}
-        g = gradient(now, examples.inputs[xi[t, :active]], examples.targets[yi[t, :active]])
-        for k in now:
-            optimizer.update_(now[k], g[k], moments[k][0][:active], moments[k][1][:active], step=step + 1,
-              learning_rate=hp.learning_rate[:active], weight_decay=hp.weight_decay[:active])
-        progress(active)
-    with torch.no_grad():
-        scores = vmap(lambda w: score(functional_call(model, w, (held_out.inputs,)), held_out.targets))(weights)
-    return Zoo(weights, scores, hp)
+def _train_group(
+    make_model: Callable[[], nn.Module],
+    task: Task,
+    hyperparameters: Hyperparameters,
+    seeds: list[int],
+    progress: Callable[[int], object] | None,
+) -> Zoo:
+    """Trains networks in the order of falling `steps`, so that those in training come first."""
+    device = task.examples.inputs.device
+    models = [_make(make_model, seed).to(device) for seed in seeds]
+    parameters, buffers = stack_module_state(models)
+    tensors = _start(parameters, hyperparameters.initial_scale)
+    gradient = vmap(grad(_loss_of_one(models[0], task)))
+    batches = _batches_of_all(task, hyperparameters, seeds)
+    for step, networks in enumerate(_in_training(hyperparameters.steps), start=1):
+        active = {name: tensor.first(networks) for name, tensor in tensors.items()}
+        constants = {name: buffer[:networks] for name, buffer in buffers.items()}
+        inputs, targets = (part[:networks] for part in next(batches))
+        gradients = gradient({n: t.weight for n, t in active.items()}, constants, inputs, targets)
+        rates = hyperparameters.learning_rate[:networks]
+        decays = hyperparameters.weight_decay[:networks]
+        for name, tensor in active.items():
+            task.optimizer.update_(tensor, gradients[name], rates, decays, step)
+        if progress is not None:
+            progress(networks)
+    return None
 
 
-def _fresh(make_model, seed):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return make_model()
-
-
-def _network_seeds(seed, n):
-    return torch.randint(2**62, (n,), generator=torch.Generator().manual_seed(seed))
-
-
-def _join(parts):
-    cat = lambda ts: torch.cat(ts)
-    return Zoo({k: cat([p.weights[k] for p in parts]) for k in parts[0].weights}, cat([p.scores for p in parts]),
-      Hyperparameters(**{f.name: cat([getattr(p.hyperparameters, f.name) for p in parts]) for f in fields(Hyperparameters)}))

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from ..derive import Level, Maps, Operand, Product, short_names
 from ..diagrams import Half
-from ..names import identifier
+from ..names import counted, identifier
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..plan import (
@@ -82,8 +82,9 @@ def _paragraphs(plan: LayerPlan) -> list[str]:
     pools = sum(len({p for each in level.products for p in each.pools}) for level in maps.levels)
     spreads = sum(len(each.spreads) for level in maps.levels for each in level.products)
     counts = (
-        f"{maps.dimension} maps and {maps.bias_dimension} biases for each pair of channels, "
-        f"from {pools} pools and {spreads} spreads in {len(plan.mixes)} products."
+        f"{counted(maps.dimension, 'map')} and {counted(maps.bias_dimension, 'bias', 'biases')} "
+        f"for each pair of channels, from {counted(pools, 'pool')} and "
+        f"{counted(spreads, 'spread')} in {counted(len(plan.mixes), 'product')}."
     )
     return [(f"Commutes with {groups}.\n" if groups else "") + counts]
 
@@ -103,8 +104,8 @@ def _tables(maps: Maps, words: dict[str, str]) -> list[str]:
     columns, rows = [], []
     for level, each in _products(maps):
         module = _module(maps, level, each)
-        pools = [_part(maps.inputs, level.pools[p], "ijklmnop") for p in each.pools]
-        spreads = [_part(maps.outputs, level.spreads[s], "pqrstuvw") for s in each.spreads]
+        pools = [_part(maps.inputs, level.pools[p], "ijklmnop", "x") for p in each.pools]
+        spreads = [_part(maps.outputs, level.spreads[s], "pqrstuvw", "y") for s in each.spreads]
         columns.append(f'"{module}": [{", ".join(pools)}]')
         rows.append(f'"{module}": [{", ".join(spreads)}]')
     lines += statement(f"columns = {{{', '.join(columns)}}}", 1)
@@ -139,7 +140,7 @@ def shape_words(tensor: Tensor, words: dict[str, str], channels: int | None = No
     return " ".join(["batch", *dims, str(last)])
 
 
-def _part(operands: Sequence[Operand], half: Half, letters: str) -> str:
+def _part(operands: Sequence[Operand], half: Half, letters: str, unnamed: str) -> str:
     """`Part("fc1.weight[a,i]", 32)`: strands are a, b, ..., indices that stay on one side are not."""
     operand = operands[half.tensor]
     index: dict[int, str] = {}
@@ -148,7 +149,7 @@ def _part(operands: Sequence[Operand], half: Half, letters: str) -> str:
     for letter, block in zip(letters, half.whole, strict=False):
         index.update(dict.fromkeys(block, letter))
     written = ",".join(index.get(i, "{}") for i in range(len(operand.tensor.axes)))
-    label = f'"{operand.name}[{written}]"'
+    label = f'"{operand.name or unnamed}[{written}]"'
     pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned]
     sizes = f", ({', '.join(pinned)}{',' if len(pinned) == 1 else ''})" if pinned else ""
     return f"Part({label}, {operand.tensor.width}{sizes})"
