@@ -6,13 +6,16 @@ is tested beside containment (each of its maps solves the defining equations).
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 import pytest
 import torch
 from compiled import build, layer_basis, layer_report
 from hypothesis import given, settings
+from numpy.typing import NDArray
 from oracles.action import Axis, Hom, Matrix, Space, Tensor
 from oracles.counting import by_formula
 from oracles.linear_algebra import commutant, invariants, rank, residual
@@ -70,6 +73,51 @@ def basis_is_a_labelled_basis(hom: Hom) -> None:
     assert residual(flat(matrices), flat(maps)) < 1e-10 * np.abs(matrices).max(), hom.spec
 
 
+def labels_say_where_maps_are_not_zero(hom: Hom) -> None:
+    """`t[a,i,0] -> u[a,p]` is constant where the indices called a are equal and the third is 0.
+
+    It is zero elsewhere: a letter is one index wherever it stands, a number is a pinned position.
+    """
+    names = [f"x{k}" for k in range(1, len(hom.sources) + 1)] if len(hom.sources) > 1 else [""]
+    sources = {
+        f"{name}.{t.name}".strip(".") if space.name else name or "x": t
+        for name, space in zip(names, hom.sources, strict=True)
+        for t in space.tensors
+    }
+    targets = {t.name if hom.target.name else "y": t for t in hom.target.tensors}
+    for label, matrix in layer_basis(hom.spec):
+        parsed = re.fullmatch(r"(.*)\[(.*)\] -> (.*)\[(.*)\]", label)
+        assert parsed, label
+        into, columns, out, rows = parsed.groups()
+        words = [word for word in (*rows.split(","), *columns.split(",")) if word]
+        shape = (*axis_sizes(targets[out]), *axis_sizes(sources[into]))
+        block = agreement(words, shape).reshape(prod(axis_sizes(targets[out])), -1)
+        expected = np.zeros(matrix.shape, dtype=bool)
+        row, column = offset(targets, out), offset(sources, into)
+        expected[row : row + block.shape[0], column : column + block.shape[1]] = block
+        assert np.array_equal(matrix != 0, expected), (hom.spec, label)
+        assert np.ptp(matrix[expected]) < 1e-12, (hom.spec, label)
+
+
+def axis_sizes(tensor: Tensor) -> tuple[int, ...]:
+    return tuple(axis.size for axis in tensor.axes)
+
+
+def offset(tensors: dict[str, Tensor], name: str) -> int:
+    """The flat positions, at one channel, of the tensors before the named one."""
+    before = list(tensors)[: list(tensors).index(name)]
+    return sum(prod(axis_sizes(tensors[each])) for each in before)
+
+
+def agreement(words: list[str], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where indices of one letter agree and each number is the index that it stands for."""
+    assert len(words) == len(shape)
+    agrees, first = np.ones(shape, dtype=bool), dict[str, NDArray[np.intp]]()
+    for word, index in zip(words, np.indices(shape), strict=True):
+        agrees &= index == (int(word) if word.isdigit() else first.setdefault(word, index))
+    return agrees
+
+
 def parameters_act_linearly(hom: Hom) -> None:
     """f(s a + t b) = s f(a) + t f(b) in the parameters a, b: matrix and bias together."""
     module, generator = build(hom.spec), torch.Generator().manual_seed(1)
@@ -92,6 +140,7 @@ LAWS = (
     explain_counts_the_commutant,
     random_draws_span_the_commutant,
     basis_is_a_labelled_basis,
+    labels_say_where_maps_are_not_zero,
     parameters_act_linearly,
 )
 
@@ -198,11 +247,16 @@ def test_the_basis_is_labelled_in_the_papers_notation() -> None:
         space Weights { fc1.bias: [a]  fc2.weight: [b, a] }
         model M(w: Weights) -> Weights { return equivariant(w, Weights, name = layer) }
     """
-    entries = dict(layer_basis(model))
-    assert "fc2.weight[ba] -> fc1.bias[a]" in entries
-    matrix = entries["fc2.weight[ba] -> fc1.bias[a]"]
-    rows, columns = np.nonzero(matrix)
-    # bias a is read from weights b a, b = 0..3: columns 3 biases, then weights row-major.
-    assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == sorted(
-        (a, 3 + 3 * b + a) for a in range(3) for b in range(4)
-    )
+    # Indices a, b, ... pass through; i, j, ... are reduced; p, q, ... are broadcast.
+    assert {label for label, _ in layer_basis(model)} == {
+        "fc2.weight[b,a] -> fc2.weight[b,a]",
+        "fc2.weight[i,a] -> fc2.weight[p,a]",
+        "fc2.weight[a,i] -> fc2.weight[a,p]",
+        "fc2.weight[i,j] -> fc2.weight[p,q]",
+        "fc1.bias[a] -> fc1.bias[a]",
+        "fc1.bias[i] -> fc1.bias[p]",
+        "fc1.bias[a] -> fc2.weight[p,a]",
+        "fc1.bias[i] -> fc2.weight[p,q]",
+        "fc2.weight[i,a] -> fc1.bias[a]",
+        "fc2.weight[i,j] -> fc1.bias[p]",
+    }

@@ -101,7 +101,7 @@ CODED = {
 @pytest.mark.parametrize("case", CODED)
 def test_a_coded_axis_counts_as_interchangeable(case: str) -> None:
     pinned, free = (Hom((space,), space) for space in CODED[case])
-    text = pinned.model("return equivariant(coded(INPUT), OUTPUT, name = layer)")
+    text = pinned.model("return equivariant(coded(INPUT), 2, name = layer)")
     assert layer_report(text)["maps"] == len(commutant(free.one_channel))
 
     kernel = commutant(free).reshape(-1, free.target.size * free.source.size)
@@ -114,7 +114,7 @@ def test_a_coded_axis_counts_as_interchangeable(case: str) -> None:
 def test_codes_move_with_the_positions_they_tell_apart(case: str) -> None:
     """Permuting positions of input and codes permutes the output; of the input alone it does not."""
     pinned, free = (Hom((space,), space) for space in CODED[case])
-    module = build(pinned.model("return equivariant(relu(coded(INPUT)), OUTPUT, name = layer)"))
+    module = build(pinned.model("return equivariant(relu(coded(INPUT)), 2, name = layer)"))
     codes = [p for name, p in module.named_parameters() if not name.startswith("layer.")]
     assert codes and all(code.shape == (PIXEL.size, 2) for code in codes)
 

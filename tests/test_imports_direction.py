@@ -72,6 +72,6 @@ def test_no_stage_imports_a_later_one() -> None:
         own = path.relative_to(COMPILER).parts[0].removesuffix(".py")
         for name, level in imported(path):
             other = name.split(".")[0]
-            inside = level == 1 and path.parent == COMPILER or level == 2
+            inside = (level == 1 and path.parent == COMPILER) or level == 2
             if own in stage_of and inside and other in stage_of:
                 assert stage_of[other] <= stage_of[own], f"{path.name} imports {other}"

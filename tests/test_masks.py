@@ -205,7 +205,7 @@ def test_a_full_mask_changes_nothing(name: str) -> None:
         torch.testing.assert_close(masked, apply(plain, hom, x), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if "equivariant" in CASES[name].body])
 def test_gradients_of_present_positions_ignore_garbage(name: str) -> None:
     """NaN in absent positions must not reach the gradients of parameters either."""
     case = CASES[name]
@@ -214,8 +214,6 @@ def test_gradients_of_present_positions_ignore_garbage(name: str) -> None:
     absent = torch.from_numpy(np.stack([~present_positions(hom.source, m) for m in masks]))
     mask = torch.from_numpy(masks)
     parameters = list(module.parameters())
-    if not parameters:
-        pytest.skip("nothing to train")
 
     def gradients(garbage: float) -> list[torch.Tensor]:
         y = apply(module, hom, x.masked_fill(absent, garbage), node_mask=mask)

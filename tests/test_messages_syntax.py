@@ -233,6 +233,10 @@ SEVERAL = {
         body("y = ! x").replace("!", "= = =") + body("y = (x"),
         [2, 6],
     ),
+    "after a body that is not closed": (
+        "model M(x: [; 3]) -> [; 3] { return x\nmodel N() -> S { }\naxis a S(3)",
+        [1, 3],
+    ),
     "beyond the grammar": ("axis a = R odd even\naxis b = R odd odd", [1, 2]),
 }
 

@@ -214,7 +214,7 @@ def test_random_spaces_are_reproducible_and_varied() -> None:
     indices = [len(tensor.axes) for hom in drawn for tensor in hom.target.tensors]
     assert {0, 1, 2, 3} <= set(indices)
     names = {axis.name for hom in drawn for axis in hom.axes}
-    assert names == {"node", "edge", "pixel", "cloud", "member", "colour"}
+    assert names == {"node", "edge", "pixel", "cloud", "member", "bit", "colour"}
     assert {axis.size for hom in drawn for axis in hom.axes} == {1, 2, 3, 4}
     assert any(_thin(hom) for hom in drawn)
 
@@ -230,8 +230,8 @@ def test_a_spec_prints_in_the_language() -> None:
     assert Hom((graph, bare(channels=1)), graph).spec == (
         "axis cloud = S(3)\naxis pixel = 3\naxis member = S(2) in cloud\n"
         "space Graph { t: [cloud, member]  f: [pixel; 2] }\n"
-        "model M(x0: Graph, x1: [; 1]) -> Graph"
-        " { return equivariant((x0, x1), Graph, name = layer) }"
+        "model M(x1: Graph, x2: [; 1]) -> Graph"
+        " { return equivariant((x1, x2), Graph, name = layer) }"
     )
 
 

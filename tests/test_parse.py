@@ -325,7 +325,29 @@ def test_precedence(text: str, meaning: str) -> None:
     assert shown(value_of(text)) == meaning
 
 
-CONTEXTUAL = ["param", "axis", "group", "space", "model", "block", "from", "import", "in", "spin", "even", "odd", "fixing", "on", "matrices", "lie", "as", "displacement", "index", "masked", "weights"]
+CONTEXTUAL = [
+    "param",
+    "axis",
+    "group",
+    "space",
+    "model",
+    "block",
+    "from",
+    "import",
+    "in",
+    "spin",
+    "even",
+    "odd",
+    "fixing",
+    "on",
+    "matrices",
+    "lie",
+    "as",
+    "displacement",
+    "index",
+    "masked",
+    "weights",
+]
 
 
 @pytest.mark.parametrize("word", CONTEXTUAL)

@@ -56,7 +56,28 @@ HERE = st.just(Span(SOURCE, 0, 0))
 
 # --- Random trees --------------------------------------------------------------------------------
 
-WORDS = ["x", "y", "fc1", "relu", "S", "_", "n2", "model", "axis", "in", "spin", "even", "odd", "fixing", "on", "matrices", "lie", "as", "displacement", "index"]
+WORDS = [
+    "x",
+    "y",
+    "fc1",
+    "relu",
+    "S",
+    "_",
+    "n2",
+    "model",
+    "axis",
+    "in",
+    "spin",
+    "even",
+    "odd",
+    "fixing",
+    "on",
+    "matrices",
+    "lie",
+    "as",
+    "displacement",
+    "index",
+]
 
 words = st.sampled_from(WORDS)
 identifiers = st.builds(Identifier, words, HERE)

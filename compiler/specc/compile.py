@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .check import MOST_MAPS, check
-from .compose import Classes, ModulePlan, compose
+from .compose import compose
 from .elaborate import elaborate
 from .emit import emit
 from .errors import Consequence, Errors, Source, Span, SpecError
 from .graph import Typed
 from .infer import Weights, infer
+from .module_plan import Classes, ModulePlan
 from .names import Variables
 from .parse import parse
 from .plan import Formulation

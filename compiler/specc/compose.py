@@ -6,79 +6,22 @@ The result is a `ModulePlan` for each class; the emitter prints them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from .expressions import Code, Each, Text, called, elementwise, finished, plain
-from .graph import Graph, Node, Region, Typed
-from .names import Variables
+from .graph import Node, Region, Typed
+from .lifetimes import LiveNames, is_read_once, last_reads, levels_of, readers_of
+from .module_plan import Classes, ForwardArgument, LayerUse, Line, Loop, ModulePlan
 from .operations import Equivariant
 from .operations.masks import mask_name
 from .plan import Argument, Formulation, LayerPlan
 from .rolling import Roll, roll
 from .schedule import schedule
+from .submodules import class_name, module_tree
 from .types import Axis, Collection, Type, axes_of, tensors_of
 
 MOST_INLINE = 72
 """An expression longer than this gets a line and a name of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A statement in one line, with what stands beside it."""
-
-    text: str
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """`for ...:` and what is repeated."""
-
-    head: str
-    body: tuple[Line | Loop, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardArgument:
-    """An argument of `forward`: its name and type."""
-
-    name: str
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class ModulePlan:
-    """A class of the generated module: a model, or a block that models use."""
-
-    name: str
-    is_model: bool
-    arguments: tuple[ForwardArgument, ...]
-    masks: tuple[Axis, ...]
-    results: tuple[tuple[str, Type], ...]
-    declared: tuple[Type, ...]
-    submodules: tuple[tuple[str, str], ...]
-    body: tuple[Line | Loop, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerUse:
-    """A class for equivariant layers of one kind, by the layer that was first."""
-
-    name: str
-    signature: str
-    plan: LayerPlan
-    masks: tuple[Axis, ...]
-
-
-@dataclass(slots=True)
-class Classes:
-    """The classes of one file: each kind of layer and each kind of block once."""
-
-    taken: Variables
-    formulation: Formulation | None
-    layers: dict[object, LayerUse] = field(default_factory=dict)
-    blocks: dict[object, ModulePlan] = field(default_factory=dict)
 
 
 def compose(typed: Typed, classes: Classes) -> ModulePlan:
@@ -97,7 +40,7 @@ def compose(typed: Typed, classes: Classes) -> ModulePlan:
         masks,
         results,
         graph.output_types,
-        _tree(body.modules),
+        module_tree(body.modules),
         tuple(body.lines),
     )
 
@@ -131,15 +74,15 @@ class _Body:
         self.typed = typed
         self.classes = classes
         self.prefix = prefix
-        self.names = _LiveNames(frozenset(mask_name(axis) for axis in masks))
+        self.names = LiveNames(frozenset(mask_name(axis) for axis in masks))
         self.variables: dict[int, str] = {}
         self.lines: list[Line | Loop] = []
         self.modules: dict[str, str] = {}
         self._pending: dict[int, Code] = {}
         self._loops: list[tuple[str, int, str]] = []
-        self._uses = _uses(typed.graph)
-        self._level = _levels(typed.graph)
-        self._last_use = _last_uses(typed.graph, self._uses, self._level)
+        self._uses = readers_of(typed.graph)
+        self._level = levels_of(typed.graph)
+        self._last_use = last_reads(typed.graph, self._uses, self._level)
         self._fixed: dict[int, str] = {}
 
     # --- Values
@@ -180,7 +123,7 @@ class _Body:
 
     def _inlined(self, number: int) -> bool:
         node = self.typed.graph.nodes[number]
-        return not node.label and _is_single(number, self._uses, self._level)
+        return not node.label and is_read_once(number, self._uses, self._level)
 
     # --- Nodes and regions
 
@@ -246,7 +189,7 @@ class _Body:
         inputs, result = self.typed.input_types(node), self.typed.type(node)
         key = (operation.maps(inputs, result), layer_arguments(inputs))
         if key not in self.classes.layers:
-            name = self.classes.taken.claim(_class_name(self.typed.name, node.path))
+            name = self.classes.taken.claim(class_name(self.typed.name, node.path))
             read = ", ".join(map(str, inputs))
             masks = dict.fromkeys(
                 axis for value in (*inputs, result) for axis in axes_of(value) if axis.masked
@@ -311,7 +254,7 @@ class _Body:
             masks,
             results,
             tuple(kind for _, kind in results),
-            _tree(body.modules),
+            module_tree(body.modules),
             tuple(body.lines),
         )
 
@@ -328,6 +271,7 @@ class _Body:
     def _loop(self, region: Region, rolled: Roll) -> None:
         """One run's statements in a loop over the modules of all runs."""
         first, *_, last = region.inner
+        before = dict(self.variables)
         entries = self._carried_in(region, rolled)
         lists = rolled.lists
         loop_names = []
@@ -345,6 +289,9 @@ class _Body:
         del self._loops[len(self._loops) - len(lists) :]
         body, self.lines = self.lines, outer_lines
         self.lines.append(Loop(_loop_head(loop_names, heads, len(region.inner)), tuple(body)))
+        self.variables.update(
+            {c.outside: before[c.outside] for c in rolled.carried if c.outside in before}
+        )
         self._finish_runs(region, first, last)
 
     def _carried_in(self, region: Region, rolled: Roll) -> list[tuple[int, str, str]]:
@@ -353,7 +300,7 @@ class _Body:
         for carried in rolled.carried:
             label = self.typed.graph.nodes[carried.inside].label or "value"
             current = self.variables.get(carried.outside)
-            free_after = self._last_use[carried.outside] <= region.last and not carried.also_fixed
+            free_after = self._last_use[carried.outside] <= region.last
             if current == label and free_after:
                 variable = label
             else:
@@ -378,6 +325,10 @@ class _Body:
         for number in range(first.first, first.last):
             if number in self.variables:
                 variable = self.variables[number]
+                wanted = self._fixed.get(number + offset, variable)
+                if wanted != variable:
+                    self.lines.append(Line(f"{wanted} = {variable}"))
+                    variable = wanted
                 self.variables[number + offset] = variable
                 self.names.hold(variable, self._last_use.get(number + offset, -1))
         of_first = {
@@ -414,95 +365,7 @@ class _Body:
         return f"self.{head}" + _subscripts(rest)
 
 
-class _LiveNames:
-    """Variables that are free again after the last use of what they hold."""
-
-    def __init__(self, reserved: frozenset[str]) -> None:
-        self._reserved = reserved
-        self._until: dict[str, float] = {name: float("inf") for name in reserved}
-
-    def claim(self, name: str) -> str:
-        return self.claim_at(name, -1)
-
-    def claim_at(self, name: str, position: int) -> str:
-        busy = frozenset(v for v, until in self._until.items() if until > position)
-        return Variables(busy).claim(name)
-
-    def hold(self, variable: str, until: float) -> None:
-        self._until[variable] = until
-
-
-# --- Uses and lifetimes ---------------------------------------------------------------------------
-
-
-def _uses(graph: Graph) -> dict[int, list[int]]:
-    """For each value the nodes that read it; the model's results are read after the last node."""
-    uses: dict[int, list[int]] = {}
-    for node in graph.nodes:
-        for number in node.inputs:
-            uses.setdefault(number, []).append(node.number)
-    for number in graph.outputs:
-        uses.setdefault(number, []).append(len(graph.nodes))
-    for region in (each for outer in graph.regions for each in outer.walk()):
-        if region.kind == "block" and region.path:
-            for number in region.results:  # the block's own `return` reads it as well
-                uses.setdefault(number, []).append(region.last - 1)
-    return uses
-
-
-def _levels(graph: Graph) -> dict[int, tuple[int, ...]]:
-    """For each node the regions it is in, by their first nodes and kinds; results are at the top."""
-    levels: dict[int, tuple[int, ...]] = {}
-
-    def visit(regions: Sequence[Region], path: tuple[int, ...]) -> None:
-        for n, region in enumerate(regions):
-            transparent = region.kind == "block" and not region.path
-            inner = path if transparent else (*path, region.first, n)
-            for number in range(region.first, region.last):
-                levels[number] = inner
-            visit(region.inner, inner)
-
-    visit(graph.regions, ())
-    return levels
-
-
-def _is_single(
-    number: int, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
-) -> bool:
-    """Whether a value is read once, by a node that runs just as often."""
-    readers = uses.get(number, [])
-    return len(readers) == 1 and level.get(number, ()) == level.get(readers[0], ())
-
-
-def _last_uses(
-    graph: Graph, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
-) -> dict[int, int]:
-    """Until where each value is needed: the line of its last reader, or the end of a loop around that."""
-    line: dict[int, int] = {len(graph.nodes): len(graph.nodes)}
-    for node in reversed(graph.nodes):
-        inline = not node.label and _is_single(node.number, uses, level)
-        line[node.number] = line[uses[node.number][0]] if inline else node.number
-    loops = [
-        each
-        for outer in graph.regions
-        for each in outer.walk()
-        if each.kind == "repeat" and len(each.inner) > 1
-    ]
-    last: dict[int, int] = {}
-    for number, readers in uses.items():
-        for reader in readers:
-            until = line[reader]
-            for region in loops:
-                if (
-                    region.first <= reader < region.last
-                    and not region.first <= number < region.last
-                ):
-                    until = max(until, region.last)
-            last[number] = max(last.get(number, -1), until)
-    return last
-
-
-# --- Names, keys, trees ---------------------------------------------------------------------------
+# --- Keys and names ------------------------------------------------------------------------------
 
 
 def _block_key(typed: Typed, region: Region, arguments: Sequence[tuple[str, int]]) -> object:
@@ -523,14 +386,6 @@ def _block_key(typed: Typed, region: Region, arguments: Sequence[tuple[str, int]
     )
     kinds = tuple(typed.types[number] for _, number in arguments)
     return (region.name, kinds, nodes, tuple(relative(number) for number in region.results))
-
-
-def _class_name(model: str, path: str) -> str:
-    """`Accuracy` and `z_2` make `AccuracyZ2`."""
-    words = [w for w in path.replace(".", "_").split("_") if w]
-    if len(words) > 1 and path.split(".")[-1].isdigit():
-        words = words[:-1]
-    return model + "".join(word[:1].upper() + word[1:] for word in words)
 
 
 def _plain_name(node: Node) -> str:
@@ -560,31 +415,3 @@ def _loop_head(names: Sequence[str], lists: Sequence[str], count: int) -> str:
     if len(names) == 1:
         return f"for {names[0]} in {lists[0]}:"
     return f"for {', '.join(names)} in zip({', '.join(lists)}, strict=True):"
-
-
-def _tree(modules: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """The attributes of a class: lists for numbered paths, dicts for named ones below the first."""
-    nested: dict[str, object] = {}
-    for path, expression in modules.items():
-        *parents, leaf = path.split(".")
-        level = nested
-        for part in parents:
-            inner = level.setdefault(part, {})
-            assert isinstance(inner, dict)
-            level = inner
-        level[leaf] = expression
-    return tuple((name, _tree_expression(value)) for name, value in nested.items())
-
-
-def _tree_expression(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    assert isinstance(value, dict)
-    inner = {str(name): _tree_expression(each) for name, each in value.items()}
-    if not all(name.isdigit() for name in inner):
-        entries = ", ".join(f'"{name}": {each}' for name, each in inner.items())
-        return f"nn.ModuleDict({{{entries}}})"
-    modules = list(inner.values())
-    if len(set(modules)) == 1:
-        return f"nn.ModuleList([{modules[0]} for _ in range({len(modules)})])"
-    return f"nn.ModuleList([{', '.join(modules)}])"

@@ -107,20 +107,10 @@ def _bracket(reading: Reading, repair: Repair) -> SpecError | None:
     notes = []
     for frame in islice(repair.under.unclosed(), len(repair.added)):
         opened = reading.words[frame.word]
-        message = (
-            f"to close this `{opened.text}`"
-            if repair.removed
-            else f"this `{opened.text}` is not closed"
-        )
+        sign = f"`{opened.text}`"
+        message = f"to close this {sign}" if repair.removed else f"this {sign} is not closed"
         notes.append(Note(message, _span(reading, frame.word)))
-    expected = vocabulary.TERMINALS[repair.added[0]]
-    if repair.removed:
-        message, span = (
-            f"expected {expected}, but found {describe(word)}",
-            _span(reading, repair.at),
-        )
-    else:
-        message, span = _absent(reading, repair.at, expected)
+    message, span = _unmet(reading, repair, vocabulary.TERMINALS[repair.added[0]])
     return SpecError(message, span, notes=tuple(notes))
 
 
@@ -140,30 +130,22 @@ def _known(
 
 def _missing(reading: Reading, repair: Repair) -> SpecError:
     """Something is missing before a word, or another word is expected in its place."""
-    word = reading.words[repair.at]
-    signs = [kind for kind in repair.added if kind in vocabulary.SIGNS]
-    if len(repair.added) == 1 and signs:
-        sign = repair.added[0]
-        expected = "an operator" if sign in vocabulary.OPERATORS else vocabulary.TERMINALS[sign]
-    else:
-        expected = _expected(reading.automaton, repair.under)
-    if repair.removed:
-        message, span = (
-            f"expected {expected}, but found {describe(word)}",
-            _span(reading, repair.at),
-        )
-    else:
-        message, span = _absent(reading, repair.at, expected)
-    return SpecError(message, span, _mended(reading, repair))
+    match repair.added:
+        case (sign,) if sign in vocabulary.OPERATORS:
+            expected = "an operator"
+        case (sign,) if sign in vocabulary.SIGNS:
+            expected = vocabulary.TERMINALS[sign]
+        case _:
+            expected = _expected(reading.automaton, repair.under)
+    return SpecError(*_unmet(reading, repair, expected), _mended(reading, repair))
 
 
 def _unfit(reading: Reading, finding: Finding) -> SpecError:
     """A word that no small change makes fit."""
     expected = _expected(reading.automaton, finding.stack)
     if reading.words[finding.at].kind == vocabulary.END:
-        return SpecError(*_absent(reading, finding.at, expected))
-    message = f"expected {expected}, but found {describe(reading.words[finding.at])}"
-    return SpecError(message, _span(reading, finding.at))
+        return SpecError(*_after(reading, finding.at, expected))
+    return SpecError(*_instead(reading, finding.at, expected))
 
 
 # --- Hints ---------------------------------------------------------------------------------------
@@ -236,15 +218,25 @@ def _expected(automaton: Automaton, stack: Stack) -> str:
 _SIGNS = frozenset(vocabulary.SIGNS)
 
 
-def _absent(reading: Reading, at: int, expected: str) -> tuple[str, Span]:
-    """Where something is missing before a word: after the word before it, if a line ends between."""
-    word = reading.words[at]
-    if at and (word.starts_line or word.kind == vocabulary.END):
-        previous = reading.words[at - 1]
-        end = min(previous.end, len(reading.source.text))
-        place = Span(reading.source, end, end)
-        return f"expected {expected} after {describe(previous)}", place
-    return f"expected {expected}, but found {describe(word)}", _span(reading, at)
+def _unmet(reading: Reading, repair: Repair, expected: str) -> tuple[str, Span]:
+    """What a repair says was expected, and where: at the end of a line that should have gone on."""
+    word = reading.words[repair.at]
+    ends = word.starts_line or word.kind == vocabulary.END
+    if repair.at and ends and not repair.removed:
+        return _after(reading, repair.at, expected)
+    return _instead(reading, repair.at, expected)
+
+
+def _after(reading: Reading, at: int, expected: str) -> tuple[str, Span]:
+    previous = reading.words[at - 1]
+    end = min(previous.end, len(reading.source.text))
+    place = Span(reading.source, end, end)
+    return f"expected {expected} after {describe(previous)}", place
+
+
+def _instead(reading: Reading, at: int, expected: str) -> tuple[str, Span]:
+    found = describe(reading.words[at])
+    return f"expected {expected}, but found {found}", _span(reading, at)
 
 
 def _span(reading: Reading, at: int) -> Span:

@@ -84,7 +84,7 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
         follows = repair is not None and any(kind in supposed for kind in repair.added)
         if findings and _same_line(words, findings[-1].at, at):
             follows = follows or findings[-1].is_doubtful or _closes(words, repair)
-        if closed_early and next(stack.unclosed(), None) is None:
+        if closed_early and automaton.read(stack, vocabulary.END, at) is not None:
             follows, closed_early = True, False
         if not follows:
             findings.append(Finding(at, stack, repair))

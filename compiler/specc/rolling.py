@@ -11,13 +11,11 @@ from .graph import Graph, Region, Typed
 class Carried:
     """What one run hands to the next: `outside` goes into the first run, `inside` comes out of it.
 
-    `also_fixed` says that the loop reads `outside` in every run as well; `read_late` that a run
-    reads what came in after it has made what goes out.
+    `read_late` says that a run reads what came in after it has made what goes out.
     """
 
     outside: int
     inside: int
-    also_fixed: bool
     read_late: bool
 
 
@@ -45,11 +43,12 @@ def roll(typed: Typed, repeat: Region) -> Roll | None:
     fixed = {outside for (outside, inside), _ in roles if inside is None}
     if len({outside for outside, _ in pairs}) != len(pairs):
         return None
+    if any(outside in fixed for outside, _ in pairs):
+        return None  # one value in two roles: what it is in the first run alone, and in all
     carried = tuple(
         Carried(
             outside,
             inside,
-            outside in fixed,
             any(pair == (outside, inside) and reader > inside for pair, reader in roles),
         )
         for outside, inside in pairs

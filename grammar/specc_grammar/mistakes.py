@@ -22,13 +22,13 @@ def _in_body(*statements: str) -> tuple[str, ...]:
     return tuple(
         f"{head}{before}{statement}{after}}}"
         for statement in statements
-        for before in ("", "y = x\n", "y = f(x)\n")
+        for before in ("", "y = f(x)\n")
         for after in ("\n", "\nz = x\n")
     )
 
 
 def _in_file(*texts: str) -> tuple[str, ...]:
-    """Examples at the head of a file, after each kind of declaration, and before another."""
+    """Examples at the head of a file and after each kind of declaration."""
     before = (
         "",
         "param p = 3\n",
@@ -39,12 +39,7 @@ def _in_file(*texts: str) -> tuple[str, ...]:
         "block B(x) { return x }\n",
         'from "a.spec" import A\n',
     )
-    return tuple(
-        first + text + after
-        for first in before
-        for text in texts
-        for after in ("", "\naxis b = 2\n")
-    )
+    return tuple(first + text for first in before for text in texts)
 
 
 _HEAD = "(x: [; 3])"

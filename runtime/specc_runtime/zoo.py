@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -137,9 +138,7 @@ class AdamW:
 
         `gradient` is `(networks, *shape)`; the learning rates and weight decays are `(networks,)`.
         """
-        per_network = (-1, *[1] * (gradient.dim() - 1))
-        rates = rates.to(gradient).view(per_network)
-        decays = decays.to(gradient).view(per_network)
+        rates, decays = _along(rates, gradient), _along(decays, gradient)
         tensor.mean.lerp_(gradient, 1 - self.beta1)
         tensor.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
         deviation = tensor.square.sqrt().div_((1 - self.beta2**step) ** 0.5).add_(self.epsilon)
@@ -187,14 +186,14 @@ def train_zoo(
     a step; its calls add up to the sum of `hyperparameters.steps`.
     """
     stream = torch.Generator().manual_seed(seed)
-    seeds = torch.randint(2**62, (len(hyperparameters),), generator=stream).tolist()
-    longest_first = hyperparameters.steps.argsort(descending=True, stable=True)
-    zoos = []
-    for group in longest_first.split(at_once):
-        theirs = [seeds[network] for network in group.tolist()]
-        zoos.append(
-            _train_group(make_model, task, hyperparameters.select(group), theirs, progress)
+    seeds = torch.randint(2**62, (len(hyperparameters),), generator=stream)
+    longest_first = hyperparameters.steps.argsort(descending=True, stable=True).cpu()
+    zoos = [
+        _train_group(
+            make_model, task, hyperparameters.select(group), seeds[group].tolist(), progress
         )
+        for group in longest_first.split(at_once)
+    ]
     return _concatenate(zoos).select(longest_first.argsort())
 
 
@@ -203,7 +202,7 @@ def draw_batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The minibatches of one network without end, `STEPS_PER_DRAW` at a time.
 
-    Yields the numbers of the examples whose inputs, and of those whose targets are shown, both
+    Yields the numbers of the examples whose inputs are shown, and of those whose targets are, both
     `(STEPS_PER_DRAW, batch_size)`, drawn with replacement from the network's share.
     """
     stream = torch.Generator().manual_seed(seed)
@@ -216,6 +215,28 @@ def draw_batches(
         yield share[drawn], shown[drawn]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """Networks trained together, those with the most steps first."""
+
+    tensors: dict[str, Trained]
+    buffers: Weights
+    rates: Tensor
+    decays: Tensor
+
+    @property
+    def parameters(self) -> Weights:
+        return {name: tensor.weight for name, tensor in self.tensors.items()}
+
+    def first(self, networks: int) -> _Group:
+        return _Group(
+            {name: tensor.first(networks) for name, tensor in self.tensors.items()},
+            {name: buffer[:networks] for name, buffer in self.buffers.items()},
+            self.rates[:networks],
+            self.decays[:networks],
+        )
+
+
 def _train_group(
     make_model: Callable[[], nn.Module],
     task: Task,
@@ -223,24 +244,108 @@ def _train_group(
     seeds: list[int],
     progress: Callable[[int], object] | None,
 ) -> Zoo:
-    """Trains networks in the order of falling `steps`, so that those in training come first."""
-    device = task.examples.inputs.device
-    models = [_make(make_model, seed).to(device) for seed in seeds]
-    parameters, buffers = stack_module_state(models)
-    tensors = _start(parameters, hyperparameters.initial_scale)
-    gradient = vmap(grad(_loss_of_one(models[0], task)))
+    """Trains networks that come with falling `steps`, and scores them."""
+    models = [_seeded(make_model, seed).to(task.examples.inputs.device) for seed in seeds]
+    group = _start(models, hyperparameters)
+    gradient = vmap(grad(partial(_measure, models[0], task.loss)))
     batches = _batches_of_all(task, hyperparameters, seeds)
     for step, networks in enumerate(_in_training(hyperparameters.steps), start=1):
-        active = {name: tensor.first(networks) for name, tensor in tensors.items()}
-        constants = {name: buffer[:networks] for name, buffer in buffers.items()}
-        inputs, targets = (part[:networks] for part in next(batches))
-        gradients = gradient({n: t.weight for n, t in active.items()}, constants, inputs, targets)
-        rates = hyperparameters.learning_rate[:networks]
-        decays = hyperparameters.weight_decay[:networks]
-        for name, tensor in active.items():
-            task.optimizer.update_(tensor, gradients[name], rates, decays, step)
+        active = group.first(networks)
+        inputs, targets = next(batches)
+        gradients = gradient(
+            active.parameters,
+            active.buffers,
+            task.examples.inputs[inputs[:networks]],
+            task.examples.targets[targets[:networks]],
+        )
+        for name, tensor in active.tensors.items():
+            task.optimizer.update_(tensor, gradients[name], active.rates, active.decays, step)
         if progress is not None:
             progress(networks)
-    return None
+    return Zoo(_weights(group), _scores(models[0], task, group), hyperparameters)
 
 
+def _seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make_model()
+
+
+def _start(models: list[nn.Module], hyperparameters: Hyperparameters) -> _Group:
+    """Stacks fresh networks, scaled, with moments of zero."""
+    parameters, buffers = stack_module_state(models)
+    tensors = {}
+    for name, parameter in parameters.items():
+        scale = _along(hyperparameters.initial_scale, parameter)
+        weight = parameter.detach() * scale
+        tensors[name] = Trained(weight, torch.zeros_like(weight), torch.zeros_like(weight))
+    return _Group(tensors, buffers, hyperparameters.learning_rate, hyperparameters.weight_decay)
+
+
+def _measure(
+    model: nn.Module,
+    measure: Callable[[Tensor, Tensor], Tensor],
+    parameters: Weights,
+    buffers: Weights,
+    inputs: Tensor,
+    targets: Tensor,
+) -> Tensor:
+    """The loss or score of one network: `parameters[name]` is `(*shape)`, the result `()`."""
+    outputs: Tensor = functional_call(model, (parameters, buffers), (inputs,))
+    return measure(outputs, targets)
+
+
+def _batches_of_all(
+    task: Task, hyperparameters: Hyperparameters, seeds: list[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The minibatches of `draw_batches` for every network, step by step, both `(networks, batch_size)`."""
+    shares, noises = hyperparameters.data_share.tolist(), hyperparameters.label_noise.tolist()
+    streams = [
+        draw_batches(seed, len(task.examples), task.batch_size, share, noise)
+        for seed, share, noise in zip(seeds, shares, noises, strict=True)
+    ]
+    device = task.examples.inputs.device
+    while True:
+        inputs, targets = zip(*(next(stream) for stream in streams), strict=True)
+        yield from zip(
+            torch.stack(inputs, dim=1).to(device),
+            torch.stack(targets, dim=1).to(device),
+            strict=True,
+        )
+
+
+def _in_training(steps: Tensor) -> Iterator[int]:
+    """How many networks do step 1, step 2, ...: `steps` is `(networks,)` and falls."""
+    for step in range(int(steps.max())):
+        yield int((steps > step).sum())
+
+
+@torch.no_grad()
+def _scores(model: nn.Module, task: Task, group: _Group) -> Tensor:
+    score = vmap(partial(_measure, model, task.score), in_dims=(0, 0, None, None))
+    scores: Tensor = score(
+        group.parameters, group.buffers, task.held_out.inputs, task.held_out.targets
+    )
+    return scores
+
+
+def _weights(group: _Group) -> Weights:
+    return group.parameters | {
+        name: buffer for name, buffer in group.buffers.items() if buffer.is_floating_point()
+    }
+
+
+def _concatenate(zoos: list[Zoo]) -> Zoo:
+    by_name = [zoo.hyperparameters.by_name() for zoo in zoos]
+    return Zoo(
+        {name: torch.cat([zoo.weights[name] for zoo in zoos]) for name in zoos[0].weights},
+        torch.cat([zoo.scores for zoo in zoos]),
+        Hyperparameters(
+            **{name: torch.cat([values[name] for values in by_name]) for name in by_name[0]}
+        ),
+    )
+
+
+def _along(values: Tensor, tensor: Tensor) -> Tensor:
+    """`values`, `(networks,)`, in the dtype and on the device of a `tensor` that they shall multiply."""
+    return values.to(tensor).view(-1, *[1] * (tensor.dim() - 1))

@@ -135,7 +135,7 @@ class Hom:
     def model(self, body: str) -> str:
         """A model `M` from sources to target; INPUT and OUTPUT in `body` are its value and type."""
         spaces = {space: None for space in (*self.sources, self.target) if space.name is not None}
-        names = [f"x{k}" for k in range(len(self.sources))]
+        names = [f"x{k}" for k in range(1, len(self.sources) + 1)]
         inputs = ", ".join(f"{n}: {s.type}" for n, s in zip(names, self.sources, strict=True))
         value = names[0] if len(names) == 1 else f"({', '.join(names)})"
         body = body.replace("INPUT", value).replace("OUTPUT", self.target.type)

@@ -42,12 +42,14 @@ def arbitrary_homs() -> st.SearchStrategy[Hom]:
 
 def _draw(rng: random.Random) -> Hom:
     cloud = Axis("cloud", rng.randint(1, 3))
+    member = Axis("member", rng.randint(1, 3), parent=cloud)
     units: list[tuple[Axis, ...]] = [
         (Axis("node", rng.randint(1, 4)),),
         (Axis("edge", rng.randint(1, 3)),),
         (Axis("pixel", rng.randint(1, 3), pinned=True),),
         (cloud,),
-        (cloud, Axis("member", rng.randint(1, 3), parent=cloud)),
+        (cloud, member),
+        (cloud, member, Axis("bit", 2, parent=member)),
         (cloud, Axis("colour", rng.randint(1, 2), parent=cloud)),
     ]
     units = rng.sample(units, rng.randint(1, 3))

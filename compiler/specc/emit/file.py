@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from ..compose import Classes, ModulePlan
+from ..module_plan import Classes, ModulePlan
 from .layer import LayerClass, emit_layer
 from .layout import indent
 from .model import emit_module

@@ -40,11 +40,10 @@ def _broken(text: str, room: int) -> list[str]:
     head, body, tail = text[: opening + 1], text[opening + 1 : closing], text[closing:]
     if not body.strip() or len(head) > room:
         return [text]
-    items = split(body, ",")
-    if len(items) == 1 and _is_comprehension(body):
+    if _is_comprehension(body):
         return [head, *indent(_comprehension(body, room - 4)), tail]
     lines = [head]
-    for item in items:
+    for item in split(body, ","):
         lines += indent(_item(item.strip(), room - len(INDENT)))
     return [*lines, tail]
 

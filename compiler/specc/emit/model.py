@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..compose import ForwardArgument, Line, Loop, ModulePlan
 from ..derive import short_names
+from ..module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..names import identifier
 from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name

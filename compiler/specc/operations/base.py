@@ -142,7 +142,9 @@ class Operation(BaseModel):
     ) -> Any:
         """The meaning, slowly and obviously, in the tensor library `xp` (torch in our tests).
 
-        Values are tensors `(batch, *axes, channels)`, or dicts of them.
+        Values are tensors `(batch, *axes, channels)`, or dicts of them; an elementwise operation gets
+        the tensors of a collection one by one. Beside the layer's parameters, `parameters` holds the
+        masks of masked axes by their argument: `node_mask`.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Code for reductions along axes of which only some positions are there.
+"""Reductions along axes of which only some positions are there: their code and their meaning.
 
 The mask of `axis node = S(n, masked)` is the boolean tensor `node_mask` of shape `(batch, node)`; an
 axis that lives in another has one of shape `(batch, cloud, member)`.
@@ -6,7 +6,8 @@ axis that lives in another has one of shape `(batch, cloud, member)`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..types import Axis
 
@@ -38,6 +39,28 @@ def masked_reductions(kind: str, value: str, axes: Sequence[Axis], dims: Sequenc
             method = {"max": "amax", "min": "amin"}.get(kind, kind)
             value = f"{value}.{method}({dim})"
         del remaining[dim - 1]
+    return value
+
+
+def presence(value: Any, axes: Sequence[Axis], dim: int, masks: Mapping[str, Any]) -> Any | None:
+    """The mask along dimension `dim` of `(batch, *axes, channels)`, with sizes of one elsewhere.
+
+    None where everything is there: the axis has no mask, or `masks` does not hold it.
+    """
+    axis = axes[dim - 1]
+    if not axis.masked or mask_name(axis) not in masks:
+        return None
+    mask = masks[mask_name(axis)]
+    dims = [0, *(_nearest(axes, dim, each) for each in mask_axes(axis))]
+    return mask.reshape([value.shape[d] if d in dims else 1 for d in range(value.ndim)])
+
+
+def without_absent(value: Any, axes: Sequence[Axis], masks: Mapping[str, Any]) -> Any:
+    """The value with zeros at positions that are not there."""
+    for dim in range(1, len(axes) + 1):
+        present = presence(value, axes, dim, masks)
+        if present is not None:
+            value = value.masked_fill(~present, 0)
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed
-from .masks import masked_reduction, masked_reductions
+from .masks import masked_reduction, masked_reductions, presence
 
 
 class _OverAxes(Operation):
@@ -91,8 +91,28 @@ class Reduce(_OverAxes):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
+        value = values[0]
+        axes = list(self._tensor(inputs).axes)
+        for dim in reversed(self._dims(self._tensor(inputs))):
+            value = self._along(value, dim, presence(value, axes, dim, parameters))
+            del axes[dim - 1]
+        return value
+
+    def _along(self, value: Any, dim: int, present: Any | None) -> Any:
+        """The reduction over what is there along one dimension; zero where nothing is."""
         method = {"max": "amax", "min": "amin"}.get(self.kind, self.kind)
-        return getattr(values[0], method)(self._dims(self._tensor(inputs)))
+        if present is None:
+            return getattr(value, method)(dim)
+        count = present.sum(dim)
+        match self.kind:
+            case "sum":
+                return value.masked_fill(~present, 0).sum(dim)
+            case "mean":
+                return value.masked_fill(~present, 0).sum(dim) / count.clamp(min=1)
+            case _:
+                worst = float("-inf" if self.kind == "max" else "inf")
+                best = getattr(value.masked_fill(~present, worst), method)(dim)
+                return best.masked_fill(count == 0, 0)
 
 
 class Softmax(_OverAxes):
@@ -130,13 +150,15 @@ class Softmax(_OverAxes):
     ) -> Any:
         dim = self._dims(self._tensor(inputs))[0] if self.axes else -1
 
-        def apply(value: Any) -> Any:
-            weights = (value - value.amax(dim, keepdim=True)).exp()
-            return weights / weights.sum(dim, keepdim=True)
-
-        if isinstance(values[0], dict):
-            return {name: apply(value) for name, value in values[0].items()}
-        return apply(values[0])
+        value = values[0]
+        weights = (value - value.amax(dim, keepdim=True)).exp()
+        if self.masks(inputs):
+            axes = self._tensor(inputs).axes
+            present = presence(value, axes, dim, parameters)
+            if present is not None:
+                weights = weights.masked_fill(~present, 0)
+        total = weights.sum(dim, keepdim=True)
+        return weights / total.masked_fill(total == 0, 1)
 
     def __str__(self) -> str:
         return f"softmax[{self.axes[0]}]" if self.axes else "softmax"
