@@ -20,6 +20,7 @@ from oracles.action import (
     elements,
     generators,
     identity,
+    order,
     random_element,
     representation,
 )
@@ -141,7 +142,7 @@ def test_the_commutant_commutes_with_every_element_not_only_generators(hom: Hom)
 
 
 @pytest.mark.parametrize(
-    ("axes", "order"),
+    ("axes", "expected"),
     [
         ((PIXEL,), 1),
         ((Axis("node", 4),), 24),
@@ -152,10 +153,10 @@ def test_the_commutant_commutes_with_every_element_not_only_generators(hom: Hom)
     ],
     ids=lambda value: str(value) if isinstance(value, int) else "; ".join(map(str, value)),
 )
-def test_the_group_has_its_order(axes: tuple[Axis, ...], order: int) -> None:
+def test_the_group_has_its_order(axes: tuple[Axis, ...], expected: int) -> None:
     faithful = Space("All", tuple(Tensor(axis.name, axis.lineage) for axis in axes))
     images = {tuple(destinations(g, faithful).tolist()) for g in elements(axes)}
-    assert len(images) == len(list(elements(axes))) == order
+    assert len(images) == len(list(elements(axes))) == order(axes) == expected
     assert images == _closure([destinations(g, faithful) for g in generators(axes)], faithful.size)
 
 

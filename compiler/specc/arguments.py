@@ -12,7 +12,7 @@ from . import syntax
 from .errors import Span, SpecError, nearest
 from .operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
 from .resolve import Scope, not_yet
-from .static import Lookup, evaluate, show
+from .static import Lookup, Static, evaluate, show, size
 from .types import Type
 
 TypeOf = Callable[[syntax.Expression], Type]
@@ -34,11 +34,13 @@ def make_operation(
     if call.axes is not None:
         if entry.operation.bracket is None:
             raise SpecError(f"`{call.function.text}` takes no axes in brackets", call.axes[0].span)
-        attributes[entry.operation.bracket] = tuple(
-            scope.axis(axis).name if axis.text in scope.names() else axis.text for axis in call.axes
-        )
+        attributes[entry.operation.bracket] = _distinct_axes(call.axes, scope)
     if call.channels is not None:
-        raise SpecError(f"`;` has no meaning in `{call.function.text}`", call.channels.span)
+        raise SpecError(
+            f"`;` has no meaning in `{call.function.text}`",
+            call.channels.span,
+            f"`{signature(call.function.text)}`",
+        )
     try:
         return entry.make(**attributes)
     except ValidationError as error:
@@ -52,7 +54,7 @@ def signature(word: str) -> str:
     axes = "[axis]" if operation.bracket else ""
     parts = ["x", "y", "..."] if operation.arity is None and not operation.positional else ["x"]
     if word in FUNCTIONS:
-        parts += [f"{name} = {value}" for name, value in FUNCTIONS[word].options.items()]
+        parts += [f"{name} = {show(value)}" for name, value in FUNCTIONS[word].options.items()]
         return f"{word}({', '.join(parts)})"
     for name, option in operation.model_fields.items():
         if name in entry.fixed or name == operation.bracket:
@@ -95,7 +97,7 @@ def _by_name(
         if name not in _options(entry):
             hint = nearest(name, _options(entry)) or f"`{signature(word)}`"
             raise SpecError(f"`{word}` has no option `{name}`", keyword.name.span, hint)
-        written[name] = keyword.value
+        written[name] = (keyword.value,) if name == operation.variadic else keyword.value
     return written
 
 
@@ -115,13 +117,19 @@ def _read(
     scope: Scope,
 ) -> object:
     if isinstance(expression, tuple):
-        return tuple(evaluate(each, lookup) for each in expression)
+        return tuple(size(each, lookup, "the number of channels") for each in expression)
     match entry.operation.kinds.get(name, Kind.NUMBER):
         case Kind.NUMBER:
-            return evaluate(expression, lookup)
+            if isinstance(expression, syntax.Name) and expression.text in FUNCTIONS:
+                text = f'`{name} = "{expression.text}"`, for a text'
+                raise SpecError(f"`{expression.text}` is an operation", expression.span, text)
+            value = evaluate(expression, lookup)
+            _check_option(entry, name, value, expression)
+            return value
         case Kind.SYMBOL | Kind.FUNCTION:
             if not isinstance(expression, syntax.Name):
-                raise SpecError(f"`{name}` is the name of a function", expression.span)
+                example = f"`{name} = {entry.operation.model_fields[name].default}`"
+                raise SpecError(f"`{name}` is the name of a function", expression.span, example)
             if expression.text not in FUNCTIONS:
                 hint = nearest(expression.text, FUNCTIONS)
                 raise SpecError(
@@ -134,14 +142,40 @@ def _read(
             return _shape(expression, lookup, type_of, scope)
 
 
+def _check_option(entry: Entry, name: str, value: Static, expression: syntax.Expression) -> None:
+    """An option of a pointwise function is of its default's kind."""
+    if "function" not in entry.fixed:
+        return
+    default = FUNCTIONS[entry.fixed["function"]].options[name]
+    if isinstance(value, bool) or isinstance(value, str) != isinstance(default, str):
+        kind = "a text" if isinstance(default, str) else "a number"
+        example = f"`{name} = {show(default)}`"
+        raise SpecError(f"`{name}` is {kind}, not {show(value)}", expression.span, example)
+
+
 def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:
     entries = expression.entries if isinstance(expression, syntax.Bracket) else (expression,)
+    names = []
     for entry in entries:
         if not isinstance(entry, syntax.Name):
             raise SpecError(
                 "an axis, or a list of axes, is needed here", entry.span, "`over = [y, x]`"
             )
-    return tuple(entry.text for entry in entries if isinstance(entry, syntax.Name))
+        names.append(entry)
+    return _distinct_axes(names, scope)
+
+
+def _distinct_axes(
+    written: Sequence[syntax.Identifier | syntax.Name], scope: Scope
+) -> tuple[str, ...]:
+    """The names of declared axes, each once."""
+    names: list[str] = []
+    for each in written:
+        name = scope.axis(each).name
+        if name in names:
+            raise SpecError(f"`{name}` is given twice", each.span)
+        names.append(name)
+    return tuple(names)
 
 
 def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope) -> object:
@@ -149,10 +183,10 @@ def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope
     match expression:
         case syntax.Bracket() | syntax.Call():
             return type_of(expression)
-        case syntax.Name() if isinstance(scope.declarations.get(expression.text), syntax.Space):
+        case syntax.Name() if scope.is_space(expression.text):
             return type_of(expression)
         case _:
-            return evaluate(expression, lookup)
+            return size(expression, lookup, "the number of channels")
 
 
 def _sentence(
@@ -166,7 +200,10 @@ def _sentence(
     name = str(detail["loc"][0]) if detail["loc"] else ""
     hint = f"`{signature(word)}`"
     if detail["type"] == "missing":
-        return SpecError(f"`{word}` needs `{name}`", call.span, hint)
+        kind = entry.operation.kinds.get(name, Kind.NUMBER).value
+        return SpecError(f"`{word}` needs `{name}`, {kind}", call.span, hint)
+    if not name and len(written) == 1:
+        (name,) = written
     span = _span(written.get(name), call.span)
     if detail["type"] == "value_error":
         return SpecError(str(detail["ctx"]["error"]), span, hint)

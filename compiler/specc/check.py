@@ -6,6 +6,7 @@ from .count import count_coefficients, count_maps, is_reached
 from .derive import Operand
 from .errors import Consequence, Errors, Note, Span, SpecError
 from .graph import Carry, Graph, Node, Typed
+from .names import counted
 from .operations import Equivariant, Refusal
 from .types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
 
@@ -20,13 +21,16 @@ def check(graph: Graph, most_maps: int = MOST_MAPS) -> Typed:
     """The graph with the type of each value; raises all independent mistakes."""
     errors = Errors()
     types: list[Type | None] = []
+    carried: dict[int, list[Carry]] = {}
+    for carry in graph.carries:
+        carried.setdefault(max(carry.before, carry.after), []).append(carry)
     for node in graph.nodes:
         types.append(None)
         with errors.collect():
             types[-1] = _type(node, graph, types, most_maps)
-    for carry in graph.carries:
-        with errors.collect():
-            _check_carry(carry, graph, types)
+        for carry in carried.get(node.number, []):
+            with errors.collect():
+                _check_carry(carry, graph, types)
     for number, declared, span in zip(
         graph.outputs, graph.output_types, graph.output_spans, strict=False
     ):
@@ -91,7 +95,10 @@ def _affordable(
         )
     for target in written:
         if not is_reached(read, target):
-            raise SpecError(f"no linear map leads from {_written(inputs)} to {target}", node.span)
+            named = f"`{target.name}`, " if target.name else ""
+            raise SpecError(
+                f"no linear map leads from {_written(inputs)} to {named}{target.tensor}", node.span
+            )
 
 
 def _most_indices(read: tuple[Operand, ...], written: tuple[Operand, ...]) -> str:
@@ -134,6 +141,7 @@ def _check_carry(carry: Carry, graph: Graph, types: list[Type | None]) -> None:
         Note(f"`{carry.name}` goes in as {before}", graph.nodes[carry.before].span),
         Note(f"`{carry.name}` comes out as {after}", graph.nodes[carry.after].span),
     )
+    types[carry.after] = None  # what the next run makes of it is a consequence
     raise SpecError(
         f"a repeat has to keep the type of `{carry.name}`: it goes in as {before} and comes out as {after}",
         carry.span,
@@ -159,9 +167,8 @@ def unlike(actual: Type, declared: Type) -> str | None:
     """
     if isinstance(actual, Collection) != isinstance(declared, Collection):
         return "one is a tensor, the other a collection"
-    if isinstance(declared, Collection) and isinstance(actual, Collection):
-        if actual.names != declared.names:
-            return "they hold different tensors"
+    if [name for name, _ in tensors_of(actual)] != [name for name, _ in tensors_of(declared)]:
+        return "they hold different tensors"
     for name, wanted in tensors_of(declared):
         problem = _unlike_tensor(tensor_named(actual, name), wanted)
         if problem is not None:
@@ -171,14 +178,15 @@ def unlike(actual: Type, declared: Type) -> str | None:
 
 def _unlike_tensor(actual: Tensor, declared: Tensor) -> str | None:
     if [axis.name for axis in actual.axes] != [axis.name for axis in declared.axes]:
-        return f"{actual} has other axes than {declared}"
+        same = sorted(a.name for a in actual.axes) == sorted(a.name for a in declared.axes)
+        return "its axes stand in another order" if same else "it has other axes"
     for have, want in zip(actual.axes, declared.axes, strict=True):
         if have.size != want.size:
             return f"axis `{have.name}` has {have.size} positions, not {want.size}"
         if not _as_symmetric(have, want):
             return f"axis `{have.name}` is {have.symmetry} by now, and {want.symmetry} is declared"
     if actual.width != declared.width:
-        return f"{actual.width} channels, not {declared.width}"
+        return f"it has {counted(actual.width, 'channel')}, not {declared.width}"
     return None
 
 
@@ -197,10 +205,8 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
         known = tuple(each for each in inputs if each is not None)
         shapes = node.operation.parameters(known, result)
         kept, wanted = first.setdefault(node.path, (node, shapes))
-        if (
-            wanted != shapes
-            or (kept.operation != node.operation
-            and type(kept.operation) is not type(node.operation))
+        if wanted != shapes or (
+            kept.operation != node.operation and type(kept.operation) is not type(node.operation)
         ):
             raise SpecError(
                 f"two layers are called `{node.path}`, and their parameters differ",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,20 +11,22 @@ from .check import MOST_MAPS, check
 from .compose import compose
 from .elaborate import elaborate
 from .emit import emit
+from .emit.file import RUNTIME
 from .errors import Consequence, Errors, Source, Span, SpecError
 from .graph import Typed
 from .infer import Weights, infer
 from .module_plan import Classes, ModulePlan
-from .names import Variables
+from .names import RESERVED, Variables
 from .parse import parse
 from .plan import Formulation
-from .resolve import ModelDeclaration, resolve
+from .resolve import ModelDeclaration, refuse_private, resolve
 from .static import Static, show
+from .syntax import Identifier
 from .types import Collection
 
-CLASS_NAMES = frozenset(
-    {"Codes", "Equivariant", "Part", "PerTensor", "Pointwise", "Tensor", "InputError"}
-)
+_TOO_DEEP = "declarations, blocks or operations stand too deep one in another"
+
+CLASS_NAMES = frozenset(RUNTIME) | {"InputError"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,17 @@ def understand(
     """Everything up to types: parse, resolve, elaborate, check, infer. Raises all mistakes."""
     params = dict(params or {})
     models = _Models(most_maps)
-    scope = resolve(parse(source), params, models.weights_of)
     errors = Errors()
     typed = []
-    for declaration in scope.models():
-        with errors.collect():
-            typed.append(models.typed(declaration, declaration.syntax.name.span))
+    try:
+        scope = resolve(parse(source), params, models.weights_of, errors)
+        for declaration in scope.models():
+            with errors.collect():
+                _refuse_taken(declaration.syntax.name)
+            with errors.collect():
+                typed.append(models.typed(declaration, declaration.syntax.name.span))
+    except RecursionError:
+        errors.add(SpecError(_TOO_DEEP, None, "declare what others need before them"))
     errors.raise_if_any()
     return Program(source, tuple(typed), tuple(models.weights.values()), params)
 
@@ -75,31 +84,56 @@ def compose_all(
     return [compose(typed, classes) for typed in program.models], classes
 
 
+def _refuse_taken(name: Identifier) -> None:
+    """A model's name is that of its class, which must hide nothing that the module uses."""
+    refuse_private(name)
+    if keyword.iskeyword(name.text) or name.text in _TAKEN:
+        raise SpecError(
+            f"a model cannot be called `{name.text}`: its module needs that name",
+            name.span,
+            "choose another name",
+        )
+
+
+_TAKEN = CLASS_NAMES | RESERVED | frozenset(RUNTIME) | frozenset(dir(builtins))
+
+
 class _Models:
     """Each model is checked once, when it or its weight space is first asked for."""
 
     def __init__(self, most_maps: int) -> None:
         self._most_maps = most_maps
         self._typed: dict[tuple[int, str], Typed | None] = {}  # None: wrong, and reported
-        self._pending: list[str] = []
+        self._pending: dict[tuple[int, str], str] = {}
         self.weights: dict[tuple[int, str], Weights] = {}
 
     def typed(self, declaration: ModelDeclaration, span: Span) -> Typed:
         key = _key(declaration)
-        if declaration.name in self._pending:
-            circle = " -> ".join([*self._pending, declaration.name])
+        if key in self._pending:
+            circle = " -> ".join([*self._pending.values(), declaration.name])
             raise SpecError(f"a model cannot take its own weights: {circle}", span)
         if key not in self._typed:
             self._typed[key] = None
-            self._pending.append(declaration.name)
+            self._pending[key] = declaration.name
             try:
-                self._typed[key] = check(elaborate(declaration), self._most_maps)
+                self._typed[key] = self._checked(declaration)
             finally:
-                self._pending.pop()
+                del self._pending[key]
         found = self._typed[key]
         if found is None:
             raise Consequence(f"`{declaration.name}` is wrong", span)
         return found
+
+    def _checked(self, declaration: ModelDeclaration) -> Typed:
+        """The model with its types; what is well of it is checked even where something is not."""
+        errors = Errors()
+        graph = elaborate(declaration, errors)
+        typed = None
+        with errors.collect():
+            typed = check(graph, self._most_maps)
+        errors.raise_if_any()
+        assert typed is not None
+        return typed
 
     def weights_of(self, declaration: ModelDeclaration, span: Span) -> Collection:
         key = _key(declaration)

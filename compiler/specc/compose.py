@@ -210,12 +210,13 @@ class _Body:
         given = [self.text(number) for _, number in arguments]
         given += [mask_name(axis) for axis in plan.masks]
         call = f"{self._access(region.path)}({', '.join(given)})"
-        made = [number for number in region.results if number >= region.first]
-        if len(region.results) == 1 and made:
+        made = _made(region)
+        if len(made) == 1:
             self.give(made[0], Text(call), region.last, plan.name.lower())
+        if len(made) < 2:
             return
         names = []
-        for number in region.results:
+        for number in made:
             label = self.typed.graph.nodes[number].label or plan.name.lower()
             variable = self._fixed.get(number) or self.names.claim_at(label, region.last)
             self.hold(number, variable)
@@ -229,7 +230,7 @@ class _Body:
             for node in self.typed.graph.nodes[region.first : region.last]
             for number in node.inputs
             if number < region.first
-        } | {number for number in region.results if number < region.first}
+        } | (set() if _made(region) else set(region.results))
         found: dict[int, str] = {}
         for name, number in region.arguments:
             if number in used:
@@ -246,7 +247,8 @@ class _Body:
         for name, number in arguments:
             body.hold(number, body.names.claim(name))
         body.compose(region.first, region.last, region.inner)
-        results = tuple((body.text(n), self.typed.types[n]) for n in region.results)
+        returned = _made(region) or region.results
+        results = tuple((body.text(n), self.typed.types[n]) for n in returned)
         return ModulePlan(
             self.classes.taken.claim(region.name),
             False,
@@ -308,8 +310,9 @@ class _Body:
                 self.lines.append(Line(f"{variable} = {self.text(carried.outside)}"))
             self.variables[carried.outside] = variable
             self.names.hold(variable, region.last)
-            inner = variable
-            if carried.read_late:
+            given = {inside: inner for inside, _, inner in entries}
+            inner = given.get(carried.inside, variable)
+            if carried.read_late and inner == variable:
                 inner = self.names.claim_at(f"next_{label}", region.first)
                 self.names.hold(inner, region.last)
             self._fixed[carried.inside] = inner
@@ -368,6 +371,11 @@ class _Body:
 # --- Keys and names ------------------------------------------------------------------------------
 
 
+def _made(region: Region) -> tuple[int, ...]:
+    """What a block returns that it made itself, each once: its class gives back nothing it was given."""
+    return tuple(dict.fromkeys(n for n in region.results if n >= region.first))
+
+
 def _block_key(typed: Typed, region: Region, arguments: Sequence[tuple[str, int]]) -> object:
     """What a block computes, apart from where it stands: equal keys share a class."""
     outside = {number: -1 - place for place, (_, number) in enumerate(arguments)}
@@ -385,7 +393,7 @@ def _block_key(typed: Typed, region: Region, arguments: Sequence[tuple[str, int]
         for node in typed.graph.nodes[region.first : region.last]
     )
     kinds = tuple(typed.types[number] for _, number in arguments)
-    return (region.name, kinds, nodes, tuple(relative(number) for number in region.results))
+    return (region.name, kinds, nodes, tuple(relative(number) for number in _made(region)))
 
 
 def _plain_name(node: Node) -> str:

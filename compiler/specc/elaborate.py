@@ -26,17 +26,19 @@ from .operations import (
     Take,
 )
 from .resolve import (
+    OPERATIONS,
     BlockDeclaration,
     ModelDeclaration,
     Param,
     declared_type,
     described,
     not_yet,
+    refuse_private,
     type_of,
 )
 from .resolve import Scope as FileScope
-from .static import Static, combine, evaluate, size
-from .types import Collection
+from .static import Static, combine, evaluate, show, size
+from .types import Collection, Type
 
 MOST_NODES = 100_000
 
@@ -63,6 +65,14 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What a body returns, and where that is written."""
+
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A name whose statement is wrong; that is reported there, and not where it is used."""
 
@@ -80,24 +90,26 @@ class Place:
     file: FileScope
     names: dict[str, Meaning]
     paths: Scope
-    blocks: tuple[str, ...] = ()
+    blocks: tuple[syntax.Block, ...] = ()
     target: str | None = None
     within: Names | None = None
 
 
-def elaborate(model: ModelDeclaration) -> Graph:
-    """The graph of a model; raises all independent mistakes of its text."""
-    return _Builder().model(model)
+def elaborate(model: ModelDeclaration, errors: Errors) -> Graph:
+    """The graph of a model. Mistakes of its text are collected; what does not stand on them is there."""
+    return _Builder(errors).model(model)
 
 
 class _Builder:
     """Nodes as they come; everything it makes ends in a frozen `Graph`."""
 
-    def __init__(self) -> None:
+    def __init__(self, errors: Errors) -> None:
         self.nodes: list[Node] = []
         self.carries: list[Carry] = []
         self.regions: list[list[Region]] = [[]]
-        self.errors = Errors()
+        self.errors = errors
+        self.steps = 0
+        self.layered: dict[int, bool] = {}  # blocks, by identity: whether they have layers
 
     def model(self, model: ModelDeclaration) -> Graph:
         names: dict[str, Meaning] = {}
@@ -109,34 +121,34 @@ class _Builder:
                         f"`{parameter.name.text}` is declared twice", parameter.name.span
                     )
                 names[parameter.name.text] = Broken()
+                refuse_private(parameter.name)
                 given = Input(type=declared_type(parameter.type, model.scope))
                 node = self.add(given, (), parameter.span, label=parameter.name.text)
                 names[parameter.name.text] = node
         inputs = tuple(range(len(self.nodes)))
-        types = []
+        types: list[Type] = []
         for output in written.outputs:
             with self.errors.collect():
                 types.append(declared_type(output, model.scope))
         place = Place(model.scope, names, Names("", _explicit(written.body)))
-        results: tuple[Value, ...] = ()
+        results: tuple[Result, ...] = ()
         with self.errors.collect():
             results = self.body(written.body, place, written.name)
-        if results and len(results) != len(written.outputs):
-            self.errors.add(
-                SpecError(
+            if len(results) != len(written.outputs):
+                raise SpecError(
                     f"`{written.name.text}` declares {counted(len(written.outputs), 'result')} "
                     f"and returns {len(results)}",
                     written.body[-1].span,
                 )
-            )
-        self.errors.raise_if_any()
+        if len(results) != len(types):  # one of them is wrong, and that is reported
+            results, types = (), []
         return Graph(
             model.name,
             tuple(self.nodes),
             inputs,
-            tuple(result.node for result in results),
+            tuple(result.value.node for result in results),
             tuple(types),
-            _return_spans(written.body),
+            tuple(result.span for result in results),
             tuple(self.regions[0]),
             tuple(self.carries),
             written.name.span,
@@ -160,7 +172,7 @@ class _Builder:
 
     def body(
         self, statements: Sequence[syntax.Statement], place: Place, name: syntax.Identifier
-    ) -> tuple[Value, ...]:
+    ) -> tuple[Result, ...]:
         """Runs the statements of a model or block; returns what its `return` does."""
         for i, statement in enumerate(statements):
             if isinstance(statement, syntax.Return):
@@ -171,18 +183,21 @@ class _Builder:
                 self.statement(statement, place)
         raise SpecError(f"`{name.text}` returns nothing", name.span, "end it with `return x`")
 
-    def returned(self, statement: syntax.Return, place: Place) -> tuple[Value, ...]:
-        values: list[Value] = []
+    def returned(self, statement: syntax.Return, place: Place) -> tuple[Result, ...]:
+        results: list[Result] = []
+        well = 0
         for expression in statement.values:
             with self.errors.collect():
                 meaning = self.expression(expression, place)
                 if isinstance(meaning, Several):
-                    values += meaning.values
+                    values = meaning.values
                 else:
-                    values.append(self.value(meaning, expression))
-        if not values:
-            raise Consequence("nothing is returned", statement.span)
-        return tuple(values)
+                    values = (self.value(meaning, expression),)
+                results += (Result(value, expression.span) for value in values)
+                well += 1
+        if well < len(statement.values):
+            raise Consequence("a result is wrong", statement.span)
+        return tuple(results)
 
     def statement(self, statement: syntax.Statement, place: Place) -> None:
         match statement:
@@ -205,7 +220,10 @@ class _Builder:
 
     def assign(self, statement: syntax.Assign, place: Place) -> None:
         targets = [target.name for target in statement.targets]
+        _refuse_second_target(targets)
         layers = self.layers(statement.value, place)
+        if len(targets) == 1 and layers:
+            refuse_private(targets[0])
         if len(targets) == 1 and len(layers) == 1:
             place = replace(place, target=targets[0].text)
         elif len(targets) == 1 and layers:
@@ -241,9 +259,15 @@ class _Builder:
         count = size(statement.count, self.known(place), "the count of a repeat", least=0)
         alone = len(statement.body) == 1
         named = statement.path.text if statement.path else None
+        if statement.path is not None:
+            refuse_private(statement.path)
+        if count > MOST_NODES:
+            raise SpecError(f"a repeat has at most {MOST_NODES} runs", statement.count.span)
         runs = Runs(place.paths)
+        first = len(self.nodes)
         with self.region("repeat", named or ""):
             for run in range(count):
+                self.step(statement.span)
                 runs.start(run)
                 before = dict(place.names)
                 if named is None:
@@ -257,17 +281,27 @@ class _Builder:
                     for each in statement.body:
                         with self.errors.collect():
                             self.statement(each, inner)
-                self.carry(before, place.names, statement.span)
+                self.carry(before, place.names, first, statement.span)
                 if self.errors:
                     return
 
-    def carry(self, before: dict[str, Meaning], after: dict[str, Meaning], span: Span) -> None:
+    def carry(
+        self, before: dict[str, Meaning], after: dict[str, Meaning], first: int, span: Span
+    ) -> None:
+        """Notes what a run of a repeat, whose nodes begin with `first`, hands to the next."""
         for name, old in before.items():
             new = after[name]
             if isinstance(old, Value) and isinstance(new, Value) and old != new:
-                self.carries.append(Carry(name, old.node, new.node, self.nodes[new.node].span))
+                made = self.nodes[new.node].span if new.node >= first else span
+                self.carries.append(Carry(name, old.node, new.node, made))
             elif isinstance(old, Known) and old != new and not isinstance(new, Broken):
                 raise SpecError(f"a repeat cannot change the number `{name}`", span)
+
+    def step(self, span: Span) -> None:
+        """Counts runs and blocks, so that no short text takes forever."""
+        self.steps += 1
+        if self.steps > MOST_NODES:
+            raise SpecError(f"the model has more than {MOST_NODES} blocks and runs", span)
 
     @contextmanager
     def region(self, kind: str, name: str, path: str = "") -> Iterator[None]:
@@ -284,7 +318,7 @@ class _Builder:
     def expression(self, expression: syntax.Expression, place: Place) -> Meaning:
         match expression:
             case syntax.Number() | syntax.Boolean() | syntax.String():
-                return Known(expression.value)
+                return Known(evaluate(expression, self.known(place)))
             case syntax.Name():
                 return self.name(expression, place)
             case syntax.Attribute():
@@ -312,7 +346,9 @@ class _Builder:
             case Value():
                 return meaning
             case Known():
-                raise SpecError("a value is needed here, and this is a number", expression.span)
+                raise SpecError(
+                    f"a value is needed here, and this is {show(meaning.static)}", expression.span
+                )
             case Several():
                 raise SpecError(
                     f"one value is needed here, and this gives {len(meaning.values)}",
@@ -329,6 +365,9 @@ class _Builder:
             if isinstance(meaning, Broken):
                 raise Consequence("its statement is wrong", name.span)
             return meaning
+        if name.text in OPERATIONS and name.text not in place.file.names():
+            hint = f"`{name.text}(x)`, or in a chain `x |> {name.text}`"
+            raise SpecError(f"`{name.text}` is an operation, not a value", name.span, hint)
         found = place.file.find(name.text, name.span, iter(place.names))
         if isinstance(found, Param):
             return Known(found.value)
@@ -370,6 +409,8 @@ class _Builder:
             operation = Constant(operator=operator, number=left.static, left=True)  # type: ignore[arg-type]
             return self.add(operation, (self.value(right, expression.right),), expression.span)
         if isinstance(right, Known):
+            if operator == "/" and right.static == 0:
+                raise SpecError("division by zero", expression.span)
             operation = Constant(operator=operator, number=right.static)  # type: ignore[arg-type]
             return self.add(operation, (self.value(left, expression.left),), expression.span)
         both = (self.value(left, expression.left), self.value(right, expression.right))
@@ -381,9 +422,9 @@ class _Builder:
         word = call.function.text
         if word in CATALOGUE:
             return self.operation(call, place)
-        if word in LATER:
+        if word in LATER and word not in place.file.names():
             raise not_yet(f"`{word}`", call.function.span)
-        found = place.file.find(word, call.function.span, iter(CATALOGUE))
+        found = place.file.find(word, call.function.span, iter(OPERATIONS))
         match found:
             case BlockDeclaration():
                 return self.block(call, found, place)
@@ -391,7 +432,7 @@ class _Builder:
                 return self.collect(call, found, place)
             case _:
                 hint = (
-                    "its weights are `weights(...)`"
+                    "a piece that models share is a `block`"
                     if isinstance(found, ModelDeclaration)
                     else None
                 )
@@ -443,16 +484,20 @@ class _Builder:
     def path(self, call: syntax.Call, named: syntax.Keyword | None, place: Place) -> str:
         """Where the parameters of a call live."""
         if named is not None:
-            return place.paths.tie(_symbol(named))
+            symbol = _symbol(named)
+            refuse_private(symbol)
+            return place.paths.tie(symbol.text)
         if place.target is not None:
             return place.paths.claim(place.target)
+        refuse_private(call.function)
         return (place.within or place.paths).claim(snake_case(call.function.text))
 
     def block(self, call: syntax.Call, block: BlockDeclaration, place: Place) -> Meaning:
         name = block.syntax.name.text
-        if name in place.blocks:
-            circle = " -> ".join([*place.blocks, name])
+        if any(each is block.syntax for each in place.blocks):
+            circle = " -> ".join([*(each.name.text for each in place.blocks), name])
             raise SpecError(f"block `{name}` uses itself: {circle}", call.span)
+        self.step(call.span)
         names = self.arguments(call, block, place)
         named = next((k for k in call.keywords if k.name.text == "name"), None)
         path = ""
@@ -462,10 +507,11 @@ class _Builder:
             block.scope,
             names,
             Names(path + "." if path else "", _explicit(block.syntax.body)),
-            (*place.blocks, name),
+            (*place.blocks, block.syntax),
         )
         with self.region("block", name, path):
-            values = self.body(block.syntax.body, inner, block.syntax.name)
+            results_here = self.body(block.syntax.body, inner, block.syntax.name)
+        values = tuple(result.value for result in results_here)
         bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
         results = tuple(value.node for value in values)
         region = self.regions[-1].pop()
@@ -478,6 +524,9 @@ class _Builder:
         """The parameters of a block bound to what a call gives for them."""
         wanted = [parameter.text for parameter in block.syntax.parameters]
         form = f"`{call.function.text}({', '.join(wanted)})`"
+        if call.axes is not None or call.channels is not None:
+            what = "axes in brackets" if call.axes is not None else "`;`"
+            raise SpecError(f"block `{call.function.text}` takes no {what}", call.span, form)
         given: dict[str, syntax.Expression] = dict(zip(wanted, call.arguments, strict=False))
         if len(call.arguments) > len(wanted):
             raise SpecError(
@@ -512,7 +561,7 @@ class _Builder:
                     f"{space.label} has no tensor `{keyword.name.text}`", keyword.span, hint
                 )
         missing = [name for name in space.names if name not in given]
-        if missing or call.arguments or call.channels is not None:
+        if missing or call.arguments or call.channels is not None or call.axes is not None:
             raise SpecError(f"{space.label} is put together from all its tensors", call.span, form)
         values = tuple(self.operand(given[name], place) for name in space.names)
         return self.add(Collect(space=space), values, call.span)
@@ -533,15 +582,18 @@ class _Builder:
                 found.append(call)
         return found
 
-    def has_layers(self, block: BlockDeclaration, depth: int = 0) -> bool:
-        place = Place(block.scope, {}, Names())
-        own = block.syntax.name.text
-        return any(
-            call.function.text != own
-            for statement in _statements(block.syntax.body)
-            for expression in _expressions(statement)
-            for call in self.layers(expression, place)
-        )
+    def has_layers(self, block: BlockDeclaration) -> bool:
+        """Whether a block has parameters; one that uses itself is refused when it is inlined."""
+        key = id(block.syntax)
+        if key not in self.layered:
+            self.layered[key] = False
+            place = Place(block.scope, {}, Names())
+            self.layered[key] = any(
+                self.layers(expression, place)
+                for statement in _statements(block.syntax.body)
+                for expression in _expressions(statement)
+            )
+        return self.layered[key]
 
 
 class _Fixed:
@@ -610,29 +662,27 @@ def _expressions(statement: syntax.Assign | syntax.Return) -> tuple[syntax.Expre
 def _explicit(body: Sequence[syntax.Statement]) -> frozenset[str]:
     """The names that layers of a body ask for, which no other layer may take."""
     return frozenset(
-        _symbol(keyword)
+        keyword.value.text
         for statement in _statements(body)
         for expression in _expressions(statement)
         for call in _calls(expression)
         for keyword in call.keywords
-        if keyword.name.text == "name" and isinstance(keyword.value, syntax.Name | syntax.String)
+        if keyword.name.text == "name" and isinstance(keyword.value, syntax.Name)
     )
 
 
-def _symbol(keyword: syntax.Keyword) -> str:
-    match keyword.value:
-        case syntax.Name():
-            return keyword.value.text
-        case syntax.String(value) if value.isidentifier():
-            return value
-        case _:
-            raise SpecError(
-                f"`{keyword.name.text}` is a name", keyword.value.span, "`name = encoder`, for one"
-            )
+def _symbol(keyword: syntax.Keyword) -> syntax.Identifier:
+    """The name in `name = encoder`."""
+    value = keyword.value
+    if not isinstance(value, syntax.Name):
+        plain = isinstance(value, syntax.String) and value.value.isidentifier()
+        hint = f"`name = {value.value if plain else 'encoder'}`"  # type: ignore[union-attr]
+        raise SpecError("a name is needed here, without quotes", value.span, hint)
+    return syntax.Identifier(value.text, value.span)
 
 
-def _return_spans(body: Sequence[syntax.Statement]) -> tuple[Span, ...]:
-    last = body[-1]
-    assert isinstance(last, syntax.Return)
-    return tuple(value.span for value in last.values)
-
+def _refuse_second_target(targets: Sequence[syntax.Identifier]) -> None:
+    names = [target.text for target in targets]
+    for i, target in enumerate(targets):
+        if target.text in names[:i]:
+            raise SpecError(f"`{target.text}` is given two values", target.span)

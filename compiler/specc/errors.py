@@ -95,6 +95,7 @@ class Errors:
     """Collects independent mistakes; `raise_if_any` ends the stage with all of them.
 
     A consequence is not kept, but ends the stage too: what stands on a mistake has no meaning.
+    The mistake of a block is told once, however often the block is used.
     """
 
     def __init__(self) -> None:
@@ -127,7 +128,10 @@ class Errors:
             if self._consequences:
                 raise Consequence("stands on a mistake reported elsewhere")
             return
-        in_text_order = sorted(self._found, key=_position)
+        once: dict[tuple[str, Span | None], SpecError] = {}
+        for error in self._found:
+            once.setdefault((error.message, error.span), error)
+        in_text_order = sorted(once.values(), key=_position)
         if len(in_text_order) == 1:
             raise in_text_order[0]
         raise SpecErrors(f"{len(in_text_order)} errors", in_text_order)

@@ -21,7 +21,7 @@ from specc_grammar.mistakes import MISTAKES, Mistake
 from . import syntax
 from .automaton import Automaton, Word
 from .errors import Errors, Source, Span, SpecError
-from .explain import Reading, Symptom, explain, symptom
+from .sentences import Reading, Symptom, explain, symptom
 from .recover import Finding, recover
 from .scan import scan
 from .transform import transform

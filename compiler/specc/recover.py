@@ -32,8 +32,8 @@ FARTHEST = 500
 DEEPEST = 1500
 """Higher no stack becomes within the limits on brackets and operations: there the reading ends."""
 
-MOST_FINDINGS = 50
-"""After so many mistakes the rest is not read."""
+MOST_MISFITS = 50
+"""After so many words that do not fit, the rest is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,15 @@ def recover(words: Sequence[Word], automaton: Automaton) -> list[Finding]:
     before: Stack | None = None  # one word ago, if no repair lies between
     supposed: list[str] = []  # brackets that repairs have opened: nothing closes them
     closed_early = False  # a repair has ended a body: what follows in it seems to stand outside
-    at = 0
-    while at < len(words) and len(findings) < MOST_FINDINGS:
+    at = misfits = 0
+    while at < len(words) and misfits < MOST_MISFITS:
         after = automaton.read(stack, words[at].kind, at)
         if after is not None:
             stack, before, at = after, stack, at + 1
             if stack.depth > DEEPEST:
                 return [*findings, Finding(at, stack, None)]
             continue
+        misfits += 1
         repair = _best_repair(automaton, words, at, stack, before)
         follows = repair is not None and any(kind in supposed for kind in repair.added)
         if findings and _same_line(words, findings[-1].at, at):

@@ -6,17 +6,23 @@ stand in any order; a name whose declaration is wrong is reported once, there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf, isfinite
 from pathlib import Path
 from typing import assert_never
 
 from . import syntax
 from .errors import Consequence, Errors, Note, Source, Span, SpecError, SpecErrors, nearest
 from .groups import Pinned, Symmetric
+from .operations import CATALOGUE, LATER
 from .parse import parse, read_source
-from .static import Static, evaluate, show, size
+from .static import LARGEST, Static, evaluate, show, size
 from .types import Axis, Collection, Tensor, Type
+
+OPERATIONS = frozenset({*CATALOGUE, *LATER, "weights"})
+"""Words that a call finds before it looks for a block or a space."""
 
 CONSTRUCTORS_LATER = ("A", "B", "C", "D", "O", "SO", "Sp", "U", "SU", "GL", "SL", "E", "SE")
 
@@ -61,12 +67,19 @@ class Scope:
     overrides: Mapping[str, Static]
     weights_of: WeightsOf
     declarations: dict[str, syntax.Declaration] = field(default_factory=dict)
-    imported: dict[str, Scope] = field(default_factory=dict)
+    imported: dict[str, Scope | None] = field(default_factory=dict)  # None: wrong, and reported
     _meanings: dict[str, Meaning | SpecError | SpecErrors] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list)
 
     def names(self) -> list[str]:
         return [*self.declarations, *self.imported]
+
+    def is_space(self, name: str) -> bool:
+        """Whether a name is that of a space, declared here or imported."""
+        other = self.imported.get(name)
+        if other is not None:
+            return other.is_space(name)
+        return isinstance(self.declarations.get(name), syntax.Space)
 
     def models(self) -> Iterator[ModelDeclaration]:
         """The models that the file declares, in its order."""
@@ -77,7 +90,10 @@ class Scope:
     def find(self, name: str, span: Span, known: Iterator[str] | None = None) -> Meaning:
         """What a name stands for; a mistake of its declaration is reported there, not here."""
         if name in self.imported:
-            return self.imported[name].find(name, span)
+            other = self.imported[name]
+            if other is None:
+                raise Consequence(f"the import of `{name}` is wrong", span)
+            return other.find(name, span)
         if name not in self.declarations:
             hint = nearest(name, [*self.names(), *(known or ())])
             raise SpecError(f"there is nothing called `{name}`", span, hint)
@@ -138,6 +154,7 @@ class Scope:
             case syntax.Model():
                 return ModelDeclaration(declaration, self)
             case syntax.Block():
+                _refuse_twice(declaration.parameters)
                 return BlockDeclaration(declaration, self)
             case syntax.Import():
                 raise AssertionError("imports are resolved before names are looked up")
@@ -145,9 +162,13 @@ class Scope:
                 assert_never(declaration)
 
 
-def resolve(file: syntax.File, params: Mapping[str, Static], weights_of: WeightsOf) -> Scope:
-    """The names of a file and of those it imports; `params` override its build parameters."""
-    errors = Errors()
+def resolve(
+    file: syntax.File, params: Mapping[str, Static], weights_of: WeightsOf, errors: Errors
+) -> Scope:
+    """The names of a file and of those it imports; `params` override its build parameters.
+
+    Mistakes are collected in `errors`; a name with a mistake has consequences alone.
+    """
     scope = _open(file, params, weights_of, {}, (), errors)
     known = [name for name, each in scope.declarations.items() if isinstance(each, syntax.Param)]
     for name in params:
@@ -157,7 +178,6 @@ def resolve(file: syntax.File, params: Mapping[str, Static], weights_of: Weights
             )
             errors.add(SpecError(f"{file.source.name} has no build parameter `{name}`", None, hint))
     scope.check(errors)
-    errors.raise_if_any()
     return scope
 
 
@@ -222,11 +242,13 @@ def _open(
 ) -> Scope:
     scope = Scope(file, params, weights_of)
     for declaration in file.declarations:
-        with errors.collect():
-            if isinstance(declaration, syntax.Import):
+        if isinstance(declaration, syntax.Import):
+            other = None
+            with errors.collect():
                 other = _imported(declaration, file.source, weights_of, opened, chain, errors)
-                _take_names(declaration, other, scope)
-            else:
+            _take_names(declaration, other, scope, errors)
+        else:
+            with errors.collect():
                 _declare(declaration, scope)
     return scope
 
@@ -236,6 +258,10 @@ def _declare(declaration: syntax.Declaration, scope: Scope) -> None:
     name = declaration.name
     _refuse_second(name, scope)
     scope.declarations[name.text] = declaration
+    if isinstance(declaration, syntax.Block | syntax.Space) and name.text in OPERATIONS:
+        raise SpecError(
+            f"`{name.text}` is an operation of the language", name.span, "choose another name"
+        )
 
 
 def _refuse_second(name: syntax.Identifier, scope: Scope) -> None:
@@ -244,19 +270,47 @@ def _refuse_second(name: syntax.Identifier, scope: Scope) -> None:
         note = Note("first declared here", first.name.span)
         raise SpecError(f"`{name.text}` is declared twice", name.span, notes=(note,))
     if name.text in scope.imported:
-        raise SpecError(f"`{name.text}` is imported and declared", name.span)
+        raise SpecError(f"`{name.text}` is imported already", name.span)
 
 
-def _take_names(declaration: syntax.Import, other: Scope, scope: Scope) -> None:
+def _refuse_twice(names: Sequence[syntax.Identifier]) -> None:
+    """For names that stand beside each other."""
+    first: dict[str, syntax.Identifier] = {}
+    for name in names:
+        if name.text in first:
+            note = Note("first declared here", first[name.text].span)
+            raise SpecError(f"`{name.text}` is declared twice", name.span, notes=(note,))
+        first[name.text] = name
+
+
+def refuse_private(name: syntax.Identifier) -> None:
+    """For names that become Python's: those that begin with `_` mean something else there."""
+    if name.text.startswith("_"):
+        plain = name.text.strip("_") or "x"
+        raise SpecError(
+            f"`{name.text}` becomes a name of the module and cannot begin with `_`",
+            name.span,
+            f"`{plain}`, for one",
+        )
+
+
+def _take_names(
+    declaration: syntax.Import, other: Scope | None, scope: Scope, errors: Errors
+) -> None:
+    """Brings the names of an import into a scope; of one that is wrong, as names that are known."""
     for name in declaration.names:
-        if name.text not in other.names():
-            raise SpecError(
-                f"{other.file.source.name} declares nothing called `{name.text}`",
-                name.span,
-                nearest(name.text, other.names()),
-            )
-        _refuse_second(name, scope)
-        scope.imported[name.text] = other
+        with errors.collect():
+            _refuse_second(name, scope)
+            scope.imported[name.text] = None
+            if other is None:
+                continue
+            if name.text not in other.names():
+                raise SpecError(
+                    f"`{other.file.source.name}` declares nothing called `{name.text}`",
+                    name.span,
+                    nearest(name.text, other.names()),
+                )
+            scope.imported[name.text] = other
 
 
 def _imported(
@@ -273,8 +327,9 @@ def _imported(
         circle = " -> ".join(each.name for each in (*chain, here, path))
         raise SpecError(f"imports go in a circle: {circle}", declaration.path.span)
     if path not in opened:
+        name = os.path.normpath(Path(source.name).parent / declaration.path.value)
         try:
-            other = read_source(path)
+            other = read_source(path, name)
         except SpecError as error:
             raise SpecError(error.message, declaration.path.span, error.hint) from None
         opened[path] = _open(parse(other), {}, weights_of, opened, (*chain, here), errors)
@@ -291,11 +346,15 @@ def _beside(declaration: syntax.Import, source: Source) -> Path:
         (up for up in (folder, *folder.parents) if _is_root(up)),
         folder,
     )
-    path = (folder / declaration.path.value).resolve()
+    written = declaration.path
+    try:
+        path = (folder / written.value).resolve()
+    except (OSError, RuntimeError, ValueError):  # RuntimeError: links that go in a circle
+        raise SpecError(f"the file `{written.value}` cannot be read", written.span) from None
     if not path.is_relative_to(root):
         raise SpecError(
-            f'"{declaration.path.value}" lies outside the project, whose root is {root.name or root}',
-            declaration.path.span,
+            f'"{written.value}" lies outside the project, whose root is `{root.name or root}`',
+            written.span,
             "imports are looked up beside the file and never leave the nearest folder with pyproject.toml or .git",
         )
     return path
@@ -317,11 +376,17 @@ def _overridden(
         return default
     value = overrides[name]
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value) if abs(value) <= LARGEST else inf
     if type(value) is not type(default):
         raise SpecError(
             f"`{name}` is {_kind(default)}, and {show(value)} was given for it", declaration.span
         )
+    if isinstance(value, float) and not isfinite(value):
+        raise SpecError(f"`{name}` is a finite number, and not {value}", declaration.span)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise SpecError(f"the number given for `{name}` is too large", declaration.span)
+    if isinstance(value, str) and not (value.isprintable() and {'"', "\\"}.isdisjoint(value)):
+        raise SpecError(f"`{name}` is a text without quotes, `\\` and line ends", declaration.span)
     return value
 
 
@@ -334,7 +399,7 @@ def _kind(value: Static) -> str:
         case float():
             return "a number"
         case str():
-            return "a string"
+            return "a text"
 
 
 def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
@@ -348,10 +413,6 @@ def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
     value = declaration.value
     if isinstance(value, syntax.Call):
         axis = _symmetric(name, value, scope)
-    elif isinstance(value, syntax.Name) and isinstance(
-        scope.declarations.get(value.text), syntax.Group
-    ):
-        raise not_yet("an axis over a named group", value.span)
     else:
         axis = Axis(name, size(value, scope.param, "the size of an axis"), Pinned())
     if declaration.parent is None:
@@ -386,13 +447,13 @@ def _symmetric(name: str, call: syntax.Call, scope: Scope) -> Axis:
 
 def _space(declaration: syntax.Space, scope: Scope) -> Collection:
     errors = Errors()
+    with errors.collect():
+        _refuse_twice([entry.name for entry in declaration.tensors])
     tensors: dict[str, Tensor] = {}
     for entry in declaration.tensors:
         name = entry.name.text
-        if name in tensors:
-            errors.add(SpecError(f"`{name}` is declared twice", entry.name.span))
-            continue
         with errors.collect():
+            refuse_private(entry.name)
             if entry.type.displacement:
                 raise not_yet("`displacement`", entry.type.span)
             if not isinstance(entry.type.value, syntax.Bracket):
@@ -400,8 +461,6 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
             fresh = f"{declaration.name.text}.{name}"
             tensors[name] = _tensor(entry.type.value, scope, scope.static, fresh)
     errors.raise_if_any()
-    if not tensors:
-        raise SpecError(f"space `{declaration.name.text}` holds no tensors", declaration.name.span)
     return Collection(tuple(tensors.items()), declaration.name.text)
 
 
@@ -471,6 +530,8 @@ def _weights(
     if not isinstance(meaning, ModelDeclaration):
         raise SpecError(f"`{name.text}` is {described(meaning)}, not a model", name.span)
     space = scope.weights_of(meaning, name.span)
+    if not space.tensors:
+        raise SpecError(f"`{name.text}` has no parameters", name.span)
     return _channels(space, written, static)
 
 
@@ -479,6 +540,8 @@ def _with_channels(
 ) -> Collection:
     """`Graph(; 32)`: the space with that many channels in each tensor."""
     name = written.function
+    if name.text in OPERATIONS and name.text not in scope.names():
+        raise SpecError("a type is needed here, and this is an operation", written.span)
     meaning = scope.find(name.text, name.span)
     if not isinstance(meaning, Collection) or written.arguments or written.keywords:
         raise SpecError("a type is needed here", written.span, "`Space(; channels)`, for one")

@@ -122,7 +122,14 @@ def _roles(typed: Typed, runs: tuple[Region, ...]) -> list[_Role] | None:
 
 
 def _leaks(graph: Graph, runs: tuple[Region, ...]) -> bool:
-    """Whether anything after the loop reads what a run before the last made."""
-    inner = range(runs[0].first, runs[-1].first)
-    after = [number for node in graph.nodes[runs[-1].last :] for number in node.inputs]
-    return any(number in inner for number in (*after, *graph.outputs))
+    """Whether anything after the loop reads what a run before the last made, of it or of one inside."""
+    lost = [range(runs[0].first, runs[-1].first)]
+    for region in runs[-1].walk():
+        if region.kind == "repeat" and region.inner:
+            lost.append(range(region.inner[0].first, region.inner[-1].first))
+    read = [number for node in graph.nodes[runs[-1].last :] for number in node.inputs]
+    read += graph.outputs
+    for region in (each for outer in graph.regions for each in outer.walk()):
+        if region.first <= runs[0].first and runs[-1].last <= region.last:
+            read += region.results
+    return any(number in each for number in read for each in lost)

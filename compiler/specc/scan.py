@@ -89,6 +89,11 @@ def _too_deep(source: Source, position: int) -> SpecError:
     )
 
 
+def quote(text: str) -> str:
+    """A piece of a text as messages show it."""
+    return f"`{text}`" if len(text) <= 30 else f"`{text[:29]}…`"
+
+
 def _comment(piece: re.Match[str]) -> _Repair | None:
     if piece[0].startswith("#"):
         return None
@@ -105,7 +110,7 @@ def _unclosed(piece: re.Match[str]) -> _Repair:
 
 def _quoted(piece: re.Match[str]) -> _Repair:
     text = f'"{piece[0][1:-1]}"'
-    return _Repair(text, f"a text stands between straight double quotes: `{text}`")
+    return _Repair(text, f"a text stands between straight double quotes: {quote(text)}")
 
 
 def _number(piece: re.Match[str]) -> _Repair | None:
@@ -113,12 +118,14 @@ def _number(piece: re.Match[str]) -> _Repair | None:
     if _NUMBER.fullmatch(text):
         return None
     if whole := re.fullmatch(r"([0-9]+)\.", text):
-        return _Repair(whole[1] + " ", f"`{text}` is no number", f"write `{whole[1]}.0`")
+        return _Repair(
+            whole[1] + " ", f"{quote(text)} is no number", f"write {quote(whole[1] + '.0')}"
+        )
     if product := re.fullmatch(r"([0-9]+)([A-Za-z_]\w*)", text):
-        hint = f"a name begins with a letter; a product is written `{product[1]} * {product[2]}`"
-        return _Repair("_" * len(text), f"`{text}` is neither a number nor a name", hint)
+        hint = f"a name begins with a letter; a product is written {quote(f'{product[1]} * {product[2]}')}"
+        return _Repair("_" * len(text), f"{quote(text)} is neither a number nor a name", hint)
     hint = "numbers are written `12`, `0.5` or `1e-3`"
-    return _Repair("0" * len(text), f"`{text}` is no number", hint)
+    return _Repair("0" * len(text), f"{quote(text)} is no number", hint)
 
 
 def _fraction(piece: re.Match[str]) -> _Repair | None:
@@ -128,9 +135,8 @@ def _fraction(piece: re.Match[str]) -> _Repair | None:
         before -= 1
     if before >= 0 and piece.string[before] not in "=(,[+-*/%^;:{":
         return None
-    digits = piece[0][1:]
     fixed = f"0{piece[0]}"
-    return _Repair("0" * len(piece[0]), f"`.{digits}` is no number", f"write `{fixed}`")
+    return _Repair("0" * len(piece[0]), f"{quote(piece[0])} is no number", f"write {quote(fixed)}")
 
 
 def _word(piece: re.Match[str]) -> _Repair | None:
@@ -138,8 +144,8 @@ def _word(piece: re.Match[str]) -> _Repair | None:
     if text.isascii():
         return None
     spelt = "".join(map(_latin, text))
-    hint = f"write `{spelt}`" if re.fullmatch(r"[A-Za-z_]\w*", spelt, re.ASCII) else None
-    message = f"`{text}` is no name: names are made of the letters a to z, digits and `_`"
+    hint = f"write {quote(spelt)}" if re.fullmatch(r"[A-Za-z_]\w*", spelt, re.ASCII) else None
+    message = f"{quote(text)} is no name: names are made of the letters a to z, digits and `_`"
     return _Repair("_" * len(text), message, hint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from math import isfinite
 from typing import assert_never
 
 from . import syntax
@@ -22,12 +23,22 @@ _OPERATORS: dict[str, Callable[[float, float], float]] = {
 }
 
 LARGEST = 2**63 - 1
+"""Whole numbers lie between this and its negative."""
+
+_HINTS: dict[type[syntax.Expression], str] = {
+    syntax.Bracket: "this is a type; `equivariant(x, TYPE)` maps to one",
+    syntax.Product: "numbers are separated by commas",
+    syntax.Call: "a size cannot depend on what an operation gives",
+}
+"""What stands in the place of a number, by its syntax."""
 
 
 def evaluate(expression: syntax.Expression, lookup: Lookup) -> Static:
     """The number, boolean or string that an expression stands for."""
     match expression:
-        case syntax.Number() | syntax.Boolean() | syntax.String():
+        case syntax.Number():
+            return _within_limits(expression.value, expression)
+        case syntax.Boolean() | syntax.String():
             return expression.value
         case syntax.Name():
             return lookup(expression)
@@ -45,7 +56,9 @@ def evaluate(expression: syntax.Expression, lookup: Lookup) -> Static:
             | syntax.Tuple()
             | syntax.Call()
         ):
-            raise SpecError("a number is needed here", expression.span)
+            raise SpecError(
+                "a number is needed here", expression.span, _HINTS.get(type(expression))
+            )
         case _:
             assert_never(expression)
 
@@ -68,6 +81,7 @@ def size(expression: syntax.Expression, lookup: Lookup, what: str, least: int = 
         )
     if value < least:
         raise SpecError(f"{what} is at least {least}, and this is {value}", expression.span)
+    _within_limits(value, expression)
     return value
 
 
@@ -75,11 +89,19 @@ def combine(expression: syntax.Binary, left: int | float, right: int | float) ->
     """Two numbers under an operator; `/` of whole numbers stays whole where it can."""
     try:
         value = _combine(expression.operator, left, right)
-    except (ZeroDivisionError, OverflowError, ValueError) as error:
-        reason = "division by zero" if isinstance(error, ZeroDivisionError) else "too large"
-        raise SpecError(f"this number cannot be computed: {reason}", expression.span) from None
-    if isinstance(value, complex) or not -LARGEST <= value <= LARGEST:
-        raise SpecError("this number cannot be computed: too large", expression.span)
+    except ZeroDivisionError:
+        raise SpecError("division by zero", expression.span) from None
+    except OverflowError:
+        raise SpecError("this number is too large", expression.span) from None
+    if isinstance(value, complex):
+        raise SpecError("a root of a negative number is not a real number", expression.span)
+    return _within_limits(value, expression)
+
+
+def _within_limits(value: int | float, expression: syntax.Expression) -> int | float:
+    """A whole number of 64 bits, or a finite one."""
+    if not (abs(value) <= LARGEST if isinstance(value, int) else isfinite(value)):
+        raise SpecError("this number is too large", expression.span)
     return value
 
 

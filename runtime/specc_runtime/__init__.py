@@ -2,7 +2,8 @@
 
 from .equivariant import Equivariant, Part
 from .inputs import InputError, check_inputs, check_mask
-from .modules import Codes, PerTensor, Pointwise, init_mix_, reset_parameters
+from .models import Model, compile
+from .modules import Codes, Mix, PerTensor, Pointwise, init_mix_, reset_parameters
 from .tensors import (
     accumulate,
     apply_mask,
@@ -21,6 +22,8 @@ __all__ = [
     "Codes",
     "Equivariant",
     "InputError",
+    "Mix",
+    "Model",
     "Part",
     "PerTensor",
     "Pointwise",
@@ -28,6 +31,7 @@ __all__ = [
     "apply_mask",
     "check_inputs",
     "check_mask",
+    "compile",
     "concat",
     "diagonal",
     "embed_diagonal",

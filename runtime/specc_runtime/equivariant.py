@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 
 class Part(NamedTuple):
@@ -54,44 +55,43 @@ class Equivariant(nn.Module):
 
         Each map is a matrix from all inputs to all outputs, tensors in order and row-major in
         themselves; `sizes` replace those of permutable axes. Meant for small sizes: the matrices are
-        dense. The parameters are as before afterwards.
+        dense. Raises `ValueError` for an axis that the layer does not have.
         """
-        kept = {name: value.clone() for name, value in self.state_dict().items()}
+        unknown = sizes.keys() - self.sizes.keys()
+        if unknown:
+            raise ValueError(f"the layer has the axes {list(self.sizes)}, not {sorted(unknown)}")
         sizes = {**self.sizes, **sizes}
         batch = self._one_hot(sizes)
-        count = len(next(iter(batch.values())))
-        masks = {
-            name: torch.ones(count, *(sizes[word] for word in shape.split()[1:]), dtype=torch.bool)
-            for name, shape in self.masks.items()
-        }
-        try:
-            for parameter in self.parameters():
-                parameter.zero_()
-            return [
-                (f"{column} -> {row}", self._dense(batch, masks, weight, i, j))
-                for name, columns in self.columns.items()
-                if columns
-                for weight in [self.get_parameter(f"{name}.weight")]
-                for column, j in _offsets(columns)
-                for row, i in _offsets(self.rows[name])
-            ]
-        finally:
-            self.load_state_dict(kept)
+        zeros = {name: torch.zeros_like(value) for name, value in self.named_parameters()}
+        return [
+            (f"{column} -> {row}", self._dense(batch, sizes, zeros, f"{name}.weight", (i, j)))
+            for name, columns in self.columns.items()
+            for column, j in _offsets(columns)
+            for row, i in _offsets(self.rows[name])
+        ]
 
     def _dense(
         self,
         batch: dict[str, Tensor],
-        masks: dict[str, Tensor],
-        weight: Tensor,
-        row: int,
-        column: int,
+        sizes: Mapping[str, int],
+        zeros: Mapping[str, Tensor],
+        name: str,
+        place: tuple[int, int],
     ) -> Tensor:
-        """The matrix of one coefficient: the layer's answers to all unit inputs."""
-        weight[row, column] = 1
-        answer = self(*self._arguments(batch), **masks)
-        weight[row, column] = 0
+        """The matrix of one coefficient: the layer's answers to all unit inputs when it alone is 1."""
+        weight = zeros[name].clone()
+        weight[place] = 1
+        first = next(iter(batch.values()))
+        masks = {
+            mask: first.new_ones(
+                len(first), *(sizes[word] for word in shape.split()[1:]), dtype=torch.bool
+            )
+            for mask, shape in self.masks.items()
+        }
+        parameters = {**zeros, name: weight}
+        answer = functional_call(self, parameters, tuple(self._arguments(batch)), masks)
         outputs = [answer] if isinstance(answer, Tensor) else list(answer.values())
-        return torch.cat([value[..., 0].reshape(len(value), -1) for value in outputs], 1).T.contiguous()
+        return torch.cat([value[..., 0].flatten(1) for value in outputs], 1).T.contiguous()
 
     def _one_hot(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """For each position of the inputs one element of a batch, with a one there in channel 0."""

@@ -19,26 +19,32 @@ class InputError(ValueError):
 
 
 def check_inputs(
-    module: nn.Module, shapes: Shapes, **values: Tensor | Mapping[str, Tensor]
+    module: nn.Module, shapes: Shapes, /, **values: Tensor | Mapping[str, Tensor]
 ) -> None:
-    """Compares inputs with their declared shapes and the module's dtype; raises `InputError`."""
-    dtype = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
+    """Compares inputs with their shapes in words, and with the module's dtype and device.
+
+    Keys that are not declared are left alone: integer buffers are among the weights of a network.
+    Raises `InputError`.
+    """
+    parameter = next((p for p in module.parameters() if p.is_floating_point()), None)
     sizes: dict[str, tuple[int, str]] = {}
     for name, declared in shapes.items():
         value = values[name]
         if isinstance(declared, str):
-            _check_tensor(name, value, declared, dtype, sizes)
+            _check_tensor(name, value, declared, parameter, sizes)
             continue
         if not isinstance(value, Mapping):
-            raise InputError(f"`{name}` is a dict of tensors, and {_kind(value)} was given")
+            raise InputError(f"`{name}` is a dict of tensors, and {_kind(value)}{_how(value)}")
         for key, shape in declared.items():
             if key not in value:
                 raise InputError(f"`{name}` lacks `{key}`: it needs {_listed(declared)}")
-            _check_tensor(f'{name}["{key}"]', value[key], shape, dtype, sizes)
+            _check_tensor(f'{name}["{key}"]', value[key], shape, parameter, sizes)
 
 
 def check_mask(name: str, mask: Tensor, shape: tuple[int, ...]) -> None:
     """Compares a mask with the shape that the inputs ask for; raises `InputError`."""
+    if not isinstance(mask, Tensor):
+        raise InputError(f"`{name}` is a boolean tensor, and {_kind(mask)}")
     if mask.dtype != torch.bool:
         raise InputError(f"`{name}` is a boolean mask, and its dtype is {mask.dtype}")
     if tuple(mask.shape) != shape:
@@ -49,33 +55,41 @@ def _check_tensor(
     name: str,
     value: Tensor | Mapping[str, Tensor],
     shape: str,
-    dtype: torch.dtype | None,
+    parameter: Tensor | None,
     sizes: dict[str, tuple[int, str]],
 ) -> None:
     if not isinstance(value, Tensor):
-        raise InputError(f"`{name}` is a tensor, and {_kind(value)} was given")
-    words = shape.split()
-    given = tuple(value.shape)
+        raise InputError(f"`{name}` is a tensor, and {_kind(value)}")
+    _check_shape(name, tuple(value.shape), shape.split(), sizes)
+    if parameter is None:
+        return
+    if value.dtype != parameter.dtype and not _autocast(value):
+        raise InputError(
+            f"`{name}` is {value.dtype}, and the module is {parameter.dtype}: convert one of them"
+        )
+    if value.device != parameter.device and parameter.device.type != "meta":
+        raise InputError(
+            f"`{name}` is on {value.device}, and the module is on {parameter.device}: move one of them"
+        )
+
+
+def _check_shape(
+    name: str, given: tuple[int, ...], words: list[str], sizes: dict[str, tuple[int, str]]
+) -> None:
+    """A number must be met, a word must be the same wherever it was seen: `sizes` are those so far."""
+    needed = f"`{name}` has shape {given}, and ({', '.join(words)}) is needed"
+    if len(given) == len(words) - 1:
+        raise InputError(f"{needed}: the first dimension is the batch{_stacked(name)}")
     if len(given) != len(words):
-        raise InputError(f"`{name}` has shape {given}, and ({', '.join(words)}) is needed")
+        raise InputError(needed)
     for place, (word, size) in enumerate(zip(words, given, strict=True)):
         if word.isdigit():
             if size != int(word):
-                raise InputError(
-                    f"`{name}` has shape {given}, and ({', '.join(words)}) is needed: "
-                    f"dimension {place} is {size}, not {word}"
-                )
+                raise InputError(f"{needed}: dimension {place} is {size}, not {word}")
             continue
         expected, where = sizes.setdefault(word, (size, name))
         if size != expected:
-            raise InputError(
-                f"`{name}` has shape {given}, and ({', '.join(words)}) is needed: "
-                f"`{word}` is {size} here and {expected} in `{where}`"
-            )
-    if dtype is not None and value.dtype != dtype and not _autocast(value):
-        raise InputError(
-            f"`{name}` is {value.dtype}, and the module is {dtype}: convert one of them"
-        )
+            raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
 
 
 def _autocast(value: Tensor) -> bool:
@@ -84,7 +98,22 @@ def _autocast(value: Tensor) -> bool:
 
 
 def _kind(value: object) -> str:
-    return "a dict" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+    return f"a {'dict' if isinstance(value, Mapping) else type(value).__name__} was given"
+
+
+def _how(value: object) -> str:
+    """How weights become what is needed, where it looks as if weights are meant."""
+    match value:
+        case nn.Module():
+            return ": `torch.func.stack_module_state` makes one of a list of modules"
+        case (Mapping(), Mapping()):
+            return ": join parameters and buffers, `parameters | buffers`"
+        case _:
+            return ""
+
+
+def _stacked(name: str) -> str:
+    return ", as `torch.func.stack_module_state` makes it" if "[" in name else ""
 
 
 def _listed(names: Mapping[str, str]) -> str:

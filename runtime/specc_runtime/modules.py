@@ -11,24 +11,23 @@ from torch import Tensor, nn
 class PerTensor(nn.ModuleDict):
     """One module for each tensor of a collection; tensors without one pass through.
 
-    In the state_dict, dots in a tensor's name become underscores: `fc1_weight.weight`.
+    In the state_dict a tensor's name has underscores for dots, `fc1_weight.weight`, or is what `names`
+    says: for those that `nn.ModuleDict` has already.
     """
 
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__({_submodule_name(name): module for name, module in modules.items()})
-        self._names = {name: _submodule_name(name) for name in modules}
+    def __init__(
+        self, modules: Mapping[str, nn.Module], names: Mapping[str, str] | None = None
+    ) -> None:
+        given = names or {}
+        own = {name: given.get(name, name.replace(".", "_")) for name in modules}
+        super().__init__({own[name]: module for name, module in modules.items()})
+        self._names = own
 
     def forward(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {
             name: self[self._names[name]](value) if name in self._names else value
             for name, value in values.items()
         }
-
-
-def _submodule_name(name: str) -> str:
-    """A tensor's name as that of a submodule: no dots, and nothing that a `ModuleDict` has already."""
-    plain = name.replace(".", "_")
-    return plain + "_" if hasattr(nn.ModuleDict, plain) else plain
 
 
 class Pointwise(nn.Module):
@@ -76,6 +75,13 @@ class Codes(nn.Module):
             shape[dim], shape[-1] = code.shape
             x = x + code.reshape(shape)
         return x
+
+
+class Mix(nn.Linear):
+    """The product of a level: an `nn.Linear` whose layer draws its parameters, see `init_mix_`."""
+
+    def reset_parameters(self) -> None:
+        """Draws nothing, so that building a layer and `reset_parameters` draw the same numbers."""
 
 
 def init_mix_(weight: Tensor, rows: Iterable[tuple[int, float]]) -> None:

@@ -180,6 +180,15 @@ def elements(axes: tuple[Axis, ...]) -> Iterator[Element]:
         yield element
 
 
+def order(axes: tuple[Axis, ...]) -> int:
+    """The number of elements: for each permuted axis size! in each position of its parents."""
+    return math.prod(
+        math.factorial(axis.size) ** math.prod(a.size for a in axis.lineage[:-1])
+        for axis in axes
+        if not axis.pinned
+    )
+
+
 def _row_images(axis: Axis) -> list[tuple[int, ...]]:
     still = tuple(range(axis.size))
     return [still] if axis.pinned else list(permutations(still))

@@ -6,13 +6,15 @@ import random
 
 from hypothesis import strategies as st
 
-from .action import Axis, Hom, Space, Tensor
+from .action import Axis, Hom, Space, Tensor, order
 from .counting import block_maps, by_formula
 
 MAX_INDICES = 6
 MAX_ENTRIES = 700
 """Of a matrix from source to target: the brute-force nullspace has that many unknowns."""
 MAX_MAPS = 150
+MAX_ORDER = 3000
+"""Of the group, which Burnside's mean runs through."""
 
 
 def random_hom(rng: random.Random) -> Hom:
@@ -25,6 +27,7 @@ def random_hom(rng: random.Random) -> Hom:
             and max(len(out.axes) + len(into.axes) for out, into in blocks) <= MAX_INDICES
             and sum(block_maps(out, into) for out, into in blocks) <= MAX_MAPS
             and by_formula(hom).maps <= 2 * MAX_MAPS
+            and order(hom.axes) <= MAX_ORDER
         ):
             return hom
 

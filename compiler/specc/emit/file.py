@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from ..module_plan import Classes, ModulePlan
-from .layer import LayerClass, emit_layer
+from .layer import emit_layer
 from .layout import indent
 from .model import emit_module
 
 RUNTIME = (
     "Codes",
     "Equivariant",
+    "Mix",
+    "Model",
     "Part",
     "PerTensor",
     "Pointwise",
@@ -41,10 +43,7 @@ def emit(name: str, text: str, models: Sequence[ModulePlan], classes: Classes, p
     """The generated module of a specification called `name` with the given text."""
     sections = [emit_module(model) for model in models]
     sections += [emit_module(block) for block in classes.blocks.values()]
-    sections += [
-        emit_layer(LayerClass(use.name, use.signature, use.plan, use.masks))
-        for use in classes.layers.values()
-    ]
+    sections += [emit_layer(use) for use in classes.layers.values()]
     body = "\n\n\n".join("\n".join(lines) for lines in sections)
     used = set(re.findall(r"\b\w+\b", _without_strings(body)))
     header = _header(name, text, models, params)

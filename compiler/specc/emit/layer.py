@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import assert_never
 
 from ..derive import Level, Maps, Operand, Product, short_names
 from ..diagrams import Half
+from ..module_plan import LayerUse
 from ..names import counted, identifier
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
@@ -30,17 +30,7 @@ from ..types import Axis, Tensor
 from .layout import docstring, indent, statement
 
 
-@dataclass(frozen=True, slots=True)
-class LayerClass:
-    """A layer to be written: its class name, what it maps in words, its plan, the masks it reads."""
-
-    name: str
-    signature: str
-    plan: LayerPlan
-    masks: tuple[Axis, ...]
-
-
-def emit_layer(layer: LayerClass) -> list[str]:
+def emit_layer(layer: LayerUse) -> list[str]:
     """The lines of the class."""
     words = _words(layer.plan.maps)
     body = [
@@ -113,7 +103,7 @@ def _tables(maps: Maps, words: dict[str, str]) -> list[str]:
     return lines
 
 
-def _argument_tables(layer: LayerClass, words: dict[str, str]) -> list[str]:
+def _argument_tables(layer: LayerUse, words: dict[str, str]) -> list[str]:
     """The shapes of masks and the names of several arguments, where there are any."""
     lines: list[str] = []
     if layer.masks:
@@ -177,7 +167,7 @@ def _constructor(maps: Maps) -> list[str]:
             body += statement(f"self.{name} = nn.Parameter(torch.empty({written}, **factory))", 2)
             continue
         bias = "" if each.bias else "bias=False, "
-        body += statement(f"self.{name} = nn.Linear({read}, {written}, {bias}**factory)", 2)
+        body += statement(f"self.{name} = Mix({read}, {written}, {bias}**factory)", 2)
     return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
 
 
@@ -221,7 +211,7 @@ def _fan_ins(maps: Maps) -> list[int]:
 # --- Forward -------------------------------------------------------------------------------------
 
 
-def _forward(layer: LayerClass, words: dict[str, str]) -> list[str]:
+def _forward(layer: LayerUse, words: dict[str, str]) -> list[str]:
     plan = layer.plan
     body: list[str] = []
     for title, steps in (("pool", plan.pools), ("mix", plan.mixes), ("spread", plan.spreads)):

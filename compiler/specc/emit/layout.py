@@ -6,6 +6,7 @@ comma, which the formatter then leaves alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 WIDTH = 100
@@ -42,10 +43,18 @@ def _broken(text: str, room: int) -> list[str]:
         return [text]
     if _is_comprehension(body):
         return [head, *indent(_comprehension(body, room - 4)), tail]
+    if _groups(text, opening) and len(split(body, ",")) == 1:
+        fits = len(body) <= room - len(INDENT)
+        return [head, *indent([body] if fits else terms(body)), tail]
     lines = [head]
     for item in split(body, ","):
         lines += indent(_item(item.strip(), room - len(INDENT)))
     return [*lines, tail]
+
+
+def _groups(text: str, opening: int) -> bool:
+    """Whether a bracket holds an expression together, rather than arguments or items."""
+    return text[opening] == "(" and not re.search(r"[\w)\]]$", text[:opening])
 
 
 def _item(text: str, room: int) -> list[str]:

@@ -19,10 +19,10 @@ def emit_module(plan: ModulePlan) -> list[str]:
     words = _words(plan)
     body = docstring(_paragraphs(plan))
     if plan.is_model:
-        entries = [f'"{a.name}": {_shapes(a.type, words)}' for a in plan.arguments]
-        body += ["", *statement(f"inputs = {{{', '.join(entries)}}}", 1)]
-    body += ["", *_constructor(plan), "", *_reset(), "", *_forward(plan)]
-    return [f"class {plan.name}(nn.Module):", *indent(body)]
+        body += ["", *_tables(plan, words)]
+    body += ["", *_constructor(plan), "", *_forward(plan)]
+    base = "Model" if plan.is_model else "nn.Module"
+    return [f"class {plan.name}({base}):", *indent(body)]
 
 
 def _words(plan: ModulePlan) -> dict[str, str]:
@@ -44,6 +44,16 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
     return [summary, f"Commutes with {groups}."]
 
 
+def _tables(plan: ModulePlan, words: dict[str, str]) -> list[str]:
+    """The shapes of inputs and of masks, for checks and for `Model.compile`."""
+    entries = [f'"{a.name}": {_shapes(a.type, words)}' for a in plan.arguments]
+    lines = statement(f"inputs = {{{', '.join(entries)}}}", 1)
+    if plan.masks:
+        masks = [f'"{mask_name(axis)}": {_mask_shape(axis, words)}' for axis in plan.masks]
+        lines += statement(f"masks = {{{', '.join(masks)}}}", 1)
+    return lines
+
+
 def _shapes(kind: Type, words: dict[str, str]) -> str:
     if isinstance(kind, Tensor):
         return f'"{_run_time_shape(kind, words)}"'
@@ -63,13 +73,6 @@ def _constructor(plan: ModulePlan) -> list[str]:
     for name, expression in plan.submodules:
         body += statement(f"self.{name} = {expression}", 2)
     return [*CONSTRUCTOR, *indent(body)]
-
-
-def _reset() -> list[str]:
-    return [
-        "def reset_parameters(self) -> None:",
-        *indent(['"""Draws every parameter anew."""', "reset_parameters(self)"]),
-    ]
 
 
 def _forward(plan: ModulePlan) -> list[str]:

@@ -74,7 +74,7 @@ class Equivariant(Operation):
                 if each.bias:
                     name = f"mix_{each.name}.bias" if columns else f"bias_{each.name}"
                     found.append(Parameter(name, (rows,)))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda each: "." in each.name))  # own ones come first
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

@@ -17,6 +17,7 @@ from specc_grammar.mistakes import Mistake
 from .automaton import Automaton, Stack, Word
 from .errors import Note, Source, Span, SpecError
 from .recover import DEEPEST, Finding, Repair
+from .scan import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +183,17 @@ _SPACING = {",": ("", " "), ":": ("", " "), ";": ("", " "), "=": (" ", " "), "->
 
 def describe(word: Word) -> str:
     """A word of the text, as a message speaks of it."""
-    shown = word.text if len(word.text) <= 30 else word.text[:29] + "…"
     match word.kind:
         case vocabulary.END:
             return "the end of the file"
         case "NAME":
-            return f"the name `{shown}`"
+            return f"the name {quote(word.text)}"
         case "INTEGER" | "FLOAT":
-            return f"the number `{shown}`"
+            return f"the number {quote(word.text)}"
         case "STRING":
-            return f"the text `{shown}`"
+            return f"the text {quote(word.text)}"
         case _:
-            return f"`{shown}`"
+            return quote(word.text)
 
 
 def _expected(automaton: Automaton, stack: Stack) -> str:

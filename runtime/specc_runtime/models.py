@@ -1,0 +1,38 @@
+"""The base class of generated models: what each has beside its layers and its `forward`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import nn
+
+from .compilation import one_graph
+from .inputs import Shapes
+from .modules import reset_parameters
+
+
+class Model(nn.Module):
+    """A model; `inputs` and `masks` are the shapes in words of what `forward` takes."""
+
+    inputs: ClassVar[Shapes] = {}
+    masks: ClassVar[Mapping[str, str]] = {}
+
+    def reset_parameters(self) -> None:
+        """Draws every parameter anew, as construction does: under one seed the values are equal."""
+        reset_parameters(self)
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Compiles `forward` in place with `torch.compile`: one full graph for every batch size.
+
+        Sizes of axes are constants of the graph unless `dynamic=True`; other options are torch's. A plain
+        `torch.compile(model)` works as well and has a graph of its own for batches of one.
+        """
+        super().compile(*args, **one_graph(self.inputs, self.masks, **options))
+
+
+def compile(model: Model, **options: Any) -> nn.Module:
+    """`torch.compile(model)` with one full graph for every batch size: `Model.compile`, not in place."""
+    compiled = torch.compile(model, **one_graph(model.inputs, model.masks, **options))
+    return cast(nn.Module, compiled)
