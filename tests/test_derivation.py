@@ -260,3 +260,12 @@ def test_the_basis_is_labelled_in_the_papers_notation() -> None:
         "fc2.weight[i,a] -> fc1.bias[a]",
         "fc2.weight[i,j] -> fc1.bias[p]",
     }
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_many_indices_have_labels_too(count: int) -> None:
+    """More indices than there are letters of a kind: still no letter for two different ones."""
+    axes = tuple(Axis(f"h{k}", 2) for k in range(count))
+    long, short = Space(None, (Tensor("x", axes),)), Space(None, (Tensor("x", axes[:1]),))
+    for hom in (Hom((long,), short), Hom((short,), long)):
+        labels_say_where_maps_are_not_zero(hom)

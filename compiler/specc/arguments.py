@@ -63,10 +63,22 @@ def signature(word: str) -> str:
             parts += ["c, ..."]
         elif option.is_required():
             parts += [name]
-        elif option.default is not None:
-            default = option.default
-            parts += [f"{name} = {show(default) if not isinstance(default, str) else default}"]
+        else:
+            parts += [f"{name} = {_default(option.default)}"]
     return f"{word}{axes}({', '.join(parts)})"
+
+
+def _default(value: object) -> str:
+    """A default as a signature shows it; `...` where it depends on the value."""
+    match value:
+        case None:
+            return "..."
+        case str():
+            return value
+        case int() | float():
+            return show(value)
+        case _:
+            raise AssertionError("options are numbers and words")
 
 
 def _by_name(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .count import count_coefficients, count_maps, is_reached
 from .derive import Operand
 from .errors import Consequence, Errors, Note, Span, SpecError
-from .graph import Carry, Graph, Node, Typed
+from .graph import Carry, Graph, Node, Region, Typed
 from .names import counted
 from .operations import Equivariant, Refusal
 from .types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
@@ -195,21 +197,41 @@ def _as_symmetric(have: Axis, want: Axis) -> bool:
 
 
 def _check_ties(graph: Graph, types: list[Type | None]) -> None:
-    """Layers that share a name have the same parameters."""
-    first: dict[str, tuple[Node, tuple[object, ...]]] = {}
+    """Layers that share a name are the same layer, and blocks that do the same block."""
+    first: dict[str, tuple[Node, object]] = {}
     for node in graph.nodes:
+        known = tuple(each for i in node.inputs if (each := types[i]) is not None)
         result = types[node.number]
-        inputs = [types[i] for i in node.inputs]
-        if not node.path or result is None or any(each is None for each in inputs):
+        if not node.path or result is None or len(known) < len(node.inputs):
             continue
-        known = tuple(each for each in inputs if each is not None)
         shapes = node.operation.parameters(known, result)
-        kept, wanted = first.setdefault(node.path, (node, shapes))
-        if wanted != shapes or (
-            kept.operation != node.operation and type(kept.operation) is not type(node.operation)
-        ):
-            raise SpecError(
-                f"two layers are called `{node.path}`, and their parameters differ",
-                node.span,
-                notes=(Note("the other one", kept.span),),
-            )
+        own_class = known if isinstance(node.operation, Equivariant) else ()
+        layer = (node.operation, shapes, own_class)
+        _refuse_unlike(node, layer, f"two layers are called `{node.path}`", first)
+    for region in (each for outer in graph.regions for each in outer.walk()):
+        nodes = graph.nodes[region.first : region.last]
+        if region.kind == "block" and region.path and nodes:
+            wiring = _wiring(region, nodes, types)
+            _refuse_unlike(nodes[0], wiring, f"two blocks are called `{region.path}`", first)
+
+
+def _refuse_unlike(
+    node: Node, key: object, message: str, first: dict[str, tuple[Node, object]]
+) -> None:
+    kept, wanted = first.setdefault(message, (node, key))
+    if wanted != key:
+        note = Note("the other one", kept.span)
+        raise SpecError(f"{message}, and they differ", node.span, notes=(note,))
+
+
+def _wiring(region: Region, nodes: Sequence[Node], types: list[Type | None]) -> object:
+    """What a use of a block computes, apart from where it stands."""
+    places = {number: -1 - place for place, (_, number) in enumerate(region.arguments)}
+    return tuple(
+        (
+            node.operation,
+            tuple(places.get(i, i - region.first) for i in node.inputs),
+            types[node.number],
+        )
+        for node in nodes
+    )

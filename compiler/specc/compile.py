@@ -11,12 +11,11 @@ from .check import MOST_MAPS, check
 from .compose import compose
 from .elaborate import elaborate
 from .emit import emit
-from .emit.file import RUNTIME
 from .errors import Consequence, Errors, Source, Span, SpecError
 from .graph import Typed
 from .infer import Weights, infer
 from .module_plan import Classes, ModulePlan
-from .names import RESERVED, Variables
+from .names import RESERVED, RUNTIME, Variables
 from .parse import parse
 from .plan import Formulation
 from .resolve import ModelDeclaration, refuse_private, resolve
@@ -95,7 +94,7 @@ def _refuse_taken(name: Identifier) -> None:
         )
 
 
-_TAKEN = CLASS_NAMES | RESERVED | frozenset(RUNTIME) | frozenset(dir(builtins))
+_TAKEN = CLASS_NAMES | RESERVED | frozenset(dir(builtins))
 
 
 class _Models:

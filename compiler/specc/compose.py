@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from .expressions import Code, Each, Text, called, elementwise, finished, plain
 from .graph import Node, Region, Typed
-from .lifetimes import LiveNames, is_read_once, last_reads, levels_of, readers_of
+from .lifetimes import LiveNames, is_read_once, last_reads, levels_of, lines_of, readers_of
 from .module_plan import Classes, ForwardArgument, LayerUse, Line, Loop, ModulePlan
 from .operations import Equivariant
 from .operations.masks import mask_name
 from .plan import Argument, Formulation, LayerPlan
-from .rolling import Roll, roll
+from .rolling import Carried, Roll, roll
 from .schedule import schedule
 from .submodules import class_name, module_tree
 from .types import Axis, Collection, Type, axes_of, tensors_of
@@ -82,7 +82,8 @@ class _Body:
         self._loops: list[tuple[str, int, str]] = []
         self._uses = readers_of(typed.graph)
         self._level = levels_of(typed.graph)
-        self._last_use = last_reads(typed.graph, self._uses, self._level)
+        self._line = lines_of(typed.graph, self._uses, self._level)
+        self._last_use = last_reads(typed.graph, self._uses, self._line)
         self._fixed: dict[int, str] = {}
 
     # --- Values
@@ -105,7 +106,7 @@ class _Body:
         text = self.text(number)
         kind = self.typed.types[number]
         if isinstance(kind, Collection) and not text.isidentifier():
-            variable = self.names.claim_at("result", len(self.typed.graph.nodes))
+            variable = self.names.claim_at("result", len(self.typed.graph.nodes) - 1)
             self.lines.append(Line(f"{variable} = {text}"))
             return variable
         return text
@@ -179,7 +180,7 @@ class _Body:
         if text.isidentifier():
             return text
         called = re.match(r"self\.(\w+)", text)
-        variable = self.names.claim_at(called[1] if called else "values", node.number)
+        variable = self.names.claim_at(called[1] if called else "values", node.number - 1)
         self.names.hold(variable, node.number + 1)
         self.lines.append(Line(f"{variable} = {text}"))
         return variable
@@ -212,13 +213,13 @@ class _Body:
         call = f"{self._access(region.path)}({', '.join(given)})"
         made = _made(region)
         if len(made) == 1:
-            self.give(made[0], Text(call), region.last, plan.name.lower())
+            self.give(made[0], Text(call), region.last - 1, plan.name.lower())
         if len(made) < 2:
             return
         names = []
         for number in made:
             label = self.typed.graph.nodes[number].label or plan.name.lower()
-            variable = self._fixed.get(number) or self.names.claim_at(label, region.last)
+            variable = self._fixed.get(number) or self.names.claim_at(label, region.last - 1)
             self.hold(number, variable)
             names.append(variable)
         self.lines.append(Line(f"{', '.join(names)} = {call}"))
@@ -290,7 +291,8 @@ class _Body:
             self.lines.append(line)
         del self._loops[len(self._loops) - len(lists) :]
         body, self.lines = self.lines, outer_lines
-        self.lines.append(Loop(_loop_head(loop_names, heads, len(region.inner)), tuple(body)))
+        if body:
+            self.lines.append(Loop(_loop_head(loop_names, heads, len(region.inner)), tuple(body)))
         self.variables.update(
             {c.outside: before[c.outside] for c in rolled.carried if c.outside in before}
         )
@@ -302,7 +304,7 @@ class _Body:
         for carried in rolled.carried:
             label = self.typed.graph.nodes[carried.inside].label or "value"
             current = self.variables.get(carried.outside)
-            free_after = self._last_use[carried.outside] <= region.last
+            free_after = self._last_use[carried.outside] < region.last
             if current == label and free_after:
                 variable = label
             else:
@@ -312,12 +314,20 @@ class _Body:
             self.names.hold(variable, region.last)
             given = {inside: inner for inside, _, inner in entries}
             inner = given.get(carried.inside, variable)
-            if carried.read_late and inner == variable:
+            if inner == variable and self._read_late(carried, region.inner[0]):
                 inner = self.names.claim_at(f"next_{label}", region.first)
                 self.names.hold(inner, region.last)
             self._fixed[carried.inside] = inner
             entries.append((carried.inside, variable, inner))
         return entries
+
+    def _read_late(self, carried: Carried, run: Region) -> bool:
+        """Whether a line of the run reads what came in after what goes out was made."""
+        return any(
+            reader != carried.inside and self._line[reader] > carried.inside
+            for reader in self._uses[carried.outside]
+            if run.first <= reader < run.last
+        )
 
     def _carried_out(self, entries: Sequence[tuple[int, str, str]]) -> list[Line]:
         return [Line(f"{outer} = {inner}") for _, outer, inner in entries if outer != inner]

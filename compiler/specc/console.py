@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-_ASCII = str.maketrans("●○◆│─├┤┼╰╯┴╭┊…·", "*o#|-+++`'+.:~.")
+_ASCII = str.maketrans("●○◆│─├┤┼╰╯┴╭┊…·→", "*o#|-+++`'+.:~.>")
 """What stands for the signs of drawings where the encoding has none of them."""
 
 

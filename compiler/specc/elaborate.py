@@ -9,7 +9,7 @@ from typing import assert_never
 
 from . import syntax
 from .arguments import make_operation
-from .errors import Consequence, Errors, Span, SpecError, nearest
+from .errors import Consequence, Errors, Note, Span, SpecError, nearest
 from .graph import Carry, Graph, Node, Region
 from .names import counted
 from .naming import Names, Runs, Scope, snake_case
@@ -109,6 +109,7 @@ class _Builder:
         self.regions: list[list[Region]] = [[]]
         self.errors = errors
         self.steps = 0
+        self.tied: dict[str, tuple[str, Span]] = {}  # what an explicit name was first given to
         self.layered: dict[int, bool] = {}  # blocks, by identity: whether they have layers
 
     def model(self, model: ModelDeclaration) -> Graph:
@@ -257,7 +258,8 @@ class _Builder:
 
     def repeat(self, statement: syntax.Repeat, place: Place) -> None:
         count = size(statement.count, self.known(place), "the count of a repeat", least=0)
-        alone = len(statement.body) == 1
+        explicit = _explicit(statement.body)
+        alone = len(statement.body) == 1 and isinstance(statement.body[0], syntax.Assign)
         named = statement.path.text if statement.path else None
         if statement.path is not None:
             refuse_private(statement.path)
@@ -272,11 +274,11 @@ class _Builder:
                 before = dict(place.names)
                 if named is None:
                     inner = replace(place, paths=runs)
-                elif alone:
+                elif alone and not explicit:
                     inner = replace(place, paths=_Fixed(runs, named))
                 else:
                     path = runs.claim(named)
-                    inner = replace(place, paths=Names(path + ".", _explicit(statement.body)))
+                    inner = replace(place, paths=Names(path + ".", explicit))
                 with self.region("iteration", named or ""):
                     for each in statement.body:
                         with self.errors.collect():
@@ -486,7 +488,12 @@ class _Builder:
         if named is not None:
             symbol = _symbol(named)
             refuse_private(symbol)
-            return place.paths.tie(symbol.text)
+            path = place.paths.tie(symbol.text)
+            word, first = self.tied.setdefault(path, (call.function.text, call.span))
+            if word != call.function.text and not {word, call.function.text} <= CATALOGUE.keys():
+                note = Note("the first one", first)
+                raise SpecError(f"`{symbol.text}` names a `{word}`", call.span, notes=(note,))
+            return path
         if place.target is not None:
             return place.paths.claim(place.target)
         refuse_private(call.function)
@@ -509,10 +516,10 @@ class _Builder:
             Names(path + "." if path else "", _explicit(block.syntax.body)),
             (*place.blocks, block.syntax),
         )
+        bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
         with self.region("block", name, path):
             results_here = self.body(block.syntax.body, inner, block.syntax.name)
         values = tuple(result.value for result in results_here)
-        bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
         results = tuple(value.node for value in values)
         region = self.regions[-1].pop()
         self.regions[-1].append(replace(region, arguments=bound, results=results))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .names import Variables
 from .operations import Operation
 from .operations.brackets import bracketed
 from .types import Collection, Tensor, Type, tensor_named
@@ -35,8 +36,9 @@ def finished(code: Code) -> str:
     if len(code.sources) == 1:
         body = _filled(code.body, ["value"])
         return f"{{name: {body} for name, value in {code.sources[0]}.items()}}"
-    body = _filled(code.body, [f"{source}[name]" for source in code.sources])
-    return f"{{name: {body} for name in {code.sources[0]}}}"
+    name = Variables(frozenset(code.sources)).claim("name")
+    body = _filled(code.body, [f"{source}[{name}]" for source in code.sources])
+    return f"{{{name}: {body} for {name} in {code.sources[0]}}}"
 
 
 def elementwise(

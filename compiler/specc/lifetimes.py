@@ -36,8 +36,8 @@ def readers_of(graph: Graph) -> dict[int, list[int]]:
         uses.setdefault(number, []).append(len(graph.nodes))
     for region in (each for outer in graph.regions for each in outer.walk()):
         if region.kind == "block" and region.path:
-            for number in region.results:  # the block's own `return` reads it as well
-                uses.setdefault(number, []).append(region.last - 1)
+            for number in region.results:  # the block's own `return` reads it, after all else
+                uses.setdefault(number, []).append(region.last)
     return uses
 
 
@@ -65,14 +65,21 @@ def is_read_once(
     return len(readers) == 1 and level.get(number, ()) == level.get(readers[0], ())
 
 
-def last_reads(
+def lines_of(
     graph: Graph, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
 ) -> dict[int, int]:
-    """Until where each value is needed: the line of its last reader, or the end of a loop around that."""
+    """Where each value is computed: at its own node, or at the one whose line it is written into."""
     line: dict[int, int] = {len(graph.nodes): len(graph.nodes)}
     for node in reversed(graph.nodes):
         inline = not node.label and is_read_once(node.number, uses, level)
         line[node.number] = line[uses[node.number][0]] if inline else node.number
+    return line
+
+
+def last_reads(
+    graph: Graph, uses: Mapping[int, Sequence[int]], line: Mapping[int, int]
+) -> dict[int, int]:
+    """Until where each value is needed: the line of its last reader, or the end of a loop around that."""
     loops = [
         each
         for outer in graph.regions
@@ -88,6 +95,17 @@ def last_reads(
                     region.first <= reader < region.last
                     and not region.first <= number < region.last
                 ):
-                    until = max(until, region.last)
+                    until = max(until, region.last - 1)
             last[number] = max(last.get(number, -1), until)
+    for region in reversed(loops):
+        _extend(last, region)
     return last
+
+
+def _extend(last: dict[int, int], loop: Region) -> None:
+    """What is read after a loop lives on in the first run, which stands for all of them."""
+    first, final = loop.inner[0], loop.inner[-1]
+    for number in range(final.first, final.last):
+        if last.get(number, -1) >= loop.last:
+            counterpart = number - final.first + first.first
+            last[counterpart] = max(last.get(counterpart, -1), last[number])

@@ -5,7 +5,34 @@ from __future__ import annotations
 import keyword
 import re
 
-RESERVED = frozenset({"self", "torch", "nn", "F", "Tensor", "factory", "device", "dtype"})
+RUNTIME = (
+    "Codes",
+    "Equivariant",
+    "Mix",
+    "Model",
+    "Part",
+    "PerTensor",
+    "Pointwise",
+    "accumulate",
+    "apply_mask",
+    "check_inputs",
+    "check_mask",
+    "concat",
+    "diagonal",
+    "embed_diagonal",
+    "full_mask",
+    "init_mix_",
+    "masked_max",
+    "masked_mean",
+    "masked_min",
+    "masked_softmax",
+    "masked_sum",
+)
+"""What generated modules may use of `specc_runtime`."""
+
+RESERVED = frozenset(RUNTIME) | {
+    "self", "torch", "nn", "F", "Tensor", "factory", "device", "dtype", "range", "super", "zip"
+}  # fmt: skip
 """What the generated module uses under these names."""
 
 
@@ -24,12 +51,12 @@ class Variables:
     """The local names of one function."""
 
     def __init__(self, taken: frozenset[str] = frozenset()) -> None:
-        self._taken = set(taken | RESERVED)
+        self._taken = set(taken)
 
     def claim(self, name: str) -> str:
         """`name` as an identifier that nothing else in the function has."""
         base = identifier(name)
-        if keyword.iskeyword(base):
+        if keyword.iskeyword(base) or base in RESERVED:
             base += "_"
         free = base
         number = 1

@@ -9,14 +9,10 @@ from .graph import Graph, Region, Typed
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What one run hands to the next: `outside` goes into the first run, `inside` comes out of it.
-
-    `read_late` says that a run reads what came in after it has made what goes out.
-    """
+    """What one run hands to the next: `outside` goes into the first run, `inside` comes out of it."""
 
     outside: int
     inside: int
-    read_late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +35,14 @@ def roll(typed: Typed, repeat: Region) -> Roll | None:
     roles = _roles(typed, runs)
     if lists is None or roles is None or _leaks(typed.graph, runs):
         return None
-    pairs = dict.fromkeys((outside, inside) for (outside, inside), _ in roles if inside is not None)
-    fixed = {outside for (outside, inside), _ in roles if inside is None}
-    if len({outside for outside, _ in pairs}) != len(pairs):
-        return None
-    if any(outside in fixed for outside, _ in pairs):
-        return None  # one value in two roles: what it is in the first run alone, and in all
     carried = tuple(
-        Carried(
-            outside,
-            inside,
-            any(pair == (outside, inside) and reader > inside for pair, reader in roles),
-        )
-        for outside, inside in pairs
+        Carried(outside, inside) for outside, inside in dict.fromkeys(roles) if inside is not None
     )
+    fixed = {outside for outside, inside in roles if inside is None}
+    if len({each.outside for each in carried}) != len(carried):
+        return None
+    if any(each.outside in fixed for each in carried):
+        return None  # one value in two roles: what it is in the first run alone, and in all
     return Roll(lists, 0, carried)
 
 
@@ -84,12 +74,12 @@ def _numbered(paths: list[str]) -> int | None:
     return differing[0] if column == [str(i) for i in range(len(paths))] else None
 
 
-_Role = tuple[tuple[int, int | None], int]
+_Role = tuple[int, int | None]
 
 
 def _roles(typed: Typed, runs: tuple[Region, ...]) -> list[_Role] | None:
-    """For each value that the first run takes from outside: the node of the run before that later
-    runs take in its place (None: the same value every time), and the node that reads it."""
+    """Each value that the first run takes from outside, with the node of the run before that later
+    runs take in its place (None: the same value every time)."""
     nodes = typed.graph.nodes
     first = runs[0]
     roles: list[_Role] = []
@@ -109,7 +99,7 @@ def _roles(typed: Typed, runs: tuple[Region, ...]) -> list[_Role] | None:
                 if any(n != source + o for n, o in zip(later, offsets[1:], strict=True)):
                     return None
             elif all(number == source for number in later):
-                roles.append(((source, None), original.number))
+                roles.append((source, None))
             else:
                 inside = later[0]
                 before = zip(later, offsets[:-1], strict=True)
@@ -117,7 +107,7 @@ def _roles(typed: Typed, runs: tuple[Region, ...]) -> list[_Role] | None:
                     n != inside + o for n, o in before
                 ):
                     return None
-                roles.append(((source, inside), original.number))
+                roles.append((source, inside))
     return roles
 
 

@@ -109,7 +109,8 @@ def _imports(tree: ast.Module) -> set[Imported]:
     for node in tree.body:
         if isinstance(node, ast.Import):
             found |= {Imported(a.name, "", a.asname or a.name) for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module != "__future__":
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module != "__future__":
+            assert node.module is not None
             found |= {Imported(node.module, a.name, a.asname or a.name) for a in node.names}
     return found
 

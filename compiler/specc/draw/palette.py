@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.text import Text
@@ -10,7 +11,8 @@ from ..types import Axis, Collection, Tensor, Type, axes_of
 
 ELLIPSIS = "…"
 
-_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+_MOST_GROUPS = 4
 _WEB_COLOURS = ("#0e7490", "#a21caf", "#15803d", "#a16207", "#1d4ed8", "#b91c1c")
 
 Palette = Mapping[str, int]
@@ -20,12 +22,12 @@ Palette = Mapping[str, int]
 def palette(types: Iterable[Type]) -> Palette:
     """Gives out the colours, in order of first appearance; the seventh axis has the first again."""
     moved = dict.fromkeys(axis.name for kind in types for axis in axes_of(kind) if not axis.pinned)
-    return {name: place % len(_COLOURS) for place, name in enumerate(moved)}
+    return {name: place % len(COLOURS) for place, name in enumerate(moved)}
 
 
 def style(axis: Axis, colours: Palette) -> str:
     """How an axis looks on a terminal: dim where it is pinned."""
-    return "dim" if axis.pinned else _COLOURS[colours[axis.name]]
+    return "dim" if axis.pinned else COLOURS[colours[axis.name]]
 
 
 def web_colour(kind: Type, colours: Palette) -> str | None:
@@ -70,8 +72,10 @@ def _tensor_text(names: Sequence[tuple[str, str]], tensor: Tensor) -> Text:
 
 def _cut_collection(text: str, room: int) -> Text:
     """`weights(Classif…; 32)`: the name gives way, the channels stay."""
-    head, separator, tail = text.rpartition("; ")
-    end = separator + tail if separator else ""
+    head, separator, tail = text.partition("; ")
+    if not separator and text.endswith(")"):
+        head, tail = text[:-1], ")"
+    end = separator + tail
     kept = room - len(end) - 1
     return Text(head[:kept] + ELLIPSIS + end) if kept >= 4 else cut(Text(text), room)
 
@@ -101,20 +105,26 @@ def moved_axes(kind: Type) -> list[Axis]:
 
 
 def group_text(kind: Type, colours: Palette, room: int | None = None) -> Text:
-    """The groups that act on a type, one for each axis: `S(32) S(10)`, with `+3` for those left out."""
+    """The groups that act on a type, one for each axis: `S(32) S(10)`, with `+3` for those left out.
+
+    In little room `S(8)` stands for `S(8, masked)` and `S(8) in cloud`.
+    """
     axes = moved_axes(kind)
-    whole = _groups(axes, len(axes), colours)
-    if room is None or whole.cell_len <= room:
-        return whole
-    for count in range(len(axes) - 1, 0, -1):
-        text = _groups(axes, count, colours)
+    most = min(len(axes), _MOST_GROUPS)
+    text = _groups(axes, most, colours, [axis.symmetry for axis in axes])
+    if room is None or text.cell_len <= room:
+        return text
+    short = [re.split("[ ,]", axis.symmetry)[0].removesuffix(")") + ")" for axis in axes]
+    for count in range(most, 0, -1):
+        text = _groups(axes, count, colours, short)
         if text.cell_len <= room:
             return text
-    return cut(_groups(axes, 1, colours), room)
+    return cut(text, room)
 
 
-def _groups(axes: Sequence[Axis], count: int, colours: Palette) -> Text:
-    parts = [Text(axis.symmetry, style(axis, colours)) for axis in axes[:count]]
+def _groups(axes: Sequence[Axis], count: int, colours: Palette, notations: Sequence[str]) -> Text:
+    shown = zip(axes[:count], notations, strict=False)
+    parts = [Text(notation, style(axis, colours)) for axis, notation in shown]
     if count < len(axes):
         parts.append(Text(f"+{len(axes) - count}", "dim"))
     return Text(" ").join(parts)

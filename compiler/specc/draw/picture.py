@@ -209,7 +209,7 @@ def _frames(
 def _repeat(
     repeat: Region, folded: frozenset[int], carried: Mapping[int, Mapping[str, None]]
 ) -> Frame:
-    """The frame of a repeat: its one body, or each run in a frame of its own where they differ."""
+    """The frame of a repeat: its one body, or each run in a frame of its own if it is no loop."""
     count = len(repeat.inner)
     title = f"repeat {count}" + (f" as {repeat.name}" if repeat.name else "")
     if repeat.first in folded or count == 1:
@@ -223,7 +223,7 @@ def _repeat(
         for n, run in enumerate(repeat.inner, start=1)
         if run.first < run.last
     )
-    return Frame(title, "runs differ", repeat.first, repeat.last, runs)
+    return Frame(title, "unrolled", repeat.first, repeat.last, runs)
 
 
 def _merged(frame: Frame) -> Frame:

@@ -6,6 +6,7 @@ Nothing here prints: `draw` makes the lines, and fits them into a width.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -18,9 +19,11 @@ from .lanes import lay_out
 from .palette import Palette, cut, cut_start, group_text, palette, style, type_text, types_text
 from .picture import Frame, Picture, Value, picture
 
-_HEADINGS = ("value", "type", "symmetry", "operation", "parameters")
-_LEAST = (6, 14, 8, 12, 8)
-"""To how many columns each field may shrink."""
+_HEADINGS = ("value", "type", "symmetry", "operation", "path")
+_EASY = (8, 18, 13, 15, 8)
+"""To how many columns each field may shrink as long as there is another way."""
+_LEAST = (6, 12, 5, 8, 4)
+"""To how many columns each field may shrink where there is no other way."""
 _GAP = 2
 _MOST_LEGEND_LINES = 3
 _DOTS = "●○◆"
@@ -108,7 +111,7 @@ def _edges(rows: Sequence[_Row]) -> list[Text]:
     width = max(len(row.lanes) for row in rows)
     edges = []
     for row in rows:
-        edge = Text(row.lanes.ljust(width) + row.frames, "dim")
+        edge = Text.assemble((row.lanes.ljust(width) + row.frames, "dim"))
         for place, sign in enumerate(row.lanes):
             if sign in _DOTS:
                 edge.stylize("not dim bold", place, place + 1)
@@ -131,7 +134,7 @@ def _fields(
                 cut(called, name),
                 type_text(content.type, colours, kind),
                 group_text(content.type, colours, groups),
-                cut(_operation(content), operation),
+                _operation(content, operation),
                 cut_start(Text(content.path, "dim"), path),
             ]
         case Frame():
@@ -143,31 +146,34 @@ def _fields(
             assert_never(content)
 
 
-def _operation(value: Value) -> Text:
-    """`equivariant{32}`, its attributes less bright."""
-    word, brace, attributes = str(value.node.operation).partition("{")
-    return Text.assemble(word, (brace + attributes, "dim"))
+def _operation(value: Value, room: int | None) -> Text:
+    """`linear{channels = 32}`, its attributes less bright; `linear{32}` where there is less room."""
+    written = str(value.node.operation)
+    if room is not None and len(written) > room:
+        written = re.sub(r"\w+ = ", "", written)
+    word, brace, attributes = written.partition("{")
+    return cut(Text.assemble(word, (brace + attributes, "dim")), room)
 
 
 def _widths(rows: Sequence[Sequence[Text]]) -> list[int]:
     """What each column needs. The last field of a row with fewer fields goes over all that follow."""
     widths = list(map(len, _HEADINGS))
     for fields in rows:
-        if len(fields) == len(_HEADINGS):
-            for column, field in enumerate(fields):
-                widths[column] = max(widths[column], field.cell_len)
+        whole = len(fields) == len(_HEADINGS)
+        for column, field in enumerate(fields if whole else fields[:-1]):
+            widths[column] = max(widths[column], field.cell_len)
     return widths
 
 
 def _fit(widths: Sequence[int], room: int) -> list[int]:
-    """Widths that fit into a room, taken from the widest column first, none below its least."""
+    """Widths that fit into a room, if there are any: the widest column gives way first."""
     fitted = list(widths)
-    excess = sum(fitted) + _GAP * (len(fitted) - 1) - room
-    for _ in range(excess):
-        wide = [i for i, least in enumerate(_LEAST) if fitted[i] > least]
-        if not wide:
-            break
-        fitted[max(wide, key=fitted.__getitem__)] -= 1
+    for limits in (_EASY, _LEAST):
+        while sum(fitted) + _GAP * (len(fitted) - 1) > room:
+            wide = [i for i, limit in enumerate(limits) if fitted[i] > limit]
+            if not wide:
+                break
+            fitted[max(wide, key=fitted.__getitem__)] -= 1
     return fitted
 
 

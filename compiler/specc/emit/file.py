@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
 from ..module_plan import Classes, ModulePlan
+from ..names import RUNTIME
 from .layer import emit_layer
 from .layout import indent
 from .model import emit_module
-
-RUNTIME = (
-    "Codes",
-    "Equivariant",
-    "Mix",
-    "Model",
-    "Part",
-    "PerTensor",
-    "Pointwise",
-    "accumulate",
-    "apply_mask",
-    "check_inputs",
-    "check_mask",
-    "concat",
-    "diagonal",
-    "embed_diagonal",
-    "full_mask",
-    "init_mix_",
-    "masked_max",
-    "masked_mean",
-    "masked_min",
-    "masked_softmax",
-    "masked_sum",
-    "reset_parameters",
-)
-"""What generated modules may use of `specc_runtime`."""
 
 
 def emit(name: str, text: str, models: Sequence[ModulePlan], classes: Classes, params: str) -> str:
@@ -45,7 +20,7 @@ def emit(name: str, text: str, models: Sequence[ModulePlan], classes: Classes, p
     sections += [emit_module(block) for block in classes.blocks.values()]
     sections += [emit_layer(use) for use in classes.layers.values()]
     body = "\n\n\n".join("\n".join(lines) for lines in sections)
-    used = set(re.findall(r"\b\w+\b", _without_strings(body)))
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     header = _header(name, text, models, params)
     parts = ["\n".join(header), "\n".join(_imports(used))]
     exported = ", ".join(f'"{model.name}"' for model in sorted(models, key=lambda m: m.name))
@@ -105,7 +80,3 @@ def _exports(exported: str) -> str:
     if len(line) <= 100:
         return line
     return "__all__ = [\n" + "".join(f"    {each},\n" for each in exported.split(", ")) + "]"
-
-
-def _without_strings(body: str) -> str:
-    return re.sub(r'"""(.|\n)*?"""|"[^"\n]*"', '""', body)

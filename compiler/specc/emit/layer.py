@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from ..derive import Level, Maps, Operand, Product, short_names
 from ..diagrams import Half
 from ..module_plan import LayerUse
-from ..names import counted, identifier
+from ..names import Variables, counted
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..plan import (
@@ -51,12 +51,22 @@ def emit_layer(layer: LayerUse) -> list[str]:
 # --- What the class says of itself ----------------------------------------------------------------
 
 
+def axis_words(axes: Iterable[Axis]) -> dict[str, str]:
+    """Axis names as they stand in shapes, where `batch` is the batch alone."""
+    words = Variables(frozenset({"batch"}))
+    short = short_names(tuple(dict.fromkeys(axis.name for axis in axes)))
+    return {name: words.claim(each) for name, each in short.items()}
+
+
+def mask_table(masks: Sequence[Axis], words: dict[str, str]) -> list[str]:
+    """The shapes of masks, where there are any."""
+    shapes = [" ".join(["batch", *(words[a.name] for a in mask_axes(axis))]) for axis in masks]
+    entries = [f'"{mask_name(a)}": "{shape}"' for a, shape in zip(masks, shapes, strict=True)]
+    return statement(f"masks = {{{', '.join(entries)}}}", 1) if masks else []
+
+
 def _words(maps: Maps) -> dict[str, str]:
-    """Axis names as they stand in shapes."""
-    names = dict.fromkeys(
-        axis.name for each in (*maps.inputs, *maps.outputs) for axis in each.tensor.axes
-    )
-    return {name: identifier(short) for name, short in short_names(tuple(names)).items()}
+    return axis_words(axis for each in (*maps.inputs, *maps.outputs) for axis in each.tensor.axes)
 
 
 def _paragraphs(plan: LayerPlan) -> list[str]:
@@ -105,13 +115,7 @@ def _tables(maps: Maps, words: dict[str, str]) -> list[str]:
 
 def _argument_tables(layer: LayerUse, words: dict[str, str]) -> list[str]:
     """The shapes of masks and the names of several arguments, where there are any."""
-    lines: list[str] = []
-    if layer.masks:
-        entries = [
-            f'"{mask_name(axis)}": "{" ".join(["batch", *(words[a.name] for a in mask_axes(axis))])}"'
-            for axis in layer.masks
-        ]
-        lines += statement(f"masks = {{{', '.join(entries)}}}", 1)
+    lines = mask_table(layer.masks, words)
     if len(layer.plan.arguments) > 1:
         names = ", ".join(f'"{argument.name}"' for argument in layer.plan.arguments)
         lines += statement(f"arguments = ({names})", 1)

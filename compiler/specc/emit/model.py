@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..derive import short_names
 from ..module_plan import ForwardArgument, Line, Loop, ModulePlan
-from ..names import identifier
+from ..names import Variables
 from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..types import Axis, Tensor, Type, axes_of, tensors_of
-from .layer import CONSTRUCTOR, masked_value, shape_words
+from .layer import CONSTRUCTOR, axis_words, mask_table, masked_value, shape_words
 from .layout import docstring, indent, statement
 
 
@@ -27,8 +26,7 @@ def emit_module(plan: ModulePlan) -> list[str]:
 
 def _words(plan: ModulePlan) -> dict[str, str]:
     kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
-    names = dict.fromkeys(axis.name for kind in kinds for axis in axes_of(kind))
-    return {name: identifier(short) for name, short in short_names(tuple(names)).items()}
+    return axis_words(axis for kind in kinds for axis in axes_of(kind))
 
 
 def _paragraphs(plan: ModulePlan) -> list[str]:
@@ -47,11 +45,7 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
 def _tables(plan: ModulePlan, words: dict[str, str]) -> list[str]:
     """The shapes of inputs and of masks, for checks and for `Model.compile`."""
     entries = [f'"{a.name}": {_shapes(a.type, words)}' for a in plan.arguments]
-    lines = statement(f"inputs = {{{', '.join(entries)}}}", 1)
-    if plan.masks:
-        masks = [f'"{mask_name(axis)}": {_mask_shape(axis, words)}' for axis in plan.masks]
-        lines += statement(f"masks = {{{', '.join(masks)}}}", 1)
-    return lines
+    return [*statement(f"inputs = {{{', '.join(entries)}}}", 1), *mask_table(plan.masks, words)]
 
 
 def _shapes(kind: Type, words: dict[str, str]) -> str:
@@ -109,7 +103,8 @@ def _mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
     """Everything is there where no mask is given; one that is given fits the inputs."""
     name = mask_name(axis)
     place = _found(axis, arguments)
-    assert place is not None, "a masked axis stands in some input"
+    if place is None:
+        return _free_mask_lines(axis, arguments)
     source, dims = place
     shown = ", ".join(map(str, dims))
     sizes = ", ".join(f"{source}.shape[{dim}]" for dim in (0, *dims))
@@ -117,6 +112,30 @@ def _mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
         f"if {name} is None:",
         f"    {name} = full_mask({source}, {shown})",
         *statement(f'check_mask("{name}", {name}, ({sizes}))', 2),
+    ]
+
+
+def _free_mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
+    """The mask of an axis that no input has: it says itself how many positions there are."""
+    name = mask_name(axis)
+    first = arguments[0]
+    key = tensors_of(first.type)[0][0]
+    source = f'{first.name}["{key}"]' if key else first.name
+    built, given = [f"{source}.shape[0]"], [f"{source}.shape[0]"]
+    for dim, each in enumerate(mask_axes(axis), start=1):
+        place = _found(each, arguments)
+        size = f"{place[0]}.shape[{place[1][-1]}]" if place else None
+        built.append(size or str(each.size))
+        given.append(size or f"{name}.shape[{dim - len(mask_axes(axis)) - 1}]")
+    return [
+        f"if {name} is None:",
+        *indent(
+            statement(
+                f"{name} = torch.ones({', '.join(built)}, dtype=torch.bool, device={source}.device)",
+                3,
+            )
+        ),
+        *statement(f'check_mask("{name}", {name}, ({", ".join(given)}))', 2),
     ]
 
 
@@ -144,7 +163,8 @@ def _normal(argument: ForwardArgument) -> list[str]:
     bare = {tensor.channels is None for _, tensor in kind.tensors}
     if not masked and len(bare) == 1:
         end = ".unsqueeze(-1)" if bare == {True} else ""
-        text = f'{name} = {{key: {name}[key]{end} for key in self.inputs["{name}"]}}'
+        key = Variables(frozenset({name})).claim("key")
+        text = f'{name} = {{{key}: {name}[{key}]{end} for {key} in self.inputs["{name}"]}}'
         return statement(text, 2)
     entries = []
     for key, tensor in kind.tensors:

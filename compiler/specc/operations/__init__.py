@@ -53,7 +53,28 @@ CATALOGUE: Mapping[str, Entry] = {
 }
 
 LATER = frozenset(
-    ["gate", "norm_act", "outer", "inner", "batch_norm", "group_norm", "instance_norm", "conv", "conv_transpose", "max_pool", "avg_pool", "flatten", "embedding", "positions", "attention", "rnn", "gru", "lstm", "gated", "bilinear"]
+    [
+        "gate",
+        "norm_act",
+        "outer",
+        "inner",
+        "batch_norm",
+        "group_norm",
+        "instance_norm",
+        "conv",
+        "conv_transpose",
+        "max_pool",
+        "avg_pool",
+        "flatten",
+        "embedding",
+        "positions",
+        "attention",
+        "rnn",
+        "gru",
+        "lstm",
+        "gated",
+        "bilinear",
+    ]
 )
 """Words of the language whose meaning this version does not have yet."""
 

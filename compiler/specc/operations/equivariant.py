@@ -14,6 +14,7 @@ from ..naming import attribute, submodule
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
+from .layers import per_tensor
 
 
 class Equivariant(Operation):
@@ -195,11 +196,8 @@ class Coded(Operation):
             for tensor, codes in self.codes(inputs[0]).items()
         }
         if isinstance(inputs[0], Tensor):
-            return f"Codes({shapes['']!r}, **factory)".replace("'", '"')
-        entries = ", ".join(
-            f"{tensor!r}: Codes({codes!r}, **factory)" for tensor, codes in shapes.items()
-        )
-        return f"PerTensor({{{entries}}})".replace("'", '"')
+            return _codes(shapes[""])
+        return per_tensor({name: _codes(codes) for name, codes in shapes.items()})
 
     def reference(
         self,
@@ -217,6 +215,11 @@ class Coded(Operation):
                 shape[dim], shape[-1] = size, -1
                 coded[tensor] = coded[tensor] + parameters[_code_name(tensor, code)].reshape(shape)
         return coded if isinstance(values[0], dict) else coded[""]
+
+
+def _codes(shapes: Mapping[str, tuple[int, int, int]]) -> str:
+    entries = ", ".join(f'"{name}": {shape}' for name, shape in shapes.items())
+    return f"Codes({{{entries}}}, **factory)"
 
 
 def operands(values: tuple[Type, ...]) -> tuple[Operand, ...]:

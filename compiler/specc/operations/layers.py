@@ -17,8 +17,12 @@ Size = Field(ge=1, description="a positive whole number")
 
 def per_tensor(modules: Mapping[str, str]) -> str:
     """The expression of a module that holds one module for each tensor of a collection."""
-    entries = ", ".join(f"{name!r}: {module}" for name, module in modules.items())
-    return f"PerTensor({{{entries}}})".replace("'", '"')
+    entries = ", ".join(f'"{name}": {module}' for name, module in modules.items())
+    renamed = {
+        name: submodule(name) for name in modules if submodule(name) != name.replace(".", "_")
+    }
+    names = ", ".join(f'"{name}": "{other}"' for name, other in renamed.items())
+    return f"PerTensor({{{entries}}}, {{{names}}})" if renamed else f"PerTensor({{{entries}}})"
 
 
 def shared_width(inputs: tuple[Type, ...]) -> int:

@@ -126,7 +126,7 @@ class Pointwise(Operation):
         given = dict(self.options)
         if self.function == "threshold":
             given = {**FUNCTIONS["threshold"].options, **given}
-        return tuple(f"{name}={value!r}" for name, value in given.items())
+        return tuple(f"{name}={_code(value)}" for name, value in given.items())
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         return None
@@ -155,3 +155,7 @@ class Pointwise(Operation):
             return self.function
         shown = ", ".join(f"{name} = {value}" for name, value in self.options)
         return f"{self.function}{{{shown}}}"
+
+
+def _code(value: float | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -1,0 +1,153 @@
+"""`Model().compile()` has one full graph for every batch size, in training too, under any backend."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from networks import SPECS, draw, draw_masks
+from torch import nn
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.utils._pytree import tree_leaves
+
+import specc
+from specc_runtime import Model, compile
+
+SIZES = (1, 2, 9)
+
+
+@pytest.fixture(autouse=True)
+def _no_graphs() -> None:
+    torch.compiler.reset()
+
+
+def make(spec: str) -> Model:
+    torch.manual_seed(0)
+    model = specc.load(SPECS[spec]).M()
+    assert isinstance(model, Model)
+    return model
+
+
+def train(module: nn.Module, like: Model, *, masked: bool, **sizes: int) -> tuple[object, object]:
+    """Outputs for random inputs, and the gradients of parameters of their sum of squares."""
+    batch = sizes.pop("batch")
+    given: dict[str, Any] = dict(draw(like, batch, **sizes))
+    if masked:
+        given |= draw_masks(like, batch, **sizes)
+    outputs = module(**given)
+    loss = sum(leaf.square().sum() for leaf in tree_leaves(outputs))
+    return outputs, torch.autograd.grad(loss, list(module.parameters()))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_one_graph_serves_every_batch_size(spec: str) -> None:
+    module = make(spec)
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled.compile(backend=counter)
+    for batch in (*SIZES, 1):
+        expected = train(module, module, batch=batch, masked=True)
+        found = train(compiled, module, batch=batch, masked=True)
+        torch.testing.assert_close(found, expected)
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize("order", [(1, 2, 9), (2, 9, 1), (9, 1, 2), (0, 1, 2)])
+def test_whatever_batch_comes_first(order: tuple[int, ...]) -> None:
+    module = make("weights")
+    counter = CompileCounterWithBackend("eager")
+    compiled = compile(module, backend=counter)
+    for batch in order:
+        given = draw(module, batch)
+        torch.testing.assert_close(compiled(**given), module(**given))
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize("spec", ["set", "graph", "wreath product"])
+def test_dynamic_sizes_of_axes_share_the_graph(spec: str) -> None:
+    module = make(spec)
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled.compile(backend=counter, dynamic=True)
+    for batch, size in ((1, 3), (2, 5), (9, 1)):
+        sizes = dict.fromkeys(("point", "node", "cloud", "member"), size)
+        expected = train(module, module, batch=batch, masked=True, **sizes)
+        torch.testing.assert_close(
+            train(compiled, module, batch=batch, masked=True, **sizes), expected
+        )
+    assert counter.frame_count == 1
+
+
+def test_sizes_of_axes_are_constants_otherwise() -> None:
+    module = make("set")
+    counter = CompileCounterWithBackend("eager")
+    module.compile(backend=counter)
+    for size in (3, 5):
+        train(module, module, batch=2, masked=False, point=size)
+    assert counter.frame_count == 2
+
+
+def test_without_the_experimental_interface_a_batch_of_one_costs_a_second_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch_compile = torch.compile
+
+    def older(model: Any, *, fullgraph: bool, dynamic: bool | None, backend: Any) -> Any:
+        return torch_compile(model, fullgraph=fullgraph, dynamic=dynamic, backend=backend)
+
+    monkeypatch.setattr(torch, "compile", older)
+    module = make("weights")
+    counter = CompileCounterWithBackend("eager")
+    module.compile(backend=counter)
+    for batch in (*SIZES, 7):
+        module(**draw(module, batch))
+    assert counter.frame_count == 2
+
+
+def test_plain_torch_compile_takes_a_full_graph() -> None:
+    """By itself torch makes a graph for batches of one and one for the others."""
+    module = make("weights")
+    counter = CompileCounterWithBackend("eager")
+    compiled = torch.compile(module, fullgraph=True, backend=counter)
+    for batch in SIZES:
+        given = draw(module, batch)
+        torch.testing.assert_close(compiled(**given), module(**given))
+    assert counter.frame_count == 2
+
+
+def test_a_compiled_module_says_what_is_wrong() -> None:
+    module = make("weights")
+    module.compile(backend="eager")
+    weights = draw(module, 2)["w"]
+    assert isinstance(weights, dict)
+    del weights["fc2.bias"]
+    with pytest.raises(Exception, match=r"`w` lacks `fc2\.bias`"):
+        module(weights)
+
+
+def test_autocast_is_compiled() -> None:
+    module = make("set")
+    given = draw(module, 3)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = compile(module, backend=counter)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(compiled(**given), module(**given))
+    assert counter.frame_count == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "spec", [pytest.param("graph", marks=pytest.mark.representative), "weights"]
+)
+def test_inductor_compiles_one_graph(spec: str) -> None:
+    module = make(spec)
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("inductor")
+    compiled.compile(backend=counter)
+    for batch in SIZES:
+        expected = train(module, module, batch=batch, masked=True)
+        found = train(compiled, module, batch=batch, masked=True)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert counter.frame_count == 1
