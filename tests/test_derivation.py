@@ -165,6 +165,7 @@ def test_laws_hold_everywhere(hom: Hom) -> None:
 DECLARATIONS = """
     axis node = S(5)  axis few = S(2)  axis pixel = 5  axis one = S(1)
     axis cloud = S(3)  axis member = S(4) in cloud  axis lone = S(1) in cloud
+    axis grain = S(2) in lone
     space Graph { adjacency: [node, node; 2]  feature: [node; 3]  label: [; 4] }
 """
 
@@ -190,6 +191,8 @@ DIMENSIONS = [
     ("[cloud, member, cloud, member]", "[]", 1 + 2, 1),
     ("[cloud, lone]", "[cloud, lone]", 2, 1),
     ("[cloud, member, cloud]", "[cloud, member]", 3 + 2 * 2, 1),
+    ("[cloud, lone, grain]", "[cloud, lone, grain]", 3, 1),
+    ("[cloud, lone, grain, cloud]", "[cloud]", 5, 1),
     ("Graph", "Graph", (15 + 5 + 2) + (5 + 2 + 1) + (2 + 1 + 1), 2 + 1 + 1),
     ("Graph", "[node, node; 1]", 15 + 5 + 2, 2),
 ]

@@ -15,6 +15,7 @@ import pytest
 import torch
 from compiled import build
 from oracles.action import Axis, Hom, Space, Tensor
+from oracles.spaces import homs
 from oracles.values import apply, unflatten
 
 CHANNELS = 8
@@ -22,7 +23,7 @@ CHANNELS = 8
 
 def seeds(width: int) -> range:
     """Fewer where layers are large: the same draws meet every width."""
-    return range(12 if width < 1024 else 3)
+    return range(12 if width < 1024 else 2)
 
 
 def bare(*axes: Axis, channels: int = CHANNELS) -> Space:
@@ -112,6 +113,21 @@ def test_pinned_axes_keep_the_scale_too(pinned: int) -> None:
     pixel = Axis("pixel", pinned, pinned=True)
     hom = Hom((bare(node(64), pixel),), bare(node(64), pixel))
     assert 0.5 <= math.sqrt(mean(each["x"] for each in second_moments(hom, range(12)))) <= 2.0
+
+
+def widened(space: Space) -> Space:
+    tensors = (Tensor(tensor.name, tensor.axes, CHANNELS) for tensor in space.tensors)
+    return Space(space.name, tuple(tensors))
+
+
+@pytest.mark.parametrize("hom", homs(seed=50, number=20), ids=str)
+def test_random_spaces_keep_the_scale(hom: Hom) -> None:
+    """Few positions, diagonals, axes within axes, pinned ones: each output tensor keeps the scale."""
+    wide = Hom(tuple(map(widened, hom.sources)), widened(hom.target))
+    moments = list(second_moments(wide, range(12)))
+    for tensor in moments[0]:
+        rms = math.sqrt(mean(each[tensor] for each in moments))
+        assert 0.5 <= rms <= 2.0, f"{tensor}: {rms:.2f}"
 
 
 # --- One module for every width ------------------------------------------------------------------

@@ -4,8 +4,6 @@ In the tables `⟦` and `⟧` stand around the place that a message points to; t
 A row has a mistake alone: what stands on it is not reported.
 """
 
-# ruff: noqa: RUF001 (brackets that mark places)
-
 from __future__ import annotations
 
 import random

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from compiled import model_report
+from compiled import layer_report, model_report
 from oracles.action import Axis, Hom, Space, Tensor
 from oracles.counting import by_formula
 from oracles.described import NETWORKS
@@ -140,22 +140,30 @@ def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
         assert symmetric(module, inputs, sorted(chosen), swap) == (whole == chosen), sorted(chosen)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_equivariant_layers_use_the_whole_inferred_group(name: str) -> None:
-    """As many maps from weights to weights as the oracle counts for the inferred space."""
-    spec = NETWORKS[name].spec
+def oracle_space(spec: str, *, coded: bool) -> Space:
+    """The inferred weight space in the oracle's terms; codes make its pinned axes permutable."""
     _, free = inferred(spec)
     tensors = []
     for tensor in weight_space(spec):
         assert isinstance(tensor["axes"], list) and isinstance(tensor["shape"], list)
         named = zip(tensor["axes"], tensor["shape"], strict=True)
-        axes = tuple(Axis(axis, size, pinned=not free[axis]) for axis, size in named)
+        axes = tuple(Axis(axis, size, pinned=not (free[axis] or coded)) for axis, size in named)
         tensors.append(Tensor(str(tensor["name"]), axes))
-    space = Space("Weights", tuple(tensors))
-    model = "model M(w: weights(Net)) -> weights(Net) { return equivariant(w, 1, name = layer) }"
-    (layer,) = model_report(f"{spec} {model}")["layers"]
+    return Space("Weights", tuple(tensors))
+
+
+@pytest.mark.parametrize("coded", [False, True], ids=["plain", "coded"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_equivariant_layers_use_the_whole_inferred_group(name: str, coded: bool) -> None:
+    """As many maps from weights to weights as the oracle counts for the inferred space."""
+    spec = NETWORKS[name].spec
+    value = "coded(w)" if coded else "w"
+    layer = f"equivariant({value}, 1, name = layer)"
+    model = f"model M(w: weights(Net)) -> weights(Net) {{ return {layer} }}"
+    space = oracle_space(spec, coded=coded)
     expected = by_formula(Hom((space,), space))
-    assert (layer["maps"], layer["bias_maps"]) == (expected.maps, expected.bias_maps)
+    report = layer_report(f"{spec} {model}")
+    assert (report["maps"], report["bias_maps"]) == (expected.maps, expected.bias_maps)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

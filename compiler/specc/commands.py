@@ -21,7 +21,7 @@ from .console import complaints, output, width, write
 from .definitions import definitions
 from .diagnostics import as_records, render
 from .draw import dot, draw, graph_data, mermaid
-from .errors import Errors, SpecError, SpecErrors, nearest
+from .errors import Errors, SpecError, SpecErrors, leaves, nearest
 from .plan import Formulation
 from .report import report
 from .stages import Stage, show_stage
@@ -150,25 +150,26 @@ def check(
     max_maps: MaxMaps = MOST_MAPS,
     format: TextOrJson = "text",
 ) -> int:
-    """Reports every mistake in each specification."""
+    """Reports every mistake in each specification; one in a file that several import, once."""
     params = definitions(define)
-    mistakes: dict[Path, SpecError | SpecErrors] = {}
+    mistakes: dict[str, SpecError] = {}
     for file in files:
         try:
             program = understand(api.as_source(file), params, max_maps)
-        except (SpecError, SpecErrors) as mistake:
-            mistakes[file] = mistake
+        except SpecError as mistake:
+            mistakes[str(mistake)] = mistake
+        except SpecErrors as several:
+            mistakes |= {str(mistake): mistake for mistake in leaves(several)}
         else:
             if format == "text":
                 models = ", ".join(typed.name for typed in program.models)
-                _tell("ok", file, f"  {models}" if models else "  no models")
+                _tell("ok", file, f"  {models or 'no models'}")
     if format == "json":
-        records = [each for error in mistakes.values() for each in as_records(error)]
-        shown = {"ok": not mistakes, "diagnostics": [each.model_dump() for each in records]}
-        _print(json.dumps(shown, indent=2))
-    else:
-        for error in mistakes.values():
-            render(error, complaints())
+        records = [record.model_dump() for each in mistakes.values() for record in as_records(each)]
+        _print(json.dumps({"ok": not mistakes, "diagnostics": records}, indent=2))
+    elif mistakes:
+        found = list(mistakes.values())
+        render(SpecErrors("mistakes", found) if found[1:] else found[0], complaints())
     return MISTAKE if mistakes else 0
 
 

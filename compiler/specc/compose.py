@@ -300,7 +300,7 @@ class _Body:
 
     def _carried_in(self, region: Region, rolled: Roll) -> list[tuple[int, str, str]]:
         """Puts what a loop carries into its variables; for each the node, the variable, the name of the new value."""
-        entries = []
+        entries: list[tuple[int, str, str]] = []
         for carried in rolled.carried:
             label = self.typed.graph.nodes[carried.inside].label or "value"
             current = self.variables.get(carried.outside)

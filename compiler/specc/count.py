@@ -27,6 +27,7 @@ class Index:
     inner: tuple[Index, ...] = ()
 
 
+@cache
 def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Independent maps at one channel in and out, pinned positions included."""
     return _total(
@@ -35,6 +36,7 @@ def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int
     )
 
 
+@cache
 def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Like `count_maps`, times the channels on both sides: the parameters of a layer without bias."""
     return _total(
@@ -43,6 +45,7 @@ def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]
     )
 
 
+@cache
 def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
     """Whether any map leads to a tensor."""
     target = _roots(output.tensor)

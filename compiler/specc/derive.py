@@ -12,6 +12,7 @@ from functools import cache
 from math import prod
 
 from .diagrams import Half, Slot, Strand, pinned_indices, pools, spreads, strand_key
+from .names import counted
 from .types import Tensor
 
 
@@ -61,7 +62,8 @@ class Level:
 
     def __str__(self) -> str:
         strands = ", ".join(strand.axis.name for strand in self.strands)
-        return f"level ({strands}): {len(self.pools)} pools, {len(self.spreads)} spreads"
+        pools, spreads = counted(len(self.pools), "pool"), counted(len(self.spreads), "spread")
+        return f"level ({strands}): {pools}, {spreads}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Maps:
         )
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.dimension} maps", *map(str, self.levels)])
+        return "\n".join([counted(self.dimension, "map"), *map(str, self.levels)])
 
 
 @cache

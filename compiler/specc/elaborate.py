@@ -290,10 +290,13 @@ class _Builder:
     def carry(
         self, before: dict[str, Meaning], after: dict[str, Meaning], first: int, span: Span
     ) -> None:
-        """Notes what a run of a repeat, whose nodes begin with `first`, hands to the next."""
+        """Notes what a run of a repeat, whose nodes begin with `first`, reads of the one before."""
+        read = {number for node in self.nodes[first:] for number in node.inputs}
         for name, old in before.items():
             new = after[name]
             if isinstance(old, Value) and isinstance(new, Value) and old != new:
+                if old.node not in read:
+                    continue
                 made = self.nodes[new.node].span if new.node >= first else span
                 self.carries.append(Carry(name, old.node, new.node, made))
             elif isinstance(old, Known) and old != new and not isinstance(new, Broken):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -112,6 +113,5 @@ def _each(code: Code) -> Each:
 
 
 def _filled(body: str, values: list[str]) -> str:
-    for number, value in enumerate(values):
-        body = body.replace(f"{{{number}}}", f"\0{value}\0")
-    return body.replace("\0", "")
+    """The body with its places filled, all at once: values may be places themselves."""
+    return re.sub(r"\{(\d+)\}", lambda place: values[int(place[1])], body)

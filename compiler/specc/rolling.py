@@ -27,9 +27,11 @@ class Roll:
 def roll(typed: Typed, repeat: Region) -> Roll | None:
     """The loop that does what a repeat's runs do one after the other; None where they differ."""
     runs = repeat.inner
+    if len(runs) < 2:
+        return None
     first = runs[0]
     length = first.last - first.first
-    if len(runs) < 2 or any(run.last - run.first != length for run in runs):
+    if any(run.last - run.first != length for run in runs):
         return None
     lists = _lists(typed.graph, runs)
     roles = _roles(typed, runs)

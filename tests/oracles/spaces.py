@@ -33,9 +33,12 @@ def random_hom(rng: random.Random) -> Hom:
 
 
 def homs(seed: int, number: int) -> list[Hom]:
-    """The same `number` spaces of maps for one seed, on every machine."""
+    """The same `number` different spaces of maps for one seed, on every machine."""
     rng = random.Random(seed)
-    return [random_hom(rng) for _ in range(number)]
+    found: dict[Hom, None] = {}
+    while len(found) < number:
+        found[random_hom(rng)] = None
+    return list(found)
 
 
 def arbitrary_homs() -> st.SearchStrategy[Hom]:

@@ -53,9 +53,11 @@ def draw(typed: Typed, width: int | None = None) -> list[Text]:
     rows = list(_rows(shown))
     edges = _edges(rows)
     margin = max(edge.cell_len for edge in edges)
-    widths = _widths([_fields(row.content, colours) for row in rows])
+    widths = needed = _widths([_fields(row.content, colours) for row in rows])
     if width is not None:
-        widths = _fit(widths, width - margin)
+        fitted = _fit(needed, width - margin)
+        taken = _widths([_fields(row.content, colours, fitted) for row in rows])
+        widths = _hand_back(taken, needed, width - margin)
     headings = _line(Text(" " * margin), [Text(each, "dim") for each in _HEADINGS], widths)
     lines = [*_signature(shown, colours, width), Text(), headings]
     for row, edge in zip(rows, edges, strict=True):
@@ -175,6 +177,15 @@ def _fit(widths: Sequence[int], room: int) -> list[int]:
                 break
             fitted[max(wide, key=fitted.__getitem__)] -= 1
     return fitted
+
+
+def _hand_back(taken: Sequence[int], needed: Sequence[int], room: int) -> list[int]:
+    """Widths with what shortened fields have left over given to the fields that say most."""
+    widths = list(taken)
+    for column in map(_HEADINGS.index, ("type", "operation", "path", "value", "symmetry")):
+        spare = room - sum(widths) - _GAP * (len(widths) - 1)
+        widths[column] += max(0, min(spare, needed[column] - widths[column]))
+    return widths
 
 
 def _line(edge: Text, fields: Sequence[Text], widths: Sequence[int]) -> Text:
