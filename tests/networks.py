@@ -92,13 +92,16 @@ def sizes_of(model: nn.Module) -> dict[str, int]:
 
 
 def draw(model: Model, batch: int, seed: int = 0, **sizes: int) -> dict[str, Value]:
-    """Random inputs of a model by argument, in its dtype; `sizes` replace those of axes."""
+    """Random inputs of a model by argument, in its dtype; `sizes` replace those of axes.
+
+    An axis that no layer tells the size of has four positions.
+    """
     stream = torch.Generator().manual_seed(seed)
     given: Mapping[str, int] = {"batch": batch, **sizes_of(model), **sizes}
     dtype = next((p.dtype for p in model.parameters()), None)
 
     def tensor(shape: str) -> Tensor:
-        dims = [int(word) if word.isdigit() else given[word] for word in shape.split()]
+        dims = [int(word) if word.isdigit() else given.get(word, 4) for word in shape.split()]
         return torch.randn(dims, generator=stream).to(dtype)
 
     return {

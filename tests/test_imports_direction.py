@@ -52,7 +52,7 @@ def users(library: str) -> set[str]:
     [
         ("lark", {"parse", "transform", "recover", "automaton"}),
         ("networkx", {"graph", "infer", "draw"}),
-        ("torch", {"verify"}),
+        ("torch", {"verification"}),
         ("specc_runtime", set[str]()),
     ],
 )

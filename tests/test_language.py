@@ -67,7 +67,10 @@ def errors_of(text: str) -> list[SpecError]:
     with pytest.raises((SpecError, SpecErrors)) as caught:
         specc.check(text)
     error = caught.value
-    return list(leaves(error)) if isinstance(error, SpecErrors) else [error]
+    if isinstance(error, SpecErrors):
+        return list(leaves(error))
+    assert isinstance(error, SpecError)
+    return [error]
 
 
 @pytest.mark.parametrize("block", [b for b in of_kind("spec") if not b.file], ids=str)
@@ -145,7 +148,7 @@ def test_an_operation_stands_in_the_table_with_its_signature(word: str) -> None:
     assert f"`{signature(word)}`" in REFERENCE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("word", [*LATER, *LATER_OPTIONS])
+@pytest.mark.parametrize("word", sorted(LATER | LATER_OPTIONS))
 def test_a_later_word_is_named(word: str) -> None:
     assert f"`{word}`" in REFERENCE.read_text(encoding="utf-8").partition("\n## Later\n")[2]
 

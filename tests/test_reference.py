@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 from oracles.values import Value, randomise
+from random_programs import random_program
 from torch import Tensor
 
 import specc
@@ -42,6 +43,9 @@ block Twice(x, c) { h = linear(x, c)  return relu(linear(h, c)) }
 block Split(x, c) { left = linear(x, c)  right = linear(x, c)  return left, right }
 block Residual(x, c) { h = relu(equivariant(x, c))  return x + equivariant(h, c) }
 block Swap(a, b) { return b, a }
+block Renamed(x, c) { x = relu(linear(x, c))  y = x  x = sin(x)  return y * x }
+block Passing(x, y) { z = sin(linear(y, 2))  return x, z - y }
+block Double(x) { y = linear(x, 2)  return y, y }
 """
 
 POINTWISE = {
@@ -132,7 +136,9 @@ COLLECTIONS = {
     "take part of weights": "(w: weights(Net)) -> [; 4] { z = linear(w, 4)  return invariant(z.stage, 4) }",
 }
 COLLECTIONS["take"] = "(g: Graph) -> [node, node; 2] { return g.adjacency * 2 + 1 }"
-COLLECTIONS["take weights"] = "(w: weights(Net)) -> [; 4] { return invariant(relu(linear(w, 4)).a.bias, 4) }"
+COLLECTIONS["take weights"] = (
+    "(w: weights(Net)) -> [; 4] { return invariant(relu(linear(w, 4)).a.bias, 4) }"
+)
 
 LAYERS = {
     "deep sets": "(x: [node; 2]) -> [node; 3] { return equivariant(x, 3) }",
@@ -225,6 +231,13 @@ STRUCTURE = {
     "block of an expression": "(x: [node; 2]) -> [node; 2] { return Residual(x - 1, 2) * Residual(relu(x), 2) }",
     "block result unused": "(x: [node; 2]) -> [node; 3] { a, b = Split(x, 3)  return b }",
     "block of one value twice": "(x: [node; 2]) -> [node; 2] { a, b = Swap(x, x)  return a - 2 * b }",
+    "a value called as a layer": "(g: Graph) -> Graph { z = relu(linear(g, 2, name = z))  return equivariant(z, Graph, name = v) * equivariant(z, Graph, name = z_2) - equivariant(z, Graph) }",
+    "a value called result": "(g: Graph) -> Graph, Graph { result = relu(g)  return layer_norm(g), result }",
+    "block that rebinds its parameter": "(x: [node; 2]) -> [node; 2] { return Renamed(x, 2) - x }",
+    "block that returns what it was given": "(x: [node; 2], y: [node; 2]) -> [node; 2], [node; 2] { x, z = Passing(x, y)  return linear(z, 2), x - y }",
+    "block of one result twice": "(x: [node; 2]) -> [node; 2] { y, z = Double(x)  return y - 2 * z }",
+    "block whose result is not read": "(x: [node; 2]) -> [node; 2] { y = Renamed(x, 2)  return linear(x, 2) }",
+    "two results of blocks": "(x: [node; 2]) -> [node; 2], [node; 2] { y = sin(x)  return Renamed(y, 2), Renamed(y, 2) }",
     "repeat": "(x: [node; 2]) -> [node; 2] { repeat 3 { x = relu(linear(x, 2)) }  return x }",
     "repeat as": "(x: [node; 2]) -> [node; 2] { repeat 3 as stage { x = relu(linear(x, 2)) }  return x }",
     "repeat of two statements": "(x: [node; 2]) -> [node; 2] { repeat 2 as stage { h = linear(x, 3)  x = x + linear(relu(h), 2) }  return x }",
@@ -249,6 +262,18 @@ STRUCTURE = {
         "(x: [node; 2]) -> [node; 2] { repeat 2 as outer { h = x  repeat 3 as inner { h = relu(linear(h, 2)) + x }"
         "  x = x + linear(h, 2) }  return x }"
     ),
+    "nested repeats that carry two": (
+        "(x: [node; 2], y: [node; 2]) -> [node; 2] { repeat 2 { y = sin(y - x)  x = y  repeat 3 { x = linear(y, 2)  y = x + 1 } }"
+        "  return x - 2 * y }"
+    ),
+    "nested repeats that keep the last": "(x: [node; 2]) -> [node; 2] { repeat 2 { repeat 3 { u = x  x = linear(u, 2) } }  return u - x }",
+    "two names for what is carried": "(x: [node; 2], y: [node; 2]) -> [node; 2] { repeat 3 { y = y - cos(x)  v = sin(x)  x = y }  return x * v - y }",
+    "a carried value read late": "(x: [node; 2], y: [node; 2]) -> [node; 2] { repeat 2 { u = sin(x)  y, x = Swap(-y / 2, linear(x, 2) - u) }  return x - 2 * y }",
+    "a value that a later loop reuses": (
+        "(z: [node; 2]) -> [node; 2] { repeat 2 { repeat 2 { v = tanh(z)  y = v }  repeat 2 { z = 1 - linear(v, 2)  v = z + z } }"
+        "  return y * z }"
+    ),
+    "repeat of nothing": "(x: [node; 2], y: [node; 2]) -> [node; 2] { repeat 3 { u = x  u = y }  repeat 2 { y = cos(y) }  return u - x * y }",
     "a repeat then another": "(x: [node; 2]) -> [node; 2] { repeat 2 { x = linear(x, 2) }  repeat 2 { x = sin(linear(x, 2)) }  return x }",
     "a repeat that changes after its first run": "(x: [node; 2]) -> [node; 2] { h = x  repeat 3 { y = h  h = linear(x, 2)  x = y + h }  return x }",
     "tied": "(x: [node; 2]) -> [node; 2] { a = linear(x, 2, name = same)  b = linear(relu(a), 2, name = same)  return a + b }",
@@ -346,33 +371,55 @@ def same(found: object, expected: object) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9, equal_nan=True)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_modules_of_all_plans_compute_what_the_reference_does(name: str) -> None:
-    text = DECLARATIONS + PROGRAMS[name]
+def model_of(text: str) -> Typed:
+    """Model `M` of a specification."""
     (typed,) = (model for model in specc.check(text).models if model.name == "M")
+    return typed
+
+
+def agree(text: str) -> None:
+    """Modules of all plans, with the parameters of one of them, give what the reference gives."""
+    typed = model_of(text)
     generator = torch.Generator().manual_seed(0)
     inputs = [random_value(typed.types[n], generator) for n in typed.graph.inputs]
     masks = random_masks(typed, generator)
-    checkpoint: dict[str, Tensor] | None = None
+    checkpoint: dict[str, Tensor] = {}
     for plan in PLANS:
         module = specc.load(text, plan=plan).M(dtype=torch.float64).eval()
-        if checkpoint is None:
+        if not checkpoint:
             randomise(module, generator)
             checkpoint = module.state_dict()
         module.load_state_dict(checkpoint)
         with torch.no_grad():
             found = module(*inputs, **masks)
-            expected = evaluate(torch, typed, inputs, checkpoint, masks)
-        for given, wanted in zip(found if isinstance(found, tuple) else (found,), expected, strict=True):
-            same(given, wanted)
+        expected = evaluate(torch, typed, inputs, checkpoint, masks)
+        results = found if isinstance(found, tuple) else (found,)
+        for result, wanted in zip(results, expected, strict=True):
+            same(result, wanted)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_modules_of_all_plans_compute_what_the_reference_does(name: str) -> None:
+    agree(DECLARATIONS + PROGRAMS[name])
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_programs_compute_what_the_reference_does(seed: int) -> None:
+    agree(random_program(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 3000, 100))
+def test_many_random_programs_compute_what_the_reference_does(seed: int) -> None:
+    for each in range(seed, seed + 100):
+        agree(random_program(each))
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_catalogue_declares_the_parameters_that_modules_have(name: str) -> None:
     text = DECLARATIONS + PROGRAMS[name]
-    (typed,) = (model for model in specc.check(text).models if model.name == "M")
-    module = specc.load(text).M()
-    shapes = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+    typed = model_of(text)
+    shapes = {name: tuple(p.shape) for name, p in specc.load(text).M().state_dict().items()}
     declared = {}
     for node in typed.graph.nodes:
         found = node.operation.parameters(typed.input_types(node), typed.type(node))
@@ -380,3 +427,10 @@ def test_the_catalogue_declares_the_parameters_that_modules_have(name: str) -> N
         assert [name for name in shapes if name in layer] == list(layer)
         declared |= layer
     assert shapes == declared
+
+
+def test_the_table_has_every_word_of_the_catalogue() -> None:
+    written = " ".join(PROGRAMS.values())
+    assert [
+        word for word in CATALOGUE if f"{word}(" not in written and f"{word}[" not in written
+    ] == []

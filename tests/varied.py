@@ -81,9 +81,9 @@ VARIED: dict[str, str] = {
     "a join of axes": """
         axis row = S(3)  axis column = S(4)
         model M(table: [row, column; 2], rows: [row; 3], columns: [column; 4], one: [; 5]) -> [row, column; 2] {
-            return linear(concat(table, relu(rows), tanh(columns), sigmoid(one), rows * columns[0], 2 * one), 2)
+            return linear(concat(table, relu(rows), tanh(columns), sigmoid(one), 2 * one), 2)
         }
-    """.replace("rows * columns[0], ", ""),
+    """,
     "a tuple": """
         axis node = S(4)
         space Graph { adjacency: [node, node; 2]  feature: [node; 3] }
@@ -96,9 +96,9 @@ VARIED: dict[str, str] = {
         model Net(x: [; 4]) -> [; 2] { return mlp(x, 5, 2) }
         model M(first: weights(Net), second: weights(Net), third: weights(Net)) -> weights(Net) {
             both = linear(first * second + third, 1) - 0.5 * tanh(linear(second - third, 1) / (1 + first ^ 2))
-            return 0.1 * both + relu(both * first) * sigmoid(both + second) + concat(both) - third
+            return 0.1 * both + relu(both * first) * sigmoid(both + second) - third
         }
-    """.replace(" + concat(both)", ""),
+    """,
     "concat of collections": """
         model Net(x: [; 4]) -> [; 2] { return mlp(x, 5, 2) }
         model M(first: weights(Net), second: weights(Net), third: weights(Net)) -> weights(Net; 2) {
@@ -107,7 +107,8 @@ VARIED: dict[str, str] = {
     """,
     "a broadcast into a collection": """
         axis node = S(4)
-        space Graph { adjacency: [node, node; 2]  feature: [node; 2] }
+        axis edge = S(3)
+        space Graph { on_nodes: [node; 2]  on_edges: [edge; 2]  between_them: [node, edge; 2] }
         model M(g: Graph, scale: [; 2], label: [; 2]) -> Graph {
             return g * (1 + scale) + relu(linear(g, 2)) * sigmoid(label + scale) - label
         }

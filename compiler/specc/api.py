@@ -23,7 +23,7 @@ from .standalone import standalone as inlined
 from .static import Static
 
 if TYPE_CHECKING:
-    from .verify import Verification
+    from .verification import Verification
 
 
 def check(source: Path | str, /, *, max_maps: int = MOST_MAPS, **params: Static) -> Program:
@@ -128,7 +128,7 @@ def verify(
     **params: Static,
 ) -> Verification:
     """Tests generated modules from outside, in float64; see `specc.verify`."""
-    from .verify import verify_program
+    from .verification import verify_program
 
     program = understand(as_source(source), params, max_maps)
     text = generate(source, params, max_maps=max_maps)

@@ -266,12 +266,11 @@ class _Builder:
         if count > MOST_NODES:
             raise SpecError(f"a repeat has at most {MOST_NODES} runs", statement.count.span)
         runs = Runs(place.paths)
-        first = len(self.nodes)
         with self.region("repeat", named or ""):
             for run in range(count):
                 self.step(statement.span)
                 runs.start(run)
-                before = dict(place.names)
+                before, first = dict(place.names), len(self.nodes)
                 if named is None:
                     inner = replace(place, paths=runs)
                 elif alone and not explicit:
@@ -290,7 +289,7 @@ class _Builder:
     def carry(
         self, before: dict[str, Meaning], after: dict[str, Meaning], first: int, span: Span
     ) -> None:
-        """Notes what a run of a repeat, whose nodes begin with `first`, reads of the one before."""
+        """Notes what a run, whose nodes begin with `first`, reads of the one before and rebinds."""
         read = {number for node in self.nodes[first:] for number in node.inputs}
         for name, old in before.items():
             new = after[name]

@@ -57,12 +57,12 @@ def bracketed(opening: str, parts: tuple[Document, ...], closing: str) -> Docume
     return Group((opening, Indent((Break(), *parts)), Break(), closing))
 
 
-def joined(parts: list[Document], *, comma: bool = True) -> tuple[Document, ...]:
-    """Parts with commas between, and one at the end where they have lines of their own."""
+def joined(parts: list[Document]) -> tuple[Document, ...]:
+    """Parts with commas between, and one at the end where several have lines of their own."""
     found: list[Document] = []
     for number, part in enumerate(parts):
         found += [",", Break(" "), part] if number else [part]
-    return (*found, IfBroken(",")) if comma else tuple(found)
+    return (*found, IfBroken(",")) if len(parts) > 1 else tuple(found)
 
 
 def flat(document: Document) -> str:

@@ -24,9 +24,7 @@ _SYMBOLS: dict[type[Operator], str] = {
     ast.BitOr: "|",
 }
 
-_BRACKETED = (
-    ast.Call | ast.Subscript | ast.List | ast.Dict | ast.Tuple | ast.ListComp | ast.DictComp
-)
+_LITERALS = ast.List | ast.Dict | ast.Tuple | ast.ListComp | ast.DictComp
 
 
 def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
@@ -35,7 +33,8 @@ def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
         case ast.BinOp() | ast.Compare():
             return Group(_chain(node, enclosed))
         case ast.UnaryOp(op=op, operand=operand):
-            return Group((_SYMBOLS[type(op)], _operand(operand, _level(node), enclosed)))
+            least = _ATOM if isinstance(operand, ast.BinOp) else _level(node)
+            return Group((_SYMBOLS[type(op)], _operand(operand, least, enclosed)))
         case ast.Attribute() | ast.Call() | ast.Subscript():
             return Group(_trailers(node, enclosed and is_fluent(node)))
         case ast.List(elts=items):
@@ -51,6 +50,8 @@ def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
             return bracketed("[", (_comprehension(expression(element), node),), "]")
         case ast.DictComp(key=key, value=value):
             return bracketed("{", (_comprehension(_entry(key, value), node),), "}")
+        case ast.Starred(value=value):
+            return Group(("*", expression(value)))
         case ast.Name(id=name):
             return name
         case ast.Constant(value=value):
@@ -61,16 +62,16 @@ def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
 
 def parameters(arguments: ast.arguments) -> tuple[Document, ...]:
     """The parameters of a function with their annotations and defaults."""
-    defaults = [None] * (len(arguments.args) - len(arguments.defaults)) + arguments.defaults
+    none = [None] * (len(arguments.args) - len(arguments.defaults))
     found: list[Document] = []
-    for argument, default in zip(arguments.args, defaults, strict=True):
-        text = argument.arg
+    for argument, default in zip(arguments.args, [*none, *arguments.defaults], strict=True):
+        parts: list[Document] = [argument.arg]
         if argument.annotation is not None:
-            text += f": {ast.unparse(argument.annotation)}"
+            parts += [": ", expression(argument.annotation)]
         if default is not None:
-            text += f" = {ast.unparse(default)}"
-        found.append(text)
-    return joined(found, comma=False)
+            parts += [" = ", expression(default)]
+        found.append(Group(tuple(parts)))
+    return joined(found)
 
 
 # --- What a statement does with its expression ------------------------------------------------------
@@ -79,14 +80,14 @@ def parameters(arguments: ast.arguments) -> tuple[Document, ...]:
 def breaks_by_itself(node: ast.expr) -> bool:
     """Whether it has brackets to break in, so that it gets none around it."""
     if isinstance(node, ast.UnaryOp):
-        return _needs_brackets(node.operand, _level(node)) or breaks_by_itself(node.operand)
-    return isinstance(node, _BRACKETED) and not is_fluent(node)
+        return isinstance(node.operand, ast.BinOp) or breaks_by_itself(node.operand)
+    return isinstance(node, ast.Call | ast.Subscript | _LITERALS) and not is_fluent(node)
 
 
 def binds_loosely(node: ast.expr) -> bool:
     """Whether it has operators, or calls in a chain, at which it may break in brackets."""
     if isinstance(node, ast.UnaryOp):
-        return binds_loosely(node.operand)
+        return is_fluent(node.operand)
     return isinstance(node, ast.BinOp | ast.Compare) or is_fluent(node)
 
 
@@ -95,8 +96,9 @@ def keeps_its_brackets(node: ast.expr) -> bool:
     if is_fluent(node):
         return False
     operands, operators = _flattened(node)
-    return len(operators) == 1 and any(
-        map(_has_brackets, (_first(operands[0]), _last(operands[-1])))
+    level = _level(node)
+    return len(operators) == 1 and (
+        _begins_with_brackets(operands[0], level) or _ends_with_brackets(operands[-1], level + 1)
     )
 
 
@@ -154,9 +156,10 @@ def _chain(node: ast.expr, enclosed: bool) -> tuple[Document, ...]:
     level = _level(node)
     power = level == _level(ast.BinOp(node, ast.Pow(), node))
     found: list[Document] = [_operand(operands[0], level + power, enclosed)]
-    for operator, operand in zip(operators, operands[1:], strict=True):
+    for before, operator, operand in zip(operands, operators, operands[1:], strict=False):
         least = _level(ast.UnaryOp(ast.USub(), node)) if power else level + 1
-        tight = power and _is_simple(operands[0]) and _is_simple(operand)
+        signed = isinstance(before, ast.UnaryOp)
+        tight = power and not signed and _is_simple(before) and _is_simple(operand)
         space = "" if tight else " "
         found.append(Break(space) if enclosed else space)
         found += [f"{_SYMBOLS[type(operator)]}{space}", _operand(operand, least, enclosed)]
@@ -171,6 +174,9 @@ def _flattened(node: ast.expr) -> tuple[list[ast.expr], list[Operator]]:
         case ast.BinOp(left=left, op=op, right=right) if _level(left) == _level(node) < 5:
             operands, operators = _flattened(left)
             return [*operands, right], [*operators, op]
+        case ast.BinOp(left=left, op=ast.Pow() as op, right=ast.BinOp(op=ast.Pow()) as right):
+            operands, operators = _flattened(right)
+            return [left, *operands], [op, *operators]
         case ast.BinOp(left=left, op=op, right=right):
             return [left, right], [op]
         case ast.UnaryOp(operand=operand):
@@ -182,8 +188,8 @@ def _flattened(node: ast.expr) -> tuple[list[ast.expr], list[Operator]]:
 def _is_simple(node: ast.expr) -> bool:
     """Whether the power sign stands tight beside it: names, numbers, attributes, their negatives."""
     match node:
-        case ast.UnaryOp(operand=operand):
-            return _is_simple(operand) and not isinstance(operand, ast.UnaryOp)
+        case ast.UnaryOp(operand=ast.Name() | ast.Constant() | ast.Attribute() as operand):
+            return _is_simple(operand)
         case ast.Attribute(value=value):
             return _is_simple(value)
         case ast.Name() | ast.Constant():
@@ -192,17 +198,28 @@ def _is_simple(node: ast.expr) -> bool:
             return False
 
 
-def _has_brackets(node: ast.expr) -> bool:
-    return isinstance(node, _BRACKETED) and not flat(expression(node)).endswith(("()", "[]", "{}"))
+def _begins_with_brackets(node: ast.expr, least: int) -> bool:
+    """Whether the leftmost name, number or bracket, in a place that asks for `least`, is a bracket."""
+    match node:
+        case _ if _needs_brackets(node, least):
+            return True
+        case ast.BinOp():
+            return _begins_with_brackets(_flattened(node)[0][0], _level(node))
+        case ast.Call(func=inner) | ast.Subscript(value=inner) | ast.Attribute(value=inner):
+            return _begins_with_brackets(inner, _ATOM)
+        case _:
+            return isinstance(node, _LITERALS)
 
 
-def _first(node: ast.expr) -> ast.expr:
-    """The leftmost part of an expression, up to brackets."""
-    return _first(_flattened(node)[0][0]) if isinstance(node, ast.BinOp | ast.Compare) else node
-
-
-def _last(node: ast.expr) -> ast.expr:
-    return _last(_flattened(node)[0][-1]) if isinstance(node, ast.BinOp | ast.Compare) else node
+def _ends_with_brackets(node: ast.expr, least: int) -> bool:
+    """Whether it ends with brackets that something stands in, those of subscripts apart."""
+    if isinstance(node, ast.UnaryOp) and not _needs_brackets(node, least):
+        return isinstance(node.operand, ast.BinOp) or _ends_with_brackets(node.operand, least)
+    if isinstance(node, ast.BinOp) and not _needs_brackets(node, least):
+        return _ends_with_brackets(_flattened(node)[0][-1], _level(node) + 1)
+    ends = isinstance(node, ast.Call | _LITERALS)
+    filled = not flat(expression(node)).endswith(("()", "[]", "{}"))
+    return _needs_brackets(node, least) or (ends and filled)
 
 
 # --- Trailers and literals ---------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import assert_never
 
 from ..derive import Level, Maps, Operand, Product, short_names
@@ -27,7 +28,7 @@ from ..plan import (
     Unfold,
 )
 from ..types import Axis, Tensor
-from .layout import docstring, indent, statement
+from .layout import docstring, indent, statement, unpacking
 
 
 def emit_layer(layer: LayerUse) -> list[str]:
@@ -291,13 +292,20 @@ def _mix(step: Mix, words: dict[str, str]) -> list[str]:
         return statement(f"{step.targets[0]} = {product}", 2, _comment(step.shape, words))
     name = f"{step.module.removeprefix('mix_').removeprefix('bias_')}_level"
     lines = statement(f"{name} = {product}", 2, _comment(step.shape, words))
-    widths = set(step.output_widths)
-    sizes = str(widths.pop()) if len(widths) == 1 else str(list(step.output_widths))
-    targets = ", ".join(step.targets)
-    short = f"{targets} = {name}.split({sizes}, -1)"
-    if len(short) <= 92:
-        return [*lines, short]
-    return [*lines, "(", *indent(f"{t}," for t in step.targets), f") = {name}.split({sizes}, -1)"]
+    sizes = _sizes(step.output_widths)
+    return [*lines, *unpacking(step.targets, f"{name}.split({sizes}, -1)", 2)]
+
+
+def _sizes(widths: Sequence[int]) -> str:
+    """What `split` takes: the one width, or a list in which many equal ones in a row are a product."""
+    if len(set(widths)) == 1:
+        return str(widths[0])
+    runs = [(width, len(list(equal))) for width, equal in groupby(widths)]
+    parts = [
+        f"*[{width}] * {count}" if count > 8 else ", ".join([str(width)] * count)
+        for width, count in runs
+    ]
+    return f"[{', '.join(parts)}]"
 
 
 def _term(term: Term) -> str:

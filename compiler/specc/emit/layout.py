@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from .document import Break, Document, Group, IfBroken, Indent, flat, lines
+from .document import Break, Document, Group, Indent, flat, lines
 from .expression import binds_loosely, breaks_by_itself, expression, keeps_its_brackets, parameters
 
 WIDTH = 100
@@ -26,6 +26,8 @@ def statement(text: str, depth: int, comment: str = "") -> list[str]:
     The comment, a shape, stands beside the line where there is room and is left out where not.
     """
     room = WIDTH - len(INDENT) * depth
+    if " ** " in text:
+        text = _respaced(text)
     if len(text) <= room:
         beside = f"{text}  # {comment}" if comment else text
         return [beside if len(beside) <= room else text]
@@ -33,6 +35,22 @@ def statement(text: str, depth: int, comment: str = "") -> list[str]:
         return _head(text, room)
     before, node, after = _parts(text)
     return _value(before, node, after, room)
+
+
+def unpacking(targets: Sequence[str], value: str, depth: int) -> list[str]:
+    """`first, second = value`, with a target a line where that is too long for one."""
+    text = f"{', '.join(targets)} = {value}"
+    room = WIDTH - len(INDENT) * depth
+    if len(text) <= room:
+        return [text]
+    _, node, _ = _parts(value)
+    return ["(", *indent(f"{target}," for target in targets), *_value(") = ", node, "", room)]
+
+
+def _respaced(text: str) -> str:
+    """The sign of a power stands tight between names and numbers."""
+    before, node, after = _parts(text)
+    return before + flat(expression(node)) + after
 
 
 def _parts(text: str) -> tuple[str, ast.expr, str]:
@@ -53,16 +71,17 @@ def _value(before: str, node: ast.expr, after: str, room: int) -> list[str]:
     if isinstance(node, ast.Tuple):
         return lines(Group((before, expression(node), after)), room)
     plain: Document = Group((before, expression(node, enclosed=False), after))
-    if breaks_by_itself(node):
-        return lines(plain, room)
     inside = Group((expression(node),))
     wrapped: Document = Group((before, "(", Indent((Break(), inside)), Break(), ")", after))
     if binds_loosely(node):
         expanded = lines(plain, room, expand=True)
         fits = all(len(line) <= room for line in expanded)
         return lines(plain if keeps_its_brackets(node) and fits else wrapped, room)
-    fits = len(INDENT) + len(flat(inside)) <= room
-    return lines(wrapped if fits else plain, room)
+    broken = lines(plain, room)
+    if breaks_by_itself(node) and (len(broken[0]) <= room or not before.endswith(" = ")):
+        return broken
+    fits = len(before) < room and len(INDENT) + len(flat(inside)) <= room
+    return lines(wrapped, room) if fits else broken
 
 
 def _head(text: str, room: int) -> list[str]:
@@ -70,7 +89,7 @@ def _head(text: str, room: int) -> list[str]:
     (tree,) = ast.parse(f"{text} ...").body
     assert isinstance(tree, ast.FunctionDef) and tree.returns is not None
     returns = text[tree.returns.col_offset : tree.returns.end_col_offset]
-    inside = Group((*parameters(tree.args), IfBroken(",")))
+    inside = Group(parameters(tree.args))
     head = (f"def {tree.name}(", Indent((Break(), inside)), Break(), f") -> {returns}:")
     return lines(Group(head), room)
 

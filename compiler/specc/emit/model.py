@@ -109,8 +109,8 @@ def _mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[str]:
     shown = ", ".join(map(str, dims))
     sizes = ", ".join(f"{source}.shape[{dim}]" for dim in (0, *dims))
     return [
-        f"if {name} is None:",
-        f"    {name} = full_mask({source}, {shown})",
+        *statement(f"if {name} is None:", 2),
+        *indent(statement(f"{name} = full_mask({source}, {shown})", 3)),
         *statement(f'check_mask("{name}", {name}, ({sizes}))', 2),
     ]
 
@@ -128,7 +128,7 @@ def _free_mask_lines(axis: Axis, arguments: Sequence[ForwardArgument]) -> list[s
         built.append(size or str(each.size))
         given.append(size or f"{name}.shape[{dim - len(mask_axes(axis)) - 1}]")
     return [
-        f"if {name} is None:",
+        *statement(f"if {name} is None:", 2),
         *indent(
             statement(
                 f"{name} = torch.ones({', '.join(built)}, dtype=torch.bool, device={source}.device)",
@@ -213,5 +213,5 @@ def _lines(body: Sequence[Line | Loop], depth: int) -> list[str]:
             case Line():
                 lines += statement(each.text, depth, each.comment)
             case Loop():
-                lines += [each.head, *indent(_lines(each.body, depth + 1))]
+                lines += [*statement(each.head, depth), *indent(_lines(each.body, depth + 1))]
     return lines
