@@ -420,3 +420,24 @@ def test_names_of_submodules_hide_no_attribute() -> None:
     assert MODULE_ATTRIBUTES - there == frozenset()
     assert attribute("train") == "train_" and attribute("class") == "class_"
     assert attribute("fc1") == "fc1"
+
+
+# --- Arithmetic of collections -------------------------------------------------------------------
+
+
+def test_collections_meet_tensor_by_tensor() -> None:
+    """Several collections in one expression, each read where it was written."""
+    text = f"""
+        {CLASSIFIER}
+        model M(a: weights(Classifier), b: weights(Classifier), c: weights(Classifier))
+            -> weights(Classifier)
+        {{
+            return (a * b + c) - 0.5 * tanh((b - c) / (1 + a ^ 2)) * (c - b) / (2 + b ^ 2)
+        }}
+    """
+    networks = [specc.load(text).Classifier() for _ in range(3)]
+    a, b, c = ({n: v.detach()[None] for n, v in net.named_parameters()} for net in networks)
+    found = make(text)(a, b, c)
+    for n, value in found.items():
+        bend = ((b[n] - c[n]) / (1 + a[n] ** 2)).tanh() * (c[n] - b[n]) / (2 + b[n] ** 2)
+        torch.testing.assert_close(value, a[n] * b[n] + c[n] - 0.5 * bend)

@@ -81,12 +81,15 @@ def pinned_indices(tensor: Tensor) -> tuple[int, ...]:
 
 
 def enclosing_index(tensor: Tensor, index: int) -> int | None:
-    """The index that `index` lives in: the nearest one before it of the parent axis."""
+    """The index that `index` lives in: the nearest one before it of the parent axis.
+
+    A parent with a single position does not move; what lives in it lives in that one's parent.
+    """
     parent = tensor.axes[index].parent
-    if parent is None or parent.pinned:
+    if parent is None:
         return None
-    before = (i for i in reversed(range(index)) if tensor.axes[i].name == parent.name)
-    return next(before)
+    outer = next(i for i in reversed(range(index)) if tensor.axes[i].name == parent.name)
+    return enclosing_index(tensor, outer) if parent.pinned else outer
 
 
 def pools(

@@ -47,6 +47,12 @@ def counted(number: int, noun: str, several: str | None = None) -> str:
     return f"{number} {noun if number == 1 else several or noun + 's'}"
 
 
+def letter(letters: str, number: int) -> str:
+    """The number-th of some letters; after the last they come again with a number: `a1`."""
+    turn, place = divmod(number, len(letters))
+    return letters[place] + (str(turn) if turn else "")
+
+
 class Variables:
     """The local names of one function."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .cost import cheaper_formulation
 from .derive import Level, Maps, Operand, Product, short_names
 from .diagrams import Half, enclosing_index, free_indices, pinned_indices
-from .names import Variables, identifier
+from .names import Variables, identifier, letter
 from .plan import (
     Argument,
     Arranged,
@@ -35,6 +35,8 @@ from .plan import (
 from .types import Tensor
 
 Block = tuple[int, ...]
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def suffix(state: State, tensor: Tensor, whole: str) -> str:
     if len(set(moving)) == len(moving):
         kept = [identifier(short[names[block[0]]]) for block in state.kept]
         return "_".join(kept) or whole
-    letters = {block: "abcdefghijklmnopqrstuvwxyz"[n] for n, block in enumerate(state.blocks)}
+    letters = {block: letter(ALPHABET, n) for n, block in enumerate(state.blocks)}
     pattern = "".join(
         letters[block] for i in free_indices(tensor) for block in state.blocks if i in block
     )

@@ -45,7 +45,7 @@ class Accuracy(Model):
             "fc1.bias": "batch fc1",
             "fc2.weight": "batch 10 fc1",
             "fc2.bias": "batch 10",
-        },
+        }
     }
 
     def __init__(
@@ -61,16 +61,16 @@ class Accuracy(Model):
                         "fc1.bias": nn.Linear(1, 32, **factory),
                         "fc2.weight": nn.Linear(1, 32, **factory),
                         "fc2.bias": nn.Linear(1, 32, **factory),
-                    },
+                    }
                 ),
                 "coded": PerTensor(
                     {
                         "fc1.weight": Codes({"image": (2, 64, 32)}, **factory),
                         "fc2.weight": Codes({"fc2": (1, 10, 32)}, **factory),
                         "fc2.bias": Codes({"fc2": (1, 10, 32)}, **factory),
-                    },
+                    }
                 ),
-            },
+            }
         )
         self.z_2 = AccuracyZ2(**factory)
         self.z_3 = nn.ModuleList([AccuracyZ2(**factory) for _ in range(2)])
@@ -235,7 +235,7 @@ class AccuracyInvariant(Equivariant):
             Part("fc1.bias[i]", 32),
             Part("fc2.weight[i,j]", 32),
             Part("fc2.bias[i]", 32),
-        ],
+        ]
     }
     rows = {"mix_scalar": [Part("y[]", 64)]}
 

@@ -287,7 +287,7 @@ class MoleculeInvariant(Equivariant):
             Part("adjacency[i,j]", 32),
             Part("adjacency[i,i]", 32),
             Part("feature[i]", 32),
-        ],
+        ]
     }
     rows = {"mix_scalar": [Part("y[]", 64)]}
     masks = {"node_mask": "batch node"}

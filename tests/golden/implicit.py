@@ -48,7 +48,7 @@ class Edit(Model):
             "h_2.0.bias": "batch h_2_0",
             "linear.weight": "batch 1 h_2_0",
             "linear.bias": "batch 1",
-        },
+        }
     }
 
     def __init__(
@@ -84,7 +84,7 @@ class Digit(Model):
             "h_2.0.bias": "batch h_2_0",
             "linear.weight": "batch 1 h_2_0",
             "linear.bias": "batch 1",
-        },
+        }
     }
 
     def __init__(
@@ -227,7 +227,7 @@ class EditZ(Equivariant):
                     linear_bias,
                 ],
                 -1,
-            ),
+            )
         )
         (
             to_h_weight_all,
@@ -380,7 +380,7 @@ class EditZ2(Equivariant):
                     linear_bias,
                 ],
                 -1,
-            ),
+            )
         )
         (
             to_h_weight_all,
@@ -532,7 +532,7 @@ class EditEquivariant(Equivariant):
                     linear_bias,
                 ],
                 -1,
-            ),
+            )
         )
         (
             to_h_weight_all,
@@ -589,7 +589,7 @@ class DigitInvariant(Equivariant):
             Part("h_2.0.bias[i]", 64),
             Part("linear.weight[{},i]", 64, (1,)),
             Part("linear.bias[{}]", 64, (1,)),
-        ],
+        ]
     }
     rows = {"mix_scalar": [Part("y[]", 128)]}
 
@@ -632,6 +632,6 @@ class DigitInvariant(Equivariant):
                     linear_bias,
                 ],
                 -1,
-            ),
+            )
         )
         return y

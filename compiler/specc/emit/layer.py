@@ -9,7 +9,7 @@ from typing import assert_never
 from ..derive import Level, Maps, Operand, Product, short_names
 from ..diagrams import Half
 from ..module_plan import LayerUse
-from ..names import Variables, counted
+from ..names import Variables, counted, letter
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..plan import (
@@ -105,7 +105,7 @@ def _tables(maps: Maps, words: dict[str, str]) -> list[str]:
     columns, rows = [], []
     for level, each in _products(maps):
         module = _module(maps, level, each)
-        pools = [_part(maps.inputs, level.pools[p], "ijklmnop", "x") for p in each.pools]
+        pools = [_part(maps.inputs, level.pools[p], "ijklmno", "x") for p in each.pools]
         spreads = [_part(maps.outputs, level.spreads[s], "pqrstuvw", "y") for s in each.spreads]
         columns.append(f'"{module}": [{", ".join(pools)}]')
         rows.append(f'"{module}": [{", ".join(spreads)}]')
@@ -139,10 +139,10 @@ def _part(operands: Sequence[Operand], half: Half, letters: str, unnamed: str) -
     """`Part("fc1.weight[a,i]", 32)`: strands are a, b, ..., indices that stay on one side are not."""
     operand = operands[half.tensor]
     index: dict[int, str] = {}
-    for letter, block in zip("abcdefgh", half.strands, strict=False):
-        index.update(dict.fromkeys(block, letter))
-    for letter, block in zip(letters, half.whole, strict=False):
-        index.update(dict.fromkeys(block, letter))
+    for number, block in enumerate(half.strands):
+        index.update(dict.fromkeys(block, letter("abcdefgh", number)))
+    for number, block in enumerate(half.whole):
+        index.update(dict.fromkeys(block, letter(letters, number)))
     written = ",".join(index.get(i, "{}") for i in range(len(operand.tensor.axes)))
     label = f'"{operand.name or unnamed}[{written}]"'
     pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned]

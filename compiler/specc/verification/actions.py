@@ -64,7 +64,7 @@ def act_on_mask(element: Element, mask: Tensor, axis: Axis) -> Tensor:
 
 def outer_sizes(axis: Axis) -> tuple[int, ...]:
     """The sizes of the axes that an axis lives in, outermost first."""
-    if axis.parent is None or axis.parent.pinned:
+    if axis.parent is None:
         return ()
     return (*outer_sizes(axis.parent), axis.parent.size)
 
@@ -72,7 +72,7 @@ def outer_sizes(axis: Axis) -> tuple[int, ...]:
 def _places(axes: Sequence[Axis], place: int) -> list[int]:
     """Where the axes that one lives in stand, outermost first, and itself."""
     parent = axes[place].parent
-    if parent is None or parent.pinned:
+    if parent is None:
         return [place]
     outer = next(i for i in range(place - 1, -1, -1) if axes[i].name == parent.name)
     return [*_places(axes, outer), place]
