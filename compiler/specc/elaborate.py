@@ -294,8 +294,9 @@ class _Builder:
         for name, old in before.items():
             new = after[name]
             if isinstance(old, Value) and isinstance(new, Value) and old != new:
-                if old.node not in read:
-                    continue
+                kept = any(after[other] == old for other in before)
+                if old.node not in read or kept:
+                    continue  # nobody reads it, or by a name that stays
                 made = self.nodes[new.node].span if new.node >= first else span
                 self.carries.append(Carry(name, old.node, new.node, made))
             elif isinstance(old, Known) and old != new and not isinstance(new, Broken):

@@ -21,9 +21,9 @@ from specc_grammar.mistakes import MISTAKES, Mistake
 from . import syntax
 from .automaton import Automaton, Word
 from .errors import Errors, Source, Span, SpecError
-from .sentences import Reading, Symptom, explain, symptom
 from .recover import Finding, recover
 from .scan import scan
+from .sentences import Reading, Symptom, explain, symptom
 from .transform import transform
 
 LARGEST_FILE = 1_000_000

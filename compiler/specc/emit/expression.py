@@ -161,7 +161,7 @@ def _chain(node: ast.expr, enclosed: bool) -> tuple[Document, ...]:
         signed = isinstance(before, ast.UnaryOp)
         tight = power and not signed and _is_simple(before) and _is_simple(operand)
         space = "" if tight else " "
-        found.append(Break(space) if enclosed else space)
+        found.append(Break("" if tight else " ") if enclosed else space)
         found += [f"{_SYMBOLS[type(operator)]}{space}", _operand(operand, least, enclosed)]
     return tuple(found)
 

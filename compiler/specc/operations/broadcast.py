@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..types import Axis, Collection, Tensor, Type
+from ..types import Axis, Collection, Tensor, Type, tensor_named
 from .base import Refusal
 from .brackets import Binding, bracketed
+
+Width = Callable[[Sequence[Tensor]], int | None]
+"""The channels of a combination of tensors."""
 
 
 def meet(first: Axis, second: Axis) -> Axis:
@@ -69,12 +72,17 @@ def common_width(tensors: Sequence[Tensor]) -> int | None:
     return None if all(tensor.channels is None for tensor in tensors) else 1
 
 
-def broadcast(inputs: Sequence[Type]) -> Type:
-    """The type of an elementwise combination."""
+def total_width(tensors: Sequence[Tensor]) -> int | None:
+    """The channels of all values one after the other."""
+    return sum(tensor.width for tensor in tensors)
+
+
+def broadcast(inputs: Sequence[Type], width: Width = common_width) -> Type:
+    """The type of a combination position by position; `width` says how many channels it has."""
     collections = [value for value in inputs if isinstance(value, Collection)]
     if not collections:
         tensors = [value for value in inputs if isinstance(value, Tensor)]
-        return Tensor(common_axes(tensors), common_width(tensors))
+        return Tensor(common_axes(tensors), width(tensors))
     first = collections[0]
     for other in collections[1:]:
         if other.names != first.names:
@@ -84,18 +92,16 @@ def broadcast(inputs: Sequence[Type]) -> Type:
     combined = tuple(
         (
             name,
-            _combine(
-                name, [dict(v.tensors)[name] if isinstance(v, Collection) else v for v in inputs]
-            ),
+            _combine(name, [tensor_named(value, name) for value in inputs], width),
         )
         for name in first.names
     )
     return Collection(combined, first.label)
 
 
-def _combine(name: str, tensors: Sequence[Tensor]) -> Tensor:
+def _combine(name: str, tensors: Sequence[Tensor], width: Width) -> Tensor:
     try:
-        return Tensor(common_axes(tensors), common_width(tensors))
+        return Tensor(common_axes(tensors), width(tensors))
     except Refusal as refusal:
         raise Refusal(f"tensor `{name}`: {refusal.message}", refusal.hint, True) from None
 

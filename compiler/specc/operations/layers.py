@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -156,7 +157,7 @@ class Mlp(Operation):
         for name, width in self._towers(inputs).items():
             prefix = submodule(name) + "." if name else ""
             sizes = (width, *self.channels)
-            for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+            for i, (before, after) in enumerate(pairwise(sizes)):
                 found.append(Parameter(f"{prefix}{2 * i}.weight", (after, before)))
                 if self.bias:
                     found.append(Parameter(f"{prefix}{2 * i}.bias", (after,)))

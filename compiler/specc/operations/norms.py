@@ -86,7 +86,7 @@ class RmsNorm(_ChannelNorm):
     word: ClassVar[str] = "rms_norm"
     names: ClassVar[tuple[str, ...]] = ("weight",)
 
-    eps: float | None = None
+    eps: float | None = Field(None, ge=0)
 
     def _torch(self, width: int) -> str:
         return _constructor("RMSNorm", width, self.eps, None, self.affine)

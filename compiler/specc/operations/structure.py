@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from pydantic import InstanceOf
 
 from ..errors import nearest
-from ..types import Collection, Tensor, Type, tensor_named, tensors_of
+from ..types import Collection, Tensor, Type, tensors_of
 from .arithmetic import spread_along
 from .base import Atom, Channels, Operation, Refusal, Rules
 from .brackets import Binding
-from .broadcast import aligned, broadcast, meet
+from .broadcast import aligned, broadcast, meet, total_width
 
 
 class Input(Operation):
@@ -46,20 +46,7 @@ class Concat(Operation):
     elementwise: ClassVar[bool] = True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        single = [_narrowed(value) for value in inputs]
-        combined = broadcast(single)
-        widths = {
-            name: sum(tensor_named(value, name).width for value in inputs)
-            for name, _ in tensors_of(combined)
-        }
-        match combined:
-            case Tensor():
-                return combined.with_channels(widths[""])
-            case Collection():
-                return Collection(
-                    tuple((name, t.with_channels(widths[name])) for name, t in combined.tensors),
-                    combined.label,
-                )
+        return broadcast(inputs, total_width)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -200,10 +187,6 @@ class Collect(Operation):
 
     def __str__(self) -> str:
         return self.space.label
-
-
-def _narrowed(value: Type) -> Type:
-    return value.with_channels(1)
 
 
 def _axis_names(tensor: Tensor) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ class _Record(BaseModel):
 
 
 class LayerVerification(_Record):
-    """An equivariant layer. `rank` is of the maps it can be, `maps` what it has to be.
+    """An equivariant layer: its deviation, and the dimensions of what it spans and has to span.
 
-    Both are None where the layer is too large for dense matrices; `unchecked` then says so.
+    `rank` is of its linear maps and `bias_rank` of what it adds to them, `maps` and `bias_maps` are
+    what they should be; all are None where the layer is too large for that, as `unchecked` then says.
     """
 
     name: str
@@ -23,12 +24,14 @@ class LayerVerification(_Record):
     deviation: float | None
     rank: int | None = None
     maps: int | None = None
+    bias_rank: int | None = None
+    bias_maps: int | None = None
     unchecked: str | None = None
     problem: str | None = None
 
 
 class ModelVerification(_Record):
-    """A model: the largest deviation from equivariance, relative to its results."""
+    """A model: the largest deviation, relative to its results, from what its symmetry asks for."""
 
     name: str
     ok: bool

@@ -1,0 +1,177 @@
+"""Whether a layer can be every linear map that commutes with its group, and add every invariant.
+
+What it has to be is counted as orbits on positions; what it can be is a rank. Both are taken through
+one random channel of each tensor, and at few positions: where every position is like every other,
+more of them make no more maps. The layers meant here are `shrunk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from ..derive import Operand
+from ..types import Axis
+from .actions import Element, act, generators
+from .draws import randomise
+from .layers import Layer, full_masks, run
+
+MOST_ENTRIES = 4_000_000
+"""A matrix with more entries is not made."""
+
+MOST_DRAWN = 100_000_000
+"""Where the matrices of all draws have more entries, or the parameters, there are none."""
+
+EXTRA_DRAWS = 2
+"""Parameters are drawn so many times more than there are maps: the rank stays below the draws."""
+
+FEW_INPUTS = 4
+"""So many random inputs, and what it takes for as many numbers as maps, tell most maps apart."""
+
+RANK_TOLERANCE = 1e-9
+"""Singular values below this part of the largest are zero; the others stand clearly above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A space of maps or of invariants: its dimension, and that of what the layer reaches of it."""
+
+    rank: int
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """The linear maps of a layer, and what it adds to them."""
+
+    maps: Span
+    biases: Span
+
+
+def completeness(layer: Layer, generator: torch.Generator) -> Completeness | None:
+    """What a layer spans of what it should; None where that is too large to compute."""
+    entries = _count(layer.outputs) * _count(layer.inputs)
+    if entries > MOST_ENTRIES:
+        return None
+    maps = _orbits([layer.outputs, layer.inputs], layer.axes)
+    biases = _orbits([layer.outputs], layer.axes) if layer.bias else 0
+    parameters = sum(parameter.numel() for parameter in layer.module.parameters())
+    if (maps + EXTRA_DRAWS) * max(entries, parameters) > MOST_DRAWN:
+        return None
+    with _parameters_kept(layer.module):
+        return Completeness(
+            Span(_rank_of_maps(layer, maps, generator), maps),
+            Span(_rank_of_biases(layer, biases, generator), biases),
+        )
+
+
+# --- What it has to be ----------------------------------------------------------------------------
+
+
+def _orbits(sides: Sequence[Sequence[Operand]], axes: Sequence[Axis]) -> int:
+    """The orbits of the group on tuples of a position of each side.
+
+    Labels start distinct; each takes on the smallest that an element of the group brings to it, back
+    and forth, until none changes.
+    """
+    moves = [[_positions(side, element) for side in sides] for element in generators(axes)]
+    moves += [[positions.argsort() for positions in move] for move in moves]
+    sizes = [_count(side) for side in sides]
+    labels = torch.arange(prod(sizes)).reshape(sizes)
+    while True:
+        before = labels
+        for move in moves:
+            moved = labels
+            for dim, positions in enumerate(move):
+                moved = moved.index_select(dim, positions)
+            labels = torch.minimum(labels, moved)
+        if torch.equal(labels, before):
+            return int(labels.unique().numel())
+
+
+def _positions(operands: Sequence[Operand], element: Element) -> Tensor:
+    """Where an element takes each position of all tensors from, flattened and numbered through."""
+    found, start = [], 0
+    for operand in operands:
+        sizes = [axis.size for axis in operand.tensor.axes]
+        numbers = torch.arange(start, start + operand.tensor.positions).reshape(1, *sizes)
+        found.append(act(element, numbers, operand.tensor.axes).flatten())
+        start += operand.tensor.positions
+    return torch.cat(found)
+
+
+def _count(operands: Sequence[Operand]) -> int:
+    return sum(operand.tensor.positions for operand in operands)
+
+
+# --- What it can be -------------------------------------------------------------------------------
+
+
+def _rank_of_maps(layer: Layer, maps: int, generator: torch.Generator) -> int:
+    """The rank of the maps that random parameters make.
+
+    On a few random inputs it may come out too low, never too high; then all inputs are taken.
+    """
+    rows, columns = _count(layer.outputs), _count(layer.inputs)
+    number = min(columns, FEW_INPUTS + 2 * maps // rows)
+    few = torch.randn(number, columns, generator=generator, dtype=torch.float64)
+    rank = _rank_on(layer, few, maps + EXTRA_DRAWS, generator)
+    if rank == maps or number == columns:
+        return rank
+    return _rank_on(layer, torch.eye(columns, dtype=torch.float64), maps + EXTRA_DRAWS, generator)
+
+
+def _rank_of_biases(layer: Layer, biases: int, generator: torch.Generator) -> int:
+    """The rank of what random parameters make of the input zero."""
+    zero = torch.zeros(1, _count(layer.inputs), dtype=torch.float64)
+    answers = _answers(layer, zero, biases + EXTRA_DRAWS, generator)
+    return _rank(answers.flatten(1))
+
+
+def _rank_on(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generator) -> int:
+    """The rank of the linear part on some inputs: what the input zero gives is taken away."""
+    with_zero = torch.cat([torch.zeros_like(inputs[:1]), inputs])
+    answers = _answers(layer, with_zero, draws, generator)
+    return _rank((answers[:, 1:] - answers[:, :1]).flatten(1))
+
+
+def _answers(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """The layer on inputs `(batch, positions)` for random parameters: `(draws, batch, positions)`."""
+
+    def channel(operand: Operand) -> Tensor:
+        return torch.randn(operand.tensor.width, generator=generator, dtype=torch.float64)
+
+    read, written = [channel(o) for o in layer.inputs], [channel(o) for o in layer.outputs]
+    parts = inputs.split([operand.tensor.positions for operand in layer.inputs], 1)
+    values = [
+        (part.unsqueeze(-1) * vector).reshape(-1, *(a.size for a in o.tensor.axes), len(vector))
+        for part, vector, o in zip(parts, read, layer.inputs, strict=True)
+    ]
+    masks = full_masks(layer, len(inputs))
+    found = []
+    for _ in range(draws):
+        randomise(layer.module, generator)
+        answers = run(layer, values, masks)
+        flat = [(y @ v).reshape(len(inputs), -1) for y, v in zip(answers, written, strict=True)]
+        found.append(torch.cat(flat, 1))
+    return torch.stack(found)
+
+
+def _rank(matrix: Tensor) -> int:
+    values = torch.linalg.svdvals(matrix)
+    return int((values > RANK_TOLERANCE * values[0]).sum()) if values[0] > 0 else 0
+
+
+@contextmanager
+def _parameters_kept(module: nn.Module) -> Iterator[None]:
+    """Restores the parameters of a module at the end of a block."""
+    kept = {name: value.clone() for name, value in module.state_dict().items()}
+    try:
+        yield
+    finally:
+        module.load_state_dict(kept)
