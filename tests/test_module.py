@@ -422,6 +422,30 @@ def test_names_of_submodules_hide_no_attribute() -> None:
     assert attribute("fc1") == "fc1"
 
 
+def test_tensors_whose_names_differ_by_a_dot_have_parameters_of_their_own() -> None:
+    module = make(
+        """
+        model Net(x: [; 4]) -> [; 2] {
+            h_linear = linear(x, 4)
+            h = layer_norm(linear(h_linear, 4))
+            return linear(h, 2)
+        }
+        model M(w: weights(Net)) -> [; 1] {
+            z = relu(layer_norm(linear(w, 3)))
+            return invariant(coded(z), 1)
+        }
+        """
+    )
+    weights = [name for name in module.state_dict() if name.startswith("z.linear.h_linear_weight")]
+    assert weights == [
+        "z.linear.h_linear_weight.weight",
+        "z.linear.h_linear_weight.bias",
+        "z.linear.h_linear_weight_2.weight",
+        "z.linear.h_linear_weight_2.bias",
+    ]
+    assert len(list(module.z["linear"].children())) == len(module.inputs["w"])
+
+
 # --- Arithmetic of collections -------------------------------------------------------------------
 
 

@@ -6,17 +6,21 @@ depends on its position, a map that is missing. The layer it is in is named, the
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import specc
 from specc.api import generate
-from specc.verification import Verification
+from specc.cli import main
+from specc.operations import Equivariant
+from specc.verification.completeness import Completeness, Span, completeness
+from specc.verification.layers import layer_of, shrunk
 
 GOOD = {
     "weights": """
@@ -103,7 +107,7 @@ def test_what_the_compiler_generates_passes(name: str) -> None:
         assert model.deviation is not None and model.deviation < model.tolerance
         for layer in model.layers:
             assert layer.ok and layer.problem is None and layer.unchecked is None
-            assert layer.rank == layer.maps
+            assert layer.rank == layer.maps and layer.bias_rank == layer.bias_maps
             assert layer.deviation is not None and layer.deviation < model.tolerance
 
 
@@ -161,26 +165,229 @@ def test_verification_is_a_function_of_the_seed_and_leaves_torch_as_it_was() -> 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change of one class of a generated file: text to find there, and what to put instead."""
+    """A change of one class of a generated file, and what is then said of which layers.
+
+    `layers` are the names of all layers in all models that are made of the class.
+    """
 
     spec: str
     layer_class: str
     find: str
     replacement: str
-    model: str
     layers: tuple[str, ...]
+    problem: str
 
 
-EDITS = {}
+EDITS = {
+    "two slices swapped between pool and spread": Edit(
+        "masked graphs",
+        "MoleculeZ",
+        "to_adjacency_a, to_adjacency_b, to_adjacency_aa, to_feature = ",
+        "to_adjacency_b, to_adjacency_a, to_adjacency_aa, to_feature = ",
+        ("Molecule.z", "EdgeScore.equivariant"),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "two pools swapped": Edit(
+        "weights",
+        "AccuracyZ2",
+        "torch.cat([fc1_weight_fc1, fc1_bias, fc2_weight_fc1], -1)",
+        "torch.cat([fc2_weight_fc1, fc1_bias, fc1_weight_fc1], -1)",
+        ("Accuracy.z_2", "Accuracy.z_3.0", "Accuracy.z_3.1"),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a spread along the wrong axis": Edit(
+        "masked graphs",
+        "EdgeScoreEquivariant2",
+        "y_b[:, None]",
+        "y_b[:, :, None]",
+        ("EdgeScore.equivariant_2",),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a coefficient for each position": Edit(
+        "masked graphs",
+        "MoleculeZ",
+        "to_feature = to_feature + ",
+        "to_feature = to_feature * torch.arange(1.0, 6.0, dtype=x['feature'].dtype)[:, None] + ",
+        ("Molecule.z", "EdgeScore.equivariant"),
+        "it does not commute with its group",
+    ),
+    "a coefficient for each position of a parent": Edit(
+        "sets of sets",
+        "RankerX",
+        "return y",
+        "return y * torch.arange(1.0, 4.0, dtype=y.dtype)[:, None, None]",
+        ("Ranker.x",),
+        "it does not commute with its group",
+    ),
+    "a map left out of a sum": Edit(
+        "masked graphs",
+        "MoleculeZ",
+        "            + to_adjacency_diagonal\n",
+        "",
+        ("Molecule.z", "EdgeScore.equivariant"),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a pool that is zero": Edit(
+        "few positions",
+        "PairsEquivariant",
+        "torch.cat([x_a, x_b, x_aa], -1)",
+        "torch.cat([x_a, 0 * x_b, x_aa], -1)",
+        ("Pairs.equivariant",),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a bias that is not added": Edit(
+        "few positions",
+        "PairsEquivariant",
+        "y_all = self.bias_scalar[None]",
+        "y_all = 0 * self.bias_scalar[None]",
+        ("Pairs.equivariant",),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a mean over what is not there": Edit(
+        "masked graphs",
+        "MoleculeInvariant",
+        "feature_mean = masked_mean(feature, node_mask, 1)",
+        "feature_mean = feature.mean(1)",
+        ("Molecule.invariant",),
+        "what stands in positions that are not there has influence",
+    ),
+    "a sum for a mean": Edit(
+        "sets of sets",
+        "RankerEquivariant",
+        "x_cloud = x.mean(2)",
+        "x_cloud = x.sum(2)",
+        ("Ranker.equivariant",),
+        "it is not the sum of its diagrams with its coefficients",
+    ),
+    "a layer that fails": Edit(
+        "masked graphs",
+        "MoleculeZ",
+        "adjacency_aa = diagonal(adjacency, 1, 2)",
+        "adjacency_aa = diagonal(adjacency, 1, 9)",
+        ("Molecule.z", "EdgeScore.equivariant"),
+        "it fails with IndexError: ",
+    ),
+}
 
 
 def edited(edit: Edit, folder: Path) -> Path:
-    """The generated file with the edit made, which must change one place of one class."""
+    """The generated file with the edit made, which is at one place of one class."""
     text = generate(GOOD[edit.spec], {})
     start = text.index(f"class {edit.layer_class}(")
-    end = text.find("\nclass ", start + 1) % (len(text) + 1)
+    end = text.find("\nclass ", start) if "\nclass " in text[start:] else len(text)
     body = text[start:end]
     assert body.count(edit.find) == 1, body
     path = folder / "edited.py"
     path.write_text(text[:start] + body.replace(edit.find, edit.replacement) + text[end:])
     return path
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_is_found_in_its_layer(name: str, tmp_path: Path) -> None:
+    edit = EDITS[name]
+    verification = specc.verify(GOOD[edit.spec], module=edited(edit, tmp_path))
+    found = {
+        f"{model.name}.{layer.name}": layer.problem
+        for model in verification.models
+        for layer in model.layers
+        if not layer.ok
+    }
+    assert not verification.ok
+    assert tuple(found) == edit.layers
+    assert all(problem is not None and edit.problem in problem for problem in found.values())
+    for model in verification.models:
+        assert model.ok or any(layer.startswith(f"{model.name}.") for layer in edit.layers)
+
+
+def test_a_model_that_fails_is_a_finding(tmp_path: Path) -> None:
+    edit = Edit("few positions", "Pairs", "self.equivariant(x)", "self.missing(x)", (), "")
+    pairs, triples = specc.verify(GOOD[edit.spec], module=edited(edit, tmp_path)).models
+    assert not pairs.ok and pairs.problem is not None and "AttributeError" in pairs.problem
+    assert pairs.deviation is None and pairs.layers[0].ok and triples.ok
+
+
+def test_a_model_that_is_missing_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "empty.py"
+    path.write_text("")
+    (model,) = specc.verify(GOOD["few positions"], "Pairs", module=path).models
+    assert not model.ok and model.problem is not None and "Pairs" in model.problem
+
+
+def test_a_model_that_breaks_the_symmetry_around_its_layers(tmp_path: Path) -> None:
+    find, replacement = (
+        "return self.equivariant(x)",
+        "return self.equivariant(x) + x[..., :2].cumsum(1)",
+    )
+    edit = Edit("few positions", "Pairs", find, replacement, (), "")
+    pairs, _ = specc.verify(GOOD[edit.spec], module=edited(edit, tmp_path)).models
+    assert pairs.problem == "it does not commute with its group"
+    assert all(layer.ok for layer in pairs.layers)
+
+
+# --- What a layer spans, without its diagrams ----------------------------------------------------
+
+
+def spanned(change: Callable[[nn.Module], None]) -> Completeness:
+    """What the 15 maps and 2 biases of `[node, node]` span after a change to the layer."""
+    text = "axis node = S(6)\nmodel M(x: [node, node; 2]) -> [node, node; 2] { return equivariant(x, 2) }"
+    (typed,) = specc.check(text).models
+    node = typed.graph.nodes[-1]
+    assert isinstance(node.operation, Equivariant)
+    part = specc.load(text).M(dtype=torch.float64).get_submodule(node.path)
+    change(part)
+    layer = layer_of("layer", part, node.operation, typed.input_types(node), typed.type(node))
+    with torch.no_grad():
+        found = completeness(shrunk(layer), torch.Generator().manual_seed(0))
+    assert found is not None
+    return found
+
+
+def keep(module: nn.Module) -> None:
+    """No change."""
+
+
+def one_product_gone(module: nn.Module) -> None:
+    """Two pools meet one spread in the finest product."""
+    module.mix_node_node.forward = lambda x: 0 * x[..., :2]
+
+
+def no_bias(module: nn.Module) -> None:
+    """The two biases stand in one product."""
+    forward = module.mix_scalar.forward
+    module.mix_scalar.forward = lambda x: forward(x) - module.mix_scalar.bias
+
+
+def equal_biases(module: nn.Module) -> None:
+    """The bias of the diagonal is that of all: one invariant less."""
+    forward = module.mix_scalar.forward
+    bias = module.mix_scalar.bias
+    module.mix_scalar.forward = lambda x: forward(x) - bias + bias[:2].repeat(2)
+
+
+@pytest.mark.parametrize(
+    ("change", "maps", "biases"),
+    [(keep, 15, 2), (one_product_gone, 13, 2), (no_bias, 15, 0), (equal_biases, 15, 1)],
+)
+def test_rank_counts_what_is_left(
+    change: Callable[[nn.Module], None], maps: int, biases: int
+) -> None:
+    assert spanned(change) == Completeness(Span(maps, 15), Span(biases, 2))
+
+
+# --- Command line --------------------------------------------------------------------------------
+
+
+def test_the_command_says_where_it_is_and_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit = EDITS["a map left out of a sum"]
+    spec = tmp_path / "graphs.spec"
+    spec.write_text(GOOD[edit.spec])
+    assert main(["verify", str(spec)]) == 0
+    capsys.readouterr()
+    command = ["verify", str(spec), "Molecule", "--module", str(edited(edit, tmp_path))]
+    assert main(command) == 1
+    assert edit.problem in " ".join(capsys.readouterr().out.split())
+    assert main([*command, "--format", "json"]) == 1
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    assert [layer["name"] for layer in model["layers"] if not layer["ok"]] == ["z"]

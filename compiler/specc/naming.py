@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 from typing import Protocol
 
 # fmt: off
@@ -91,10 +92,15 @@ def attribute(name: str) -> str:
     return name + "_" if clash else name
 
 
-def submodule(tensor: str) -> str:
-    """A tensor's name as that of the submodule that serves it: `fc1_weight`, see `PerTensor`."""
-    plain = tensor.replace(".", "_")
-    return plain + "_" if plain in MODULE_ATTRIBUTES else plain
+def submodules(tensors: Iterable[str]) -> dict[str, str]:
+    """The submodules that serve the tensors of a collection: `fc1_weight`, each its own; see `PerTensor`."""
+    names = Names()
+    return {tensor: names.claim(tensor.replace(".", "_")) for tensor in tensors}
+
+
+def prefixes(tensors: Iterable[str]) -> dict[str, str]:
+    """How the parameters for each tensor begin: `fc1_weight.`, and with nothing for a tensor alone."""
+    return {tensor: name + "." if tensor else "" for tensor, name in submodules(tensors).items()}
 
 
 def snake_case(name: str) -> str:

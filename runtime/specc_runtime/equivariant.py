@@ -91,7 +91,9 @@ class Equivariant(nn.Module):
         parameters = {**zeros, name: weight}
         answer = functional_call(self, parameters, tuple(self._arguments(batch)), masks)
         outputs = [answer] if isinstance(answer, Tensor) else list(answer.values())
-        return torch.cat([value[..., 0].reshape(len(value), -1) for value in outputs], 1).T.contiguous()
+        return torch.cat(
+            [value[..., 0].reshape(len(value), -1) for value in outputs], 1
+        ).T.contiguous()
 
     def _one_hot(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """For each position of the inputs one element of a batch, with a one there in channel 0."""

@@ -10,7 +10,7 @@ from pydantic import InstanceOf
 
 from ..derive import Maps, Operand, derive
 from ..groups import Symmetric
-from ..naming import attribute, submodule
+from ..naming import Names, prefixes
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
@@ -161,32 +161,35 @@ class Coded(Operation):
         """For each tensor its codes: name, run-time dimension, number of positions."""
         found: dict[str, dict[str, tuple[int, int]]] = {}
         for name, tensor in tensors_of(value):
-            codes: dict[str, tuple[int, int]] = {}
-            for i, axis in enumerate(tensor.axes):
-                if self._chosen(axis):
-                    short = axis.name.rpartition(".")[2]
-                    copies = sum(code == short or code.startswith(short + "_") for code in codes)
-                    name_here = f"{short}_{copies + 1}" if copies else attribute(short)
-                    codes[name_here] = (i + 1, axis.size)
+            names = Names()
+            codes = {
+                names.claim(axis.name.rpartition(".")[2]): (dim, axis.size)
+                for dim, axis in enumerate(tensor.axes, start=1)
+                if self._chosen(axis)
+            }
             if codes:
                 found[name] = codes
         return found
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        found = self.codes(inputs[0])
+        start = prefixes(found)
         return tuple(
-            Parameter(_code_name(tensor, code), (size, widths[tensor]))
-            for tensor, codes in self.codes(inputs[0]).items()
+            Parameter(start[tensor] + code, (size, widths[tensor]))
+            for tensor, codes in found.items()
             for code, (_, size) in codes.items()
         )
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        for tensor, codes in self.codes(types[0]).items():
+        found = self.codes(types[0])
+        start = prefixes(found)
+        for tensor, codes in found.items():
             for code, (_, size) in codes.items():
                 place = pinned(rules, size, "a code belongs to its position")
-                rules.parameter(_code_name(tensor, code), (place, inputs[0][tensor]))
+                rules.parameter(start[tensor] + code, (place, inputs[0][tensor]))
         return inputs[0]
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
@@ -209,11 +212,13 @@ class Coded(Operation):
     ) -> Any:
         value = values[0] if isinstance(values[0], dict) else {"": values[0]}
         coded = dict(value)
-        for tensor, codes in self.codes(inputs[0]).items():
+        found = self.codes(inputs[0])
+        start = prefixes(found)
+        for tensor, codes in found.items():
             for code, (dim, size) in codes.items():
                 shape = [1] * value[tensor].ndim
                 shape[dim], shape[-1] = size, -1
-                coded[tensor] = coded[tensor] + parameters[_code_name(tensor, code)].reshape(shape)
+                coded[tensor] = coded[tensor] + parameters[start[tensor] + code].reshape(shape)
         return coded if isinstance(values[0], dict) else coded[""]
 
 
@@ -243,10 +248,6 @@ def common_symmetry(values: tuple[Type, ...]) -> dict[str, Axis]:
 
 def _with_axes(tensor: Tensor, axes: Mapping[str, Axis]) -> Tensor:
     return Tensor(keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)), tensor.channels)
-
-
-def _code_name(tensor: str, code: str) -> str:
-    return f"{submodule(tensor)}.{code}" if tensor else code
 
 
 def pinned(rules: Rules, size: int, reason: str) -> Atom:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..naming import submodule
+from ..naming import prefixes, submodules
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
 from .pointwise import FUNCTIONS, Pointwise
@@ -19,10 +19,8 @@ Size = Field(ge=1, description="a positive whole number")
 def per_tensor(modules: Mapping[str, str]) -> str:
     """The expression of a module that holds one module for each tensor of a collection."""
     entries = ", ".join(f'"{name}": {module}' for name, module in modules.items())
-    renamed = {
-        name: submodule(name) for name in modules if submodule(name) != name.replace(".", "_")
-    }
-    names = ", ".join(f'"{name}": "{other}"' for name, other in renamed.items())
+    renamed = {n: own for n, own in submodules(modules).items() if own != n.replace(".", "_")}
+    names = ", ".join(f'"{name}": "{own}"' for name, own in renamed.items())
     return f"PerTensor({{{entries}}}, {{{names}}})" if renamed else f"PerTensor({{{entries}}})"
 
 
@@ -68,8 +66,9 @@ class Linear(Operation):
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []
+        start = prefixes(self._layers(inputs))
         for name, width in self._layers(inputs).items():
-            prefix = submodule(name) + "." if name else ""
+            prefix = start[name]
             found.append(Parameter(prefix + "weight", (self.channels, width)))
             if self.bias:
                 found.append(Parameter(prefix + "bias", (self.channels,)))
@@ -79,8 +78,7 @@ class Linear(Operation):
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born: dict[str, Atom] = {}
-        for name in self._layers(types):
-            prefix = submodule(name) + "." if name else ""
+        for name, prefix in prefixes(self._layers(types)).items():
             source = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             born[name] = rules.fresh(self.channels)
             rules.parameter(prefix + "weight", (born[name], source))
@@ -154,8 +152,9 @@ class Mlp(Operation):
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []
+        start = prefixes(self._towers(inputs))
         for name, width in self._towers(inputs).items():
-            prefix = submodule(name) + "." if name else ""
+            prefix = start[name]
             sizes = (width, *self.channels)
             for i, (before, after) in enumerate(pairwise(sizes)):
                 found.append(Parameter(f"{prefix}{2 * i}.weight", (after, before)))
@@ -167,8 +166,7 @@ class Mlp(Operation):
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born: dict[str, Atom] = {}
-        for name in self._towers(types):
-            prefix = submodule(name) + "." if name else ""
+        for name, prefix in prefixes(self._towers(types)).items():
             atom = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             for i, count in enumerate(self.channels):
                 after = rules.fresh(count)
@@ -226,10 +224,8 @@ def on_each(value: Any, shared: bool, apply: Any) -> Any:
     """Applies a reference meaning to a tensor, or to each of a dict with parameters of its own."""
     if not isinstance(value, dict):
         return apply("", value)
-    return {
-        name: apply("" if shared else submodule(name) + ".", tensor)
-        for name, tensor in value.items()
-    }
+    start = dict.fromkeys(value, "") if shared else prefixes(value)
+    return {name: apply(start[name], tensor) for name, tensor in value.items()}
 
 
 def _one(rules: Rules, channels: Channels) -> Atom:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..naming import submodule
+from ..naming import prefixes
 from ..types import Tensor, Type, tensors_of
 from .base import Channels, Operation, Parameter, Rules
 from .brackets import Binding
@@ -31,8 +31,9 @@ class _ChannelNorm(Operation):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         if not self.affine:
             return ()
+        start = prefixes(name for name, _ in tensors_of(inputs[0]))
         return tuple(
-            Parameter((submodule(tensor) + "." if tensor else "") + name, (each.width,))
+            Parameter(start[tensor] + name, (each.width,))
             for tensor, each in tensors_of(inputs[0])
             for name in self.names
         )
@@ -41,9 +42,10 @@ class _ChannelNorm(Operation):
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         if self.affine:
+            start = prefixes(inputs[0])
             for tensor, atom in inputs[0].items():
                 for name in self.names:
-                    rules.parameter((submodule(tensor) + "." if tensor else "") + name, (atom,))
+                    rules.parameter(start[tensor] + name, (atom,))
         return inputs[0]
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

@@ -47,7 +47,7 @@ def gap(found: Iterable[Tensor], wanted: Iterable[Tensor]) -> float:
             return torch.inf
         same = (x == y) | (x.isnan() & y.isnan())
         difference = (x - y).abs().masked_fill(same, 0.0).nan_to_num(nan=torch.inf)
-        worst = max(worst, float(difference.max())) if len(difference) else worst
+        worst = max(worst, float(difference.max())) if difference.numel() else worst
         finite = y[y.isfinite()].abs()
-        scale = max(scale, float(finite.max())) if len(finite) else scale
+        scale = max(scale, float(finite.max())) if finite.numel() else scale
     return worst / scale if scale > 0 else worst

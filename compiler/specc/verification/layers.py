@@ -115,9 +115,7 @@ def full_masks(layer: Layer, batch: int) -> dict[str, Tensor]:
     }
 
 
-def _random(
-    layer: Layer, generator: torch.Generator
-) -> tuple[list[Tensor], dict[str, Tensor]]:
+def _random(layer: Layer, generator: torch.Generator) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Random inputs and masks."""
     values = [
         random_tensor(BATCH, operand.tensor.axes, operand.tensor.width, generator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 
 import torch
@@ -12,17 +12,26 @@ from ..compile import Program
 from ..errors import SpecError, nearest
 from ..graph import Node, Typed
 from ..operations import Equivariant
-from ..operations.masks import mask_axes, mask_name
+from ..operations.masks import mask_axes, mask_name, presence
 from ..types import Axis, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
 from .actions import Element, act, act_on_mask, random_element
-from .layers import layer_of, randomise, relative, verify_layer
+from .completeness import Completeness, completeness
+from .draws import gap, random_mask, random_tensor, randomise
+from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
 from .records import TOLERANCE, LayerVerification, ModelVerification, Verification
 
 BATCH = 2
 DRAWS = 3
 
+NOT_EQUIVARIANT = "it does not commute with its group"
+ABSENT = "what stands in positions that are not there has influence"
+NOT_ITS_DIAGRAMS = "it is not the sum of its diagrams with its coefficients"
+
 Value = Tensor | dict[str, Tensor]
+
+Counted = dict[object, Completeness | None]
+"""What has been counted already, by the kind of layer: layers of one kind run the same code."""
 
 
 def verify_program(
@@ -33,23 +42,29 @@ def verify_program(
     if model is not None and model not in names:
         raise SpecError(f"there is no model `{model}`", hint=nearest(model, names))
     chosen = [typed for typed in program.models if model in (None, typed.name)]
+    counted: Counted = {}
     with torch.no_grad():
-        models = [_verify_model(typed, module, seed) for typed in chosen]
+        models = [_verify_model(typed, module, seed, counted) for typed in chosen]
     return Verification(ok=all(each.ok for each in models), models=models)
 
 
-def _verify_model(typed: Typed, module: ModuleType, seed: int) -> ModelVerification:
+def _verify_model(
+    typed: Typed, module: ModuleType, seed: int, counted: Counted
+) -> ModelVerification:
     generator = torch.Generator().manual_seed(seed)
     network = None
+    deviation, problem = None, None
     try:
         with torch.random.fork_rng(devices=[]):
             network = getattr(module, typed.name)(dtype=torch.float64).eval()
         randomise(network, generator)
-        deviation = _deviation(typed, network, generator)
-        problem = None if deviation <= TOLERANCE else "it does not commute with its group"
+        deviation, problem = _judged(
+            (_equivariance_gap(typed, network, generator), NOT_EQUIVARIANT),
+            (_absence_gap(typed, network, generator), ABSENT),
+        )
     except Exception as error:  # whatever the module under test does is a finding, not our failure
-        deviation, problem = None, _sentence(error)
-    layers = [] if network is None else _verify_layers(typed, network, generator)
+        problem = _sentence(error)
+    layers = [] if network is None else _verify_layers(typed, network, generator, counted)
     return ModelVerification(
         name=typed.name,
         ok=problem is None and all(layer.ok for layer in layers),
@@ -59,27 +74,10 @@ def _verify_model(typed: Typed, module: ModuleType, seed: int) -> ModelVerificat
     )
 
 
-def _verify_layers(
-    typed: Typed, network: nn.Module, generator: torch.Generator
-) -> list[LayerVerification]:
-    """Each equivariant layer once, under the path of its parameters."""
-    nodes: dict[str, Node] = {}
-    for node in typed.graph.nodes:
-        if isinstance(node.operation, Equivariant):
-            nodes.setdefault(node.path, node)
-    return [_verify_one(typed, node, network, generator) for node in nodes.values()]
-
-
-def _verify_one(
-    typed: Typed, node: Node, network: nn.Module, generator: torch.Generator
-) -> LayerVerification:
-    assert isinstance(node.operation, Equivariant)
-    try:
-        part = network.get_submodule(node.path)
-        layer = layer_of(node.path, part, node.operation, typed.input_types(node), typed.type(node))
-        return verify_layer(layer, generator)
-    except Exception as error:  # as above
-        return LayerVerification(name=node.path, ok=False, deviation=None, problem=_sentence(error))
+def _judged(*gaps: tuple[float, str]) -> tuple[float, str | None]:
+    """The largest deviation, and what the first that rounding does not explain means."""
+    problems = [problem for deviation, problem in gaps if not deviation <= TOLERANCE]
+    return max(deviation for deviation, _ in gaps), problems[0] if problems else None
 
 
 def _sentence(error: Exception) -> str:
@@ -87,41 +85,138 @@ def _sentence(error: Exception) -> str:
     return f"it fails with {type(error).__name__}: {first}"
 
 
+# --- Layers ---------------------------------------------------------------------------------------
+
+
+def _verify_layers(
+    typed: Typed, network: nn.Module, generator: torch.Generator, counted: Counted
+) -> list[LayerVerification]:
+    """Each equivariant layer once, under the path of its parameters."""
+    nodes: dict[str, Node] = {}
+    for node in typed.graph.nodes:
+        if isinstance(node.operation, Equivariant):
+            nodes.setdefault(node.path, node)
+    return [_verify_node(typed, node, network, generator, counted) for node in nodes.values()]
+
+
+def _verify_node(
+    typed: Typed, node: Node, network: nn.Module, generator: torch.Generator, counted: Counted
+) -> LayerVerification:
+    assert isinstance(node.operation, Equivariant)
+    try:
+        part = network.get_submodule(node.path)
+        layer = layer_of(node.path, part, node.operation, typed.input_types(node), typed.type(node))
+        return _verify_layer(layer, generator, counted)
+    except Exception as error:  # as above
+        return LayerVerification(name=node.path, ok=False, deviation=None, problem=_sentence(error))
+
+
+def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) -> LayerVerification:
+    """Whether a layer commutes with its group, computes its diagrams, and can be every map."""
+    small = shrunk(layer)
+    if layer.kind not in counted:
+        counted[layer.kind] = completeness(small, generator)
+    found = counted[layer.kind]
+    gaps = [
+        (equivariance_gap(layer, generator), NOT_EQUIVARIANT),
+        (absence_gap(layer, generator), ABSENT),
+    ]
+    if found is not None:
+        gaps.append((meaning_gap(small, generator), NOT_ITS_DIAGRAMS))
+    deviation, problem = _judged(*gaps)
+    if found is None:
+        unchecked = "too large for matrices of all its maps"
+        return LayerVerification(
+            name=layer.name,
+            ok=problem is None,
+            deviation=deviation,
+            unchecked=unchecked,
+            problem=problem,
+        )
+    problem = problem or _missing(found)
+    return LayerVerification(
+        name=layer.name,
+        ok=problem is None,
+        deviation=deviation,
+        rank=found.maps.rank,
+        maps=found.maps.dimension,
+        bias_rank=found.biases.rank,
+        bias_maps=found.biases.dimension,
+        problem=problem,
+    )
+
+
+def _missing(found: Completeness) -> str | None:
+    maps, biases = found.maps, found.biases
+    if maps.rank != maps.dimension:
+        return f"it spans {maps.rank} of {maps.dimension} maps"
+    if biases.rank != biases.dimension:
+        return f"it adds {biases.rank} of {biases.dimension} invariants"
+    return None
+
+
 # --- Equivariance of a model ----------------------------------------------------------------------
 
 
-def _deviation(typed: Typed, network: nn.Module, generator: torch.Generator) -> float:
+def _equivariance_gap(typed: Typed, network: nn.Module, generator: torch.Generator) -> float:
     """The largest relative difference between acting on the inputs and on the results."""
-    graph = typed.graph
-    kinds = [typed.types[number] for number in graph.inputs]
-    axes = _moving((*kinds, *graph.output_types))
-    values = [_random(kind, generator) for kind in kinds]
-    masks = {mask_name(axis): _random_mask(axis, generator) for axis in axes if axis.masked}
+    kinds, axes = _input_types(typed), _moving(typed)
+    values, masks = _drawn(kinds, axes, generator)
     masked = {mask_name(axis): axis for axis in axes if axis.masked}
     plain = _results(network, values, masks)
-    scale = max(float(each.abs().max()) for value in plain for each in _tensors(value))
     worst = 0.0
     for _ in range(DRAWS):
         element = random_element(axes, generator)
         moved = [_moved(element, v, kind) for v, kind in zip(values, kinds, strict=True)]
         moved_masks = {name: act_on_mask(element, m, masked[name]) for name, m in masks.items()}
         answers = _results(network, moved, moved_masks)
-        for answer, before, kind in zip(answers, plain, graph.output_types, strict=True):
-            wanted = _moved(element, before, kind)
-            pairs = zip(_tensors(answer), _tensors(wanted), strict=True)
-            worst = max([worst, *(float((a - w).abs().max()) for a, w in pairs)])
-    return relative(worst, scale)
+        outputs = zip(plain, typed.graph.output_types, strict=True)
+        wanted = [_moved(element, value, kind) for value, kind in outputs]
+        worst = max(worst, gap(_tensors(answers), _tensors(wanted)))
+    return worst
 
 
-def _moving(kinds: Sequence[Type]) -> tuple[Axis, ...]:
-    """The symmetric axes of some types, those that others live in first."""
+def _absence_gap(typed: Typed, network: nn.Module, generator: torch.Generator) -> float:
+    """How much the results answer to numbers that stand where nothing is: here, to none at all."""
+    kinds, axes = _input_types(typed), _moving(typed)
+    values, masks = _drawn(kinds, axes, generator)
+    if not masks:
+        return 0.0
+    spoilt = [_spoilt(value, kind, masks) for value, kind in zip(values, kinds, strict=True)]
+    plain = _results(network, values, masks)
+    return gap(_tensors(_results(network, spoilt, masks)), _tensors(plain))
+
+
+def _input_types(typed: Typed) -> list[Type]:
+    return [typed.types[number] for number in typed.graph.inputs]
+
+
+def _moving(typed: Typed) -> tuple[Axis, ...]:
+    """The axes of inputs and outputs that the group moves, those that others live in first."""
     found: dict[str, Axis] = {}
-    for kind in kinds:
+    for kind in (*_input_types(typed), *typed.graph.output_types):
         for axis in axes_of(kind):
             for each in mask_axes(axis):
-                if not each.pinned:
+                if not each.pinned or each.masked:
                     found.setdefault(each.name, each)
     return tuple(found.values())
+
+
+def _drawn(
+    kinds: Sequence[Type], axes: Sequence[Axis], generator: torch.Generator
+) -> tuple[list[Value], dict[str, Tensor]]:
+    """Random inputs and masks."""
+    values = [_random(kind, generator) for kind in kinds]
+    masks = {mask_name(a): random_mask(BATCH, a, generator) for a in axes if a.masked}
+    return values, masks
+
+
+def _random(kind: Type, generator: torch.Generator) -> Value:
+    tensors = {
+        name: random_tensor(BATCH, tensor.axes, tensor.channels, generator)
+        for name, tensor in tensors_of(kind)
+    }
+    return tensors[""] if isinstance(kind, TensorType) else tensors
 
 
 def _results(
@@ -131,32 +226,34 @@ def _results(
     return answer if isinstance(answer, tuple) else (answer,)
 
 
-def _tensors(value: Value) -> list[Tensor]:
-    return [value] if isinstance(value, Tensor) else list(value.values())
-
-
-def _random(kind: Type, generator: torch.Generator) -> Value:
-    tensors = {
-        name: torch.randn(*_shape(tensor), generator=generator, dtype=torch.float64)
-        for name, tensor in tensors_of(kind)
-    }
-    return tensors[""] if isinstance(kind, TensorType) else tensors
-
-
-def _shape(tensor: TensorType) -> tuple[int, ...]:
-    channels = () if tensor.channels is None else (tensor.channels,)
-    return (BATCH, *(axis.size for axis in tensor.axes), *channels)
-
-
-def _random_mask(axis: Axis, generator: torch.Generator) -> Tensor:
-    """About two thirds of the positions, the first always."""
-    mask = torch.rand(BATCH, *(a.size for a in mask_axes(axis)), generator=generator) < 2 / 3
-    mask[..., 0] = True
-    return mask
+def _tensors(values: Iterable[Value]) -> list[Tensor]:
+    return [
+        tensor
+        for value in values
+        for tensor in ([value] if isinstance(value, Tensor) else value.values())
+    ]
 
 
 def _moved(element: Element, value: Value, kind: Type) -> Value:
+    """The element on a value of the type."""
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)
         return act(element, value, kind.axes)
     return {name: act(element, value[name], tensor.axes) for name, tensor in tensors_of(kind)}
+
+
+def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
+    """The value with numbers that are none where nothing is."""
+
+    def spoil(x: Tensor, tensor: TensorType) -> Tensor:
+        x = x.unsqueeze(-1) if tensor.channels is None else x
+        for dim in range(1, len(tensor.axes) + 1):
+            present = presence(x, tensor.axes, dim, masks)
+            if present is not None:
+                x = x.masked_fill(~present, torch.nan)
+        return x.squeeze(-1) if tensor.channels is None else x
+
+    if isinstance(value, Tensor):
+        assert isinstance(kind, TensorType)
+        return spoil(value, kind)
+    return {name: spoil(value[name], tensor) for name, tensor in tensors_of(kind)}
