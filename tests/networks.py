@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
+import specc
 from specc_runtime import Equivariant, Model
 
 Value = Tensor | dict[str, Tensor]
@@ -122,3 +126,20 @@ def draw_masks(model: Model, batch: int, seed: int = 0, **sizes: int) -> dict[st
         mask[..., 0] = True
         masks[name] = mask
     return masks
+
+
+every_spec = pytest.mark.parametrize("spec", SPECS)
+
+
+def make(text: str, seed: int = 0, **factory: Any) -> Model:
+    """Model `M` of a spec as it is after `torch.manual_seed(seed)`."""
+    torch.manual_seed(seed)
+    model = specc.load(SPECS.get(text, text)).M(**factory)
+    assert isinstance(model, Model)
+    return model
+
+
+def total(outputs: object) -> Tensor:
+    """One number that depends on all outputs."""
+    leaves: list[Tensor] = tree_leaves(outputs)
+    return sum((leaf.sin().sum() for leaf in leaves), start=torch.zeros(()))

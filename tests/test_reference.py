@@ -124,7 +124,7 @@ REDUCTIONS = {
     "reduce and broadcast": "(x: [node, edge; 2]) -> [node, edge; 2] { return x - mean[node](x) - mean[edge](x) }",
     "reduce members": "(x: [cloud, member; 2]) -> [cloud; 2] { return max[member](x) + mean[member](x) }",
     "reduce clouds and members": "(x: [cloud, member; 2]) -> [; 2] { return mean[cloud, member](x) }",
-    "reduce clouds": "(x: [cloud, member; 2]) -> [; 2] { return sum[member](max[cloud](x)) }",
+    "reduce members, then clouds": "(x: [cloud, member; 2]) -> [; 2] { return max[cloud](sum[member](x)) }",
 }
 
 COLLECTIONS = {

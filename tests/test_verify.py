@@ -190,8 +190,8 @@ EDITS = {
     "two pools swapped": Edit(
         "weights",
         "AccuracyZ2",
-        "torch.cat([fc1_weight_fc1, fc1_bias, fc2_weight_fc1], -1)",
-        "torch.cat([fc2_weight_fc1, fc1_bias, fc1_weight_fc1], -1)",
+        "torch.cat([fc1_weight_fc1, fc1_bias, linear_weight_fc1], -1)",
+        "torch.cat([linear_weight_fc1, fc1_bias, fc1_weight_fc1], -1)",
         ("Accuracy.z_2", "Accuracy.z_3.0", "Accuracy.z_3.1"),
         "it is not the sum of its diagrams with its coefficients",
     ),

@@ -185,8 +185,7 @@ def train_zoo(
     statistics cannot be trained here. `progress` is called with the number of networks that just did
     a step; its calls add up to the sum of `hyperparameters.steps`.
     """
-    stream = torch.Generator().manual_seed(seed)
-    seeds = torch.randint(2**62, (len(hyperparameters),), generator=stream)
+    seeds = network_seeds(seed, len(hyperparameters))
     longest_first = hyperparameters.steps.argsort(descending=True, stable=True).cpu()
     zoos = [
         _train_group(
@@ -195,6 +194,12 @@ def train_zoo(
         for group in longest_first.split(at_once)
     ]
     return _concatenate(zoos).select(longest_first.argsort())
+
+
+def network_seeds(seed: int, networks: int) -> Tensor:
+    """The seed of each network, `(networks,)`: of its initial parameters and of its `draw_batches`."""
+    stream = torch.Generator().manual_seed(seed)
+    return torch.randint(2**62, (networks,), generator=stream)
 
 
 def draw_batches(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 from sklearn.datasets import load_digits
-from specc_runtime.zoo import Examples, Hyperparameters, Task, Zoo
 from torch import Tensor
+
+from specc_runtime.zoo import Examples, Hyperparameters, Task, Zoo
 
 TRAINING_IMAGES = 1000  # the other 797 measure test accuracy
 

@@ -17,9 +17,10 @@ from typing import Protocol
 
 import torch
 from sklearn.base import RegressorMixin, clone
-from specc_runtime.zoo import Weights, Zoo
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from specc_runtime.zoo import Weights, Zoo
 
 QUANTILES = torch.tensor([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
 
@@ -208,7 +209,11 @@ class PooledEntries(nn.Module):
             for _ in names
         )
         self.all = nn.Sequential(
-            nn.Linear(width * len(names), 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1)
+            nn.Linear(width * len(names), 64),
+            nn.ReLU(),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+            nn.Linear(64, 1),
         )
 
     def forward(self, weights: Weights) -> Tensor:

@@ -1,4 +1,4 @@
-"""Classifier, Accuracy: generated from <text>. DO NOT EDIT.
+"""Classifier, Accuracy: generated from digits.spec. DO NOT EDIT.
 
 specc 0.1.0, source sha256 4cfc710622a4807e.
 """

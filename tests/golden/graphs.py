@@ -1,4 +1,4 @@
-"""Molecule, EdgeScore: generated from <text>. DO NOT EDIT.
+"""Molecule, EdgeScore: generated from graphs.spec. DO NOT EDIT.
 
 specc 0.1.0, source sha256 9117ae422b37001f.
 """

@@ -1,4 +1,4 @@
-"""Siren, Edit, Digit: generated from <text>. DO NOT EDIT.
+"""Siren, Edit, Digit: generated from implicit.spec. DO NOT EDIT.
 
 specc 0.1.0, source sha256 6bb8fa842c391c3e.
 """

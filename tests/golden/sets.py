@@ -1,4 +1,4 @@
-"""PointClassifier, CloudRanker, Completion: generated from <text>. DO NOT EDIT.
+"""PointClassifier, CloudRanker, Completion: generated from sets.spec. DO NOT EDIT.
 
 specc 0.1.0, source sha256 303f786e51999d54.
 """

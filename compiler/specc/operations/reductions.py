@@ -39,6 +39,21 @@ class _OverAxes(Operation):
                 )
         return tensor
 
+    def _matched(self, tensor: Tensor) -> Tensor:
+        """The tensor, unless positions would be matched that move separately: those of inner axes."""
+        for axis in tensor.axes:
+            outer = axis.parent
+            if axis.pinned or outer is None or outer.size == 1:
+                continue
+            if outer.name in self.axes and axis.name not in self.axes:
+                raise Refusal(
+                    f"`{self}` would match positions of `{axis.name}` that move separately in each "
+                    f"`{outer.name}`",
+                    f"reduce `{axis.name}` before, or with it",
+                    show_types=True,
+                )
+        return tensor
+
     def _dims(self, tensor: Tensor) -> tuple[int, ...]:
         """The run-time dimensions of the axes; the batch comes first."""
         return tuple(i + 1 for i, axis in enumerate(tensor.axes) if axis.name in self.axes)
@@ -70,7 +85,7 @@ class Reduce(_OverAxes):
             raise Refusal(
                 f"`{self.kind}` needs to be told over which axes", f"`{self.kind}[axis](x)`"
             )
-        tensor = self._tensor(inputs)
+        tensor = self._matched(self._tensor(inputs))
         left = tuple(axis for axis in tensor.axes if axis.name not in self.axes)
         return Tensor(keep_enclosed(left), tensor.channels)
 
@@ -126,7 +141,7 @@ class Softmax(_OverAxes):
             return inputs[0]
         if len(self.axes) > 1:
             raise Refusal("`softmax` runs along one axis", "`softmax[axis](x)`")
-        return self._tensor(inputs)
+        return self._matched(self._tensor(inputs))
 
     def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
         return super().masks(inputs) if self.axes else ()

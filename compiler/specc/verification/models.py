@@ -26,6 +26,7 @@ DRAWS = 3
 
 NOT_EQUIVARIANT = "it does not commute with its group"
 ABSENT = "what stands in positions that are not there has influence"
+TOO_LARGE = "too large for matrices of all its maps"
 NOT_ITS_DIAGRAMS = "it is not the sum of its diagrams with its coefficients"
 
 Value = Tensor | dict[str, Tensor]
@@ -113,35 +114,28 @@ def _verify_node(
 
 def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) -> LayerVerification:
     """Whether a layer commutes with its group, computes its diagrams, and can be every map."""
-    small = shrunk(layer)
-    if layer.kind not in counted:
-        counted[layer.kind] = completeness(small, generator)
-    found = counted[layer.kind]
-    gaps = [
+    deviation, problem = _judged(
         (equivariance_gap(layer, generator), NOT_EQUIVARIANT),
         (absence_gap(layer, generator), ABSENT),
-    ]
+    )
+    found, small = None, shrunk(layer)
+    if problem is None:
+        if layer.kind not in counted:
+            counted[layer.kind] = completeness(small, generator)
+        found = counted[layer.kind]
     if found is not None:
-        gaps.append((meaning_gap(small, generator), NOT_ITS_DIAGRAMS))
-    deviation, problem = _judged(*gaps)
-    if found is None:
-        unchecked = "too large for matrices of all its maps"
-        return LayerVerification(
-            name=layer.name,
-            ok=problem is None,
-            deviation=deviation,
-            unchecked=unchecked,
-            problem=problem,
-        )
-    problem = problem or _missing(found)
+        meaning = meaning_gap(small, generator)
+        deviation, problem = _judged((deviation, NOT_EQUIVARIANT), (meaning, NOT_ITS_DIAGRAMS))
+        problem = problem or _missing(found)
     return LayerVerification(
         name=layer.name,
         ok=problem is None,
         deviation=deviation,
-        rank=found.maps.rank,
-        maps=found.maps.dimension,
-        bias_rank=found.biases.rank,
-        bias_maps=found.biases.dimension,
+        rank=found.maps.rank if found else None,
+        maps=found.maps.dimension if found else None,
+        bias_rank=found.biases.rank if found else None,
+        bias_maps=found.biases.dimension if found else None,
+        unchecked=None if found or problem else TOO_LARGE,
         problem=problem,
     )
 
