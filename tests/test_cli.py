@@ -13,10 +13,10 @@ from programs import PROGRAMS
 from pydantic import BaseModel
 
 import specc
-from specc import commands
-from specc.cli import BUG, MISTAKE, main
-from specc.definitions import definitions, value_of
 from specc.errors import SpecError
+from specc.terminal import commands
+from specc.terminal.cli import BUG, MISTAKE, main
+from specc.terminal.definitions import definitions, value_of
 
 SMALL = """\
 param width = 3
@@ -397,7 +397,7 @@ def test_mistake_in_the_defaults_gets_a_sentence(
 @pytest.mark.parametrize("command", ["build", "check", "graph", "explain"])
 def test_command_does_not_import_torch(command: str) -> None:
     code = (
-        "import sys; from specc.cli import main; "
+        "import sys; from specc.terminal.cli import main; "
         f"code = main(['{command}', 'digits.spec']); "
         "print([name for name in ('torch', 'numpy') if name in sys.modules]); sys.exit(code)"
     )
@@ -410,8 +410,8 @@ def test_command_does_not_import_torch(command: str) -> None:
 
 def test_help_does_not_import_the_commands() -> None:
     code = (
-        "import sys; from specc.cli import main; main(['--help']); "
-        "print('specc.commands' in sys.modules)"
+        "import sys; from specc.terminal.cli import main; main(['--help']); "
+        "print('specc.terminal.commands' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     found = subprocess.run(

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.syntax import Syntax
 
-from specc.diagnostics import Diagnostic, Place, as_records, render
 from specc.errors import Note, Source, Span, SpecError, SpecErrors
+from specc.terminal.diagnostics import Diagnostic, Place, as_records, render
 from specc_grammar.highlight import SpecLexer
 
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from programs import PROGRAMS
 
 import specc
-from specc.draw import dot, draw, graph_data, mermaid, picture
-from specc.draw.dot import quoted as quoted_for_dot
-from specc.draw.lanes import lay_out
-from specc.draw.mermaid import quoted as quoted_for_mermaid
-from specc.draw.palette import palette, type_text
-from specc.draw.picture import Frame, Picture
 from specc.graph import Typed
 from specc.groups import Pinned, Symmetric
+from specc.terminal.draw import dot, draw, graph_data, mermaid, picture
+from specc.terminal.draw.dot import quoted as quoted_for_dot
+from specc.terminal.draw.lanes import lay_out
+from specc.terminal.draw.mermaid import quoted as quoted_for_mermaid
+from specc.terminal.draw.palette import palette, type_text
+from specc.terminal.draw.picture import Frame, Picture
 from specc.types import Axis, Collection, Tensor, Type
 
 GOLDEN = Path(__file__).parent / "golden" / "draw"

@@ -12,11 +12,11 @@ from rich.console import Console
 from sampled import check_runs, models_of, parameter_shapes
 
 import specc
-from specc.arguments import signature
-from specc.diagnostics import render
 from specc.errors import SpecError, SpecErrors, leaves
 from specc.operations import CATALOGUE, FUNCTIONS, LATER, LATER_OPTIONS
-from specc.resolve import CONSTRUCTORS_LATER
+from specc.program.arguments import signature
+from specc.program.resolve import CONSTRUCTORS_LATER
+from specc.terminal.diagnostics import render
 
 REFERENCE = Path(__file__).parent.parent / "grammar" / "README.md"
 

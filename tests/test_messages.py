@@ -17,11 +17,11 @@ from programs import PROGRAMS
 
 import specc
 from specc.api import as_source, generate
-from specc.check import MOST_MAPS
 from specc.compile import understand
 from specc.errors import SpecError, SpecErrors, leaves
-from specc.parse import read_source
-from specc.static import Static
+from specc.program.check import MOST_MAPS
+from specc.program.static import Static
+from specc.text.parse import read_source
 
 
 def mistakes_of(

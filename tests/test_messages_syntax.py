@@ -14,7 +14,7 @@ import pytest
 from programs import PROGRAMS
 
 from specc.errors import Source, SpecError, SpecErrors, leaves
-from specc.parse import LARGEST_FILE, parse, read_source
+from specc.text.parse import LARGEST_FILE, parse, read_source
 from specc_grammar.mistakes import MISTAKES
 
 

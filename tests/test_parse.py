@@ -12,10 +12,10 @@ from unparse import expression as shown
 from unparse import unparse
 
 import specc_grammar
-from specc import syntax
 from specc.errors import Source, Span
-from specc.parse import parse, read_source
-from specc.syntax import (
+from specc.text import syntax
+from specc.text.parse import parse, read_source
+from specc.text.syntax import (
     Assign,
     Attribute,
     Axis,

@@ -13,10 +13,10 @@ from programs import PROGRAMS
 from rich.console import Console
 from unparse import unparse
 
-from specc.diagnostics import as_records, render
 from specc.errors import Source, Span, SpecError, SpecErrors, leaves
-from specc.parse import parse
-from specc.syntax import (
+from specc.terminal.diagnostics import as_records, render
+from specc.text.parse import parse
+from specc.text.syntax import (
     Assign,
     Attribute,
     Axis,

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import torch
-from specc.api import generate
 
 import specc
+from specc.api import generate
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

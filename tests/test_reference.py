@@ -17,7 +17,7 @@ import specc
 from specc.graph import Typed
 from specc.operations import CATALOGUE, FUNCTIONS
 from specc.operations.masks import mask_axes, mask_name
-from specc.plan import Formulation
+from specc.planning.plan import Formulation
 from specc.reference import evaluate
 from specc.types import Axis, Type, axes_of, tensors_of
 from specc.types import Tensor as TensorType
@@ -101,7 +101,7 @@ CHANNELS = {
     "mlp of one layer": "(x: [node; 2]) -> [node; 3] { return mlp(x, 3, bias = false) }",
     "mlp on a collection": "(g: Graph) -> Graph(; 2) { return mlp(g, 4, 2, act = tanh) }",
     "mlp shared": "(g: Mixed) -> Mixed(; 3) { return mlp(g, 4, 3, act = sin, shared = true) }",
-    "concat": "(x: [node; 2], y: [node; 3]) -> [node; 6] { return concat(x, y, mean[edge](concat(x, edges(x)))) }",
+    "concat": "(x: [node; 2], y: [node; 3]) -> [node; 7] { return concat(x, y, x) }",
     "concat broadcasts": "(x: [node, edge; 2], y: [edge; 3], z: [; 1]) -> [node, edge; 6] { return concat(x, y, z) }",
     "concat permutes": "(x: [node, edge; 2], y: [edge, node; 3]) -> [node, edge; 5] { return concat(x, y) }",
     "concat of expressions": "(x: [node, edge; 2], y: [edge; 3]) -> [node, edge; 7] { return concat(x * 2 - 1, relu(y), x) }",
@@ -113,7 +113,6 @@ CHANNELS = {
     "softmax over channels": "(x: [node; 4]) -> [node; 4] { return softmax(x) * softmax(10 * x) }",
     "softmax of a collection": "(g: Graph) -> Graph { return softmax(g + 1) }",
 }
-CHANNELS["concat"] = "(x: [node; 2], y: [node; 3]) -> [node; 7] { return concat(x, y, x) }"
 
 REDUCTIONS = {
     f"{kind}": f"(x: [node, pixel, edge; 2]) -> [pixel; 2] {{ return {kind}[node, edge](x) + {kind}[edge, node](x - 1) + {kind}[node]({kind}[edge](x)) }}"
@@ -128,17 +127,13 @@ REDUCTIONS = {
 }
 
 COLLECTIONS = {
-    "take": "(g: Graph) -> [node, node; 2] { return g.adjacency * mean[node](g.feature).x }",
+    "take": "(g: Graph) -> [node, node; 2] { return g.adjacency * 2 + 1 }",
     "take and collect": "(g: Graph) -> Graph { return Graph(feature = g.feature * 2, adjacency = relu(g.adjacency - 1)) }",
     "collect of results": "(g: Graph) -> Graph { return relu(Graph(adjacency = g.adjacency, feature = linear(g.feature, 3))) }",
     "take of an expression": "(g: Graph) -> [node; 3] { return relu(2 * g).feature }",
-    "take weights": "(w: weights(Net)) -> [; 4] { return mean[a](equivariant(w, 4).a.bias) }",
+    "take weights": "(w: weights(Net)) -> [; 4] { return invariant(relu(linear(w, 4)).a.bias, 4) }",
     "take part of weights": "(w: weights(Net)) -> [; 4] { z = linear(w, 4)  return invariant(z.stage, 4) }",
 }
-COLLECTIONS["take"] = "(g: Graph) -> [node, node; 2] { return g.adjacency * 2 + 1 }"
-COLLECTIONS["take weights"] = (
-    "(w: weights(Net)) -> [; 4] { return invariant(relu(linear(w, 4)).a.bias, 4) }"
-)
 
 LAYERS = {
     "deep sets": "(x: [node; 2]) -> [node; 3] { return equivariant(x, 3) }",
@@ -294,11 +289,11 @@ MASKED = {
     "masked reductions": "(x: [guest, node; 2]) -> [node; 2] { return mean[guest](x) + max[guest](x - 9) + min[guest](x + 9) + sum[guest](x) }",
     "masked and not": "(x: [guest, node; 2]) -> [; 2] { return mean[guest, node](x) + max[node, guest](x - 9) }",
     "masked softmax": "(x: [guest; 2]) -> [guest; 2] { return softmax[guest](x) }",
-    "masked by other": "(x: [guest, player_set; 2]) -> [; 2] { return mean[guest](x) }",
     "masked block": "(x: [guest; 2]) -> [guest; 2] { return Residual(x, 2) }",
     "masked repeat": "(x: [guest; 2]) -> [guest; 2] { repeat 2 { x = Residual(x, 2) }  return mean[guest](x) + x }",
     "masked broadcast": "(x: [guest; 2], y: [node; 2]) -> [node, guest; 2] { return equivariant(y + x, [node, guest; 2]) }",
     "made masked": "(x: [guest; 2]) -> [guest, guest; 2] { return equivariant(x, [guest, guest; 2]) }",
+    "masked inside alone": "(x: [node; 2]) -> [; 2] { return invariant(cos(equivariant(x, [club, fan; 2])), 2) }",
     "masked members": "(x: [team, player; 2]) -> [team, player; 2] { return equivariant(x, 2) }",
     "masked members reduced": "(x: [team, player; 2]) -> [team; 2] { return mean[player](x) + max[player](x - 9) }",
     "masked members to teams": "(x: [team, player; 2]) -> [team; 2] { return equivariant(x, [team; 2]) }",
@@ -307,7 +302,6 @@ MASKED = {
     "masked two clubs": "(x: [club, fan, club; 1]) -> [club, club, fan; 2] { return equivariant(x, [club, club, fan; 2]) }",
     "masked clubs reduced": "(x: [club, fan; 2]) -> [; 2] { return mean[club, fan](x) + max[club](mean[fan](x)) }",
 }
-del MASKED["masked by other"]
 
 PROGRAMS = (
     POINTWISE
@@ -347,9 +341,8 @@ def random_value(kind: Type, generator: torch.Generator) -> Value:
 
 
 def random_masks(typed: Typed, generator: torch.Generator) -> dict[str, Tensor]:
-    """A mask for each masked axis of the inputs; the first element of the batch lacks everything."""
-    inputs = [typed.types[number] for number in typed.graph.inputs]
-    axes = dict.fromkeys(a for kind in inputs for a in axes_of(kind) if a.masked)
+    """A mask for each masked axis; the first element of the batch lacks everything."""
+    axes = dict.fromkeys(axis for kind in typed.types for axis in axes_of(kind) if axis.masked)
     return {mask_name(axis): _random_mask(axis, generator) for axis in axes}
 
 
@@ -403,13 +396,13 @@ def test_modules_of_all_plans_compute_what_the_reference_does(name: str) -> None
     agree(DECLARATIONS + PROGRAMS[name])
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(50))
 def test_random_programs_compute_what_the_reference_does(seed: int) -> None:
     agree(random_program(seed))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100, 3000, 100))
+@pytest.mark.parametrize("seed", range(50, 3050, 100))
 def test_many_random_programs_compute_what_the_reference_does(seed: int) -> None:
     for each in range(seed, seed + 100):
         agree(random_program(each))

@@ -17,8 +17,8 @@ from torch import nn
 
 import specc
 from specc.api import generate
-from specc.cli import main
 from specc.operations import Equivariant
+from specc.terminal.cli import main
 from specc.verification.completeness import Completeness, Span, completeness
 from specc.verification.layers import layer_of, shrunk
 
@@ -155,8 +155,10 @@ def test_what_is_too_large_is_said_to_be() -> None:
 
 def test_verification_is_a_function_of_the_seed_and_leaves_torch_as_it_was() -> None:
     state, dtype = torch.get_rng_state(), torch.get_default_dtype()
+    threads = torch.get_num_threads()
     first = specc.verify(GOOD["few positions"])
     assert torch.equal(torch.get_rng_state(), state) and torch.get_default_dtype() == dtype
+    assert torch.get_num_threads() == threads
     assert specc.verify(GOOD["few positions"]) == first
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import assert_never
 
-from specc.syntax import (
+from specc.text.syntax import (
     Assign,
     Attribute,
     Axis,

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from .check import MOST_MAPS
 from .compile import Program, compile, understand
+from .emit.standalone import standalone as inlined
 from .errors import Errors, Source, SpecError
-from .parse import read_source
-from .plan import Formulation
+from .planning.plan import Formulation
+from .program.check import MOST_MAPS
+from .program.static import Static
 from .report import Report, report
-from .standalone import standalone as inlined
-from .static import Static
+from .text.parse import read_source
 
 if TYPE_CHECKING:
     from .verification import Verification

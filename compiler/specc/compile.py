@@ -7,20 +7,20 @@ import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .check import MOST_MAPS, check
-from .compose import compose
-from .elaborate import elaborate
 from .emit import emit
 from .errors import Consequence, Errors, Source, Span, SpecError
 from .graph import Typed
-from .infer import Weights, infer
-from .module_plan import Classes, ModulePlan
 from .names import RESERVED, RUNTIME, Variables
-from .parse import parse
-from .plan import Formulation
-from .resolve import ModelDeclaration, refuse_private, resolve
-from .static import Static, show
-from .syntax import Identifier
+from .planning.compose import compose
+from .planning.module_plan import Classes, ModulePlan
+from .planning.plan import Formulation
+from .program.check import MOST_MAPS, check
+from .program.elaborate import elaborate
+from .program.infer import Weights, infer
+from .program.resolve import ModelDeclaration, refuse_private, resolve
+from .program.static import Static, show
+from .text.parse import parse
+from .text.syntax import Identifier
 from .types import Collection
 
 _TOO_DEEP = "declarations, blocks or operations stand too deep one in another"

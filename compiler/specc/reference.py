@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .derive import Level, Maps, Operand, Product
-from .diagrams import Half, enclosing_index, pinned_indices
 from .graph import Node, Typed
 from .operations.masks import mask_axes, mask_name, without_absent
+from .symmetry.derive import Level, Maps, Operand, Product
+from .symmetry.diagrams import Half, enclosing_index, pinned_indices
 from .types import Collection, Tensor, Type, tensor_named, tensors_of
 
 Array = Any

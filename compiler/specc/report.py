@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from .compile import Program
-from .compose import layer_plan
-from .cost import cost
 from .graph import Node, Typed
 from .operations import Equivariant
-from .plan import Formulation, LayerPlan
+from .planning.compose import layer_plan
+from .planning.cost import cost
+from .planning.plan import Formulation, LayerPlan
 from .types import Axis, Collection, Type, axes_of, tensors_of
 
 

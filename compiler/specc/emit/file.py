@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from ..module_plan import Classes, ModulePlan
 from ..names import RUNTIME
+from ..planning.module_plan import Classes, ModulePlan
 from .layer import emit_layer
 from .layout import indent
 from .model import emit_module

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from ..derive import Level, Maps, Operand, Product, short_names
-from ..diagrams import Half
-from ..module_plan import LayerUse
 from ..names import Variables, counted, letter
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
-from ..plan import (
+from ..planning.module_plan import LayerUse
+from ..planning.plan import (
     Diagonal,
     Embed,
     Expand,
@@ -27,6 +25,8 @@ from ..plan import (
     Term,
     Unfold,
 )
+from ..symmetry.derive import Level, Maps, Operand, Product, short_names
+from ..symmetry.diagrams import Half
 from ..types import Axis, Tensor
 from .layout import docstring, indent, statement, unpacking
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..names import Variables
 from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
+from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..types import Axis, Tensor, Type, axes_of, tensors_of
 from .layer import CONSTRUCTOR, axis_words, mask_table, masked_value, shape_words
 from .layout import docstring, indent, statement
@@ -26,7 +26,8 @@ def emit_module(plan: ModulePlan) -> list[str]:
 
 def _words(plan: ModulePlan) -> dict[str, str]:
     kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
-    return axis_words(axis for kind in kinds for axis in axes_of(kind))
+    of_masks = (each for axis in plan.masks for each in mask_axes(axis))
+    return axis_words((*(axis for kind in kinds for axis in axes_of(kind)), *of_masks))
 
 
 def _paragraphs(plan: ModulePlan) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import InstanceOf
 
-from ..derive import Maps, Operand, derive
 from ..groups import Symmetric
 from ..naming import Names, prefixes
+from ..symmetry.derive import Maps, Operand, derive
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet

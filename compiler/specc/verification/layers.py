@@ -9,10 +9,10 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from ..derive import Operand, derive
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, without_absent
 from ..reference import evaluate_maps
+from ..symmetry.derive import Operand, derive
 from ..types import Axis, Type, tensors_of
 from .actions import Element, act, act_on_mask, generators, random_element
 from .draws import gap, random_mask, random_tensor

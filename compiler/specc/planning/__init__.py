@@ -1,0 +1,1 @@
+"""From maps to steps, and from a graph to classes: every decision about the generated code."""

@@ -1,0 +1,221 @@
+"""The plan of an equivariant layer: pool, mix, spread as a list of tensor operations with names.
+
+Every decision is made when a plan is built (`schedule`); the emitter writes one line for each step.
+Run-time tensors are `(batch, *kept axes, features)`, where features are pinned positions times
+channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..symmetry.derive import Maps, Operand
+from ..types import Axis
+
+Formulation = Literal["stack", "accumulate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The dimensions of a step's result between batch and features, and the number of features."""
+
+    axes: tuple[Axis, ...]
+    features: int
+
+    @property
+    def positions(self) -> int:
+        count = 1
+        for axis in self.axes:
+            count *= axis.size
+        return count
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it holds for each element of the batch."""
+        return self.positions * self.features
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Brings an input to `(batch, *axes that move, features)`: pinned axes join the channels.
+
+    `argument` and `key` say where it comes from; `permutation` is of all dimensions, or None;
+    `pinned` is the number of dimensions that are folded into the channels.
+    """
+
+    target: str
+    argument: str
+    key: str
+    permutation: tuple[int, ...] | None
+    pinned: int
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """Takes the diagonal of two dimensions, which leaves one at the place of the first."""
+
+    target: str
+    source: str
+    first: int
+    second: int
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Averages over one dimension; `axes` are those of the source, for masks."""
+
+    target: str
+    source: str
+    dim: int
+    axes: tuple[Axis, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """A tensor with its dimensions permuted, where `permutation` is not None."""
+
+    source: str
+    permutation: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """One matrix product from the pools of a level to its spreads.
+
+    `module` is the `nn.Linear`, or with no operands the bias alone. Columns of its weight belong to
+    the operands in order, rows to the targets.
+    """
+
+    module: str
+    operands: tuple[Arranged, ...]
+    targets: tuple[str, ...]
+    input_widths: tuple[int, ...]
+    output_widths: tuple[int, ...]
+    bias: bool
+    formulation: Formulation
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What one spread adds: dimensions permuted, then dimensions of size one inserted."""
+
+    source: str
+    permutation: tuple[int, ...] | None
+    inserted: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Adds coarse spreads to a finer one, broadcasting."""
+
+    target: str
+    terms: tuple[Term, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Repeats along dimensions of size one until they have the size of their axis."""
+
+    target: str
+    source: str
+    dims: tuple[int, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Writes one dimension onto the diagonal of two, zero elsewhere."""
+
+    target: str
+    source: str
+    dim: int
+    first: int
+    second: int
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Unfold:
+    """Takes pinned axes out of the features again and restores the order that the type declares."""
+
+    target: str
+    source: str
+    pinned: tuple[int, ...]
+    channels: int
+    permutation: tuple[int, ...] | None
+    shape: Shape
+
+
+PoolStep = Fold | Diagonal | Mean
+SpreadStep = Sum | Expand | Embed | Unfold
+Step = PoolStep | Mix | SpreadStep
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An output by its key, the variable that holds it, and its axes, for masks."""
+
+    operand: Operand
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An input as `forward` names it; `keys` are those of a collection, or one empty key of a tensor."""
+
+    name: str
+    keys: tuple[str, ...]
+
+    @property
+    def is_collection(self) -> bool:
+        return self.keys != ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """A layer as it is computed."""
+
+    maps: Maps
+    arguments: tuple[Argument, ...]
+    pools: tuple[PoolStep, ...]
+    mixes: tuple[Mix, ...]
+    spreads: tuple[SpreadStep, ...]
+    results: tuple[Result, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (*self.pools, *self.mixes, *self.spreads)
+
+    def __str__(self) -> str:
+        """One line a step: `fc1_weight_hidden = mean(fc1_weight, 2)`."""
+        return "\n".join(describe(step) for step in self.steps)
+
+
+def describe(step: Step) -> str:
+    """A step in words, for `specc build --show plan`."""
+    match step:
+        case Fold():
+            return f"{step.target} = fold({step.key or step.argument})"
+        case Diagonal():
+            return f"{step.target} = diagonal({step.source}, {step.first}, {step.second})"
+        case Mean():
+            return f"{step.target} = mean({step.source}, {step.dim})"
+        case Mix():
+            of = ", ".join(operand.source for operand in step.operands)
+            return f"{', '.join(step.targets)} = {step.module}({of})  # {step.formulation}"
+        case Sum():
+            return f"{step.target} = {' + '.join(term.source for term in step.terms)}"
+        case Expand():
+            return f"{step.target} = expand({step.source}, {step.dims})"
+        case Embed():
+            return (
+                f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
+            )
+        case Unfold():
+            return f"{step.target} = unfold({step.source})"

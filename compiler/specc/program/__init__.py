@@ -1,0 +1,1 @@
+"""From syntax trees to a typed graph: names, sizes, parameters' paths, types."""

@@ -1,0 +1,249 @@
+"""From the arguments of a call to a checked operation, and from pydantic's complaints to sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from ..errors import Span, SpecError, nearest
+from ..operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
+from ..text import syntax
+from ..types import Type
+from .resolve import Scope, not_yet
+from .static import Lookup, Static, evaluate, show, size
+
+TypeOf = Callable[[syntax.Expression], Type]
+
+
+def make_operation(
+    entry: Entry,
+    call: syntax.Call,
+    positional: Sequence[syntax.Expression],
+    lookup: Lookup,
+    type_of: TypeOf,
+    scope: Scope,
+) -> Operation:
+    """The operation that a call means; `positional` are its arguments after the values."""
+    written = _by_name(entry, call, positional)
+    attributes: dict[str, Any] = {}
+    for name, expression in written.items():
+        attributes[name] = _read(entry, name, expression, lookup, type_of, scope)
+    if call.axes is not None:
+        if entry.operation.bracket is None:
+            raise SpecError(f"`{call.function.text}` takes no axes in brackets", call.axes[0].span)
+        attributes[entry.operation.bracket] = _distinct_axes(call.axes, scope)
+    if call.channels is not None:
+        raise SpecError(
+            f"`;` has no meaning in `{call.function.text}`",
+            call.channels.span,
+            f"`{signature(call.function.text)}`",
+        )
+    try:
+        return entry.make(**attributes)
+    except ValidationError as error:
+        raise _sentence(error.errors()[0], entry, call, written) from None
+
+
+def signature(word: str) -> str:
+    """How a call is written, with its defaults: `linear(x, channels, bias = true, shared = false)`."""
+    entry = CATALOGUE[word]
+    operation = entry.operation
+    axes = "[axis]" if operation.bracket else ""
+    parts = ["x", "y", "..."] if operation.arity is None and not operation.positional else ["x"]
+    if word in FUNCTIONS:
+        parts += [f"{name} = {show(value)}" for name, value in FUNCTIONS[word].options.items()]
+        return f"{word}({', '.join(parts)})"
+    for name, option in operation.model_fields.items():
+        if name in entry.fixed or name == operation.bracket:
+            continue
+        if name == operation.variadic:
+            parts += ["c, ..."]
+        elif option.is_required():
+            parts += [name]
+        else:
+            parts += [f"{name} = {_default(option.default)}"]
+    return f"{word}{axes}({', '.join(parts)})"
+
+
+def _default(value: object) -> str:
+    """A default as a signature shows it; `...` where it depends on the value."""
+    match value:
+        case None:
+            return "..."
+        case str():
+            return value
+        case int() | float():
+            return show(value)
+        case _:
+            raise AssertionError("options are numbers and words")
+
+
+def _by_name(
+    entry: Entry, call: syntax.Call, positional: Sequence[syntax.Expression]
+) -> dict[str, syntax.Expression | tuple[syntax.Expression, ...]]:
+    """The arguments by the attributes they are for."""
+    operation = entry.operation
+    word = call.function.text
+    written: dict[str, syntax.Expression | tuple[syntax.Expression, ...]] = {}
+    if operation.variadic is not None:
+        if positional:
+            written[operation.variadic] = tuple(positional)
+    elif len(positional) > len(operation.positional):
+        extra = positional[len(operation.positional)]
+        raise SpecError(
+            f"`{word}` takes no more arguments by place", extra.span, f"`{signature(word)}`"
+        )
+    else:
+        written.update(zip(operation.positional, positional, strict=False))
+    for keyword in call.keywords:
+        name = keyword.name.text
+        if name == "name":
+            continue
+        if name in LATER_OPTIONS:
+            raise not_yet(f"the option `{name}`", keyword.span)
+        if name in written:
+            raise SpecError(f"`{name}` is given twice", keyword.span)
+        if name not in _options(entry):
+            hint = nearest(name, _options(entry)) or f"`{signature(word)}`"
+            raise SpecError(f"`{word}` has no option `{name}`", keyword.name.span, hint)
+        written[name] = (keyword.value,) if name == operation.variadic else keyword.value
+    return written
+
+
+def _options(entry: Entry) -> list[str]:
+    if "function" in entry.fixed:
+        return list(FUNCTIONS[entry.fixed["function"]].options)
+    shown = entry.operation.model_fields
+    return [name for name in shown if name not in entry.fixed and name != entry.operation.bracket]
+
+
+def _read(
+    entry: Entry,
+    name: str,
+    expression: syntax.Expression | tuple[syntax.Expression, ...],
+    lookup: Lookup,
+    type_of: TypeOf,
+    scope: Scope,
+) -> object:
+    if isinstance(expression, tuple):
+        return tuple(size(each, lookup, "the number of channels") for each in expression)
+    match entry.operation.kinds.get(name, Kind.NUMBER):
+        case Kind.NUMBER:
+            if isinstance(expression, syntax.Name) and expression.text in FUNCTIONS:
+                text = f'`{name} = "{expression.text}"`, for a text'
+                raise SpecError(f"`{expression.text}` is an operation", expression.span, text)
+            value = evaluate(expression, lookup)
+            _check_option(entry, name, value, expression)
+            return value
+        case Kind.SYMBOL | Kind.FUNCTION:
+            if not isinstance(expression, syntax.Name):
+                example = f"`{name} = {entry.operation.model_fields[name].default}`"
+                raise SpecError(f"`{name}` is the name of a function", expression.span, example)
+            if expression.text not in FUNCTIONS:
+                hint = nearest(expression.text, FUNCTIONS)
+                raise SpecError(
+                    f"there is no activation `{expression.text}`", expression.span, hint
+                )
+            return expression.text
+        case Kind.AXES:
+            return _axes(expression, scope)
+        case Kind.SHAPE:
+            return _shape(expression, lookup, type_of, scope)
+
+
+def _check_option(entry: Entry, name: str, value: Static, expression: syntax.Expression) -> None:
+    """An option of a pointwise function is of its default's kind."""
+    if "function" not in entry.fixed:
+        return
+    default = FUNCTIONS[entry.fixed["function"]].options[name]
+    if isinstance(value, bool) or isinstance(value, str) != isinstance(default, str):
+        kind = "a text" if isinstance(default, str) else "a number"
+        example = f"`{name} = {show(default)}`"
+        raise SpecError(f"`{name}` is {kind}, not {show(value)}", expression.span, example)
+
+
+def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:
+    entries = expression.entries if isinstance(expression, syntax.Bracket) else (expression,)
+    names = []
+    for entry in entries:
+        if not isinstance(entry, syntax.Name):
+            raise SpecError(
+                "an axis, or a list of axes, is needed here", entry.span, "`over = [y, x]`"
+            )
+        names.append(entry)
+    return _distinct_axes(names, scope)
+
+
+def _distinct_axes(
+    written: Sequence[syntax.Identifier | syntax.Name], scope: Scope
+) -> tuple[str, ...]:
+    """The names of declared axes, each once."""
+    names: list[str] = []
+    for each in written:
+        name = scope.axis(each).name
+        if name in names:
+            raise SpecError(f"`{name}` is given twice", each.span)
+        names.append(name)
+    return tuple(names)
+
+
+def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope) -> object:
+    """A number of channels, or a type to map to."""
+    match expression:
+        case syntax.Bracket() | syntax.Call():
+            return type_of(expression)
+        case syntax.Name() if scope.is_space(expression.text):
+            return type_of(expression)
+        case _:
+            return size(expression, lookup, "the number of channels")
+
+
+def _sentence(
+    detail: ErrorDetails,
+    entry: Entry,
+    call: syntax.Call,
+    written: dict[str, syntax.Expression | tuple[syntax.Expression, ...]],
+) -> SpecError:
+    """One complaint of pydantic in the words of the language."""
+    word = call.function.text
+    name = str(detail["loc"][0]) if detail["loc"] else ""
+    hint = f"`{signature(word)}`"
+    if detail["type"] == "missing":
+        kind = entry.operation.kinds.get(name, Kind.NUMBER).value
+        return SpecError(f"`{word}` needs `{name}`, {kind}", call.span, hint)
+    if not name and len(written) == 1:
+        (name,) = written
+    span = _span(written.get(name), call.span)
+    if detail["type"] == "value_error":
+        return SpecError(str(detail["ctx"]["error"]), span, hint)
+    given = detail["input"]
+    shown = show(given) if isinstance(given, int | float | str) else span.text
+    return SpecError(f"`{name}` of `{word}` cannot be {shown}: {_wanted(detail)}", span, hint)
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    context = detail.get("ctx", {})
+    if kind == "greater_than_equal":
+        return f"it is at least {context['ge']}"
+    if kind == "less_than_equal":
+        return f"it is at most {context['le']}"
+    return {
+        "int_type": "it is a whole number",
+        "int_from_float": "it is a whole number",
+        "float_type": "it is a number",
+        "bool_type": "it is true or false",
+    }.get(kind, detail["msg"])
+
+
+def _span(
+    expression: syntax.Expression | tuple[syntax.Expression, ...] | None, default: Span
+) -> Span:
+    if expression is None:
+        return default
+    if isinstance(expression, tuple):
+        return expression[0].span.to(expression[-1].span)
+    return expression.span

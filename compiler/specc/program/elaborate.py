@@ -1,0 +1,698 @@
+"""From a model's text to its graph: blocks inlined, repeats run, names and sizes known, no types yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from ..errors import Consequence, Errors, Note, Span, SpecError, nearest
+from ..graph import Carry, Graph, Node, Region
+from ..names import counted
+from ..naming import Names, Runs, Scope, snake_case
+from ..operations import (
+    CATALOGUE,
+    LATER,
+    Arithmetic,
+    Collect,
+    Constant,
+    Equivariant,
+    Input,
+    Minus,
+    Operation,
+    Take,
+)
+from ..text import syntax
+from ..types import Collection, Type
+from .arguments import make_operation
+from .resolve import (
+    OPERATIONS,
+    BlockDeclaration,
+    ModelDeclaration,
+    Param,
+    declared_type,
+    described,
+    not_yet,
+    refuse_private,
+    type_of,
+)
+from .resolve import Scope as FileScope
+from .static import Static, combine, evaluate, show, size
+
+MOST_NODES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of the graph by its node."""
+
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A number, boolean or string."""
+
+    static: Static
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """What a tuple or a block with several results stands for."""
+
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a body returns, and where that is written."""
+
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A name whose statement is wrong; that is reported there, and not where it is used."""
+
+
+Meaning = Value | Known | Several | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression stands: its file, the names bound so far, where its layers get theirs.
+
+    `target` is the path that the statement's layers share, `several` says whether they add theirs.
+    """
+
+    file: FileScope
+    names: dict[str, Meaning]
+    paths: Scope
+    blocks: tuple[syntax.Block, ...] = ()
+    target: str | None = None
+    within: Names | None = None
+
+
+def elaborate(model: ModelDeclaration, errors: Errors) -> Graph:
+    """The graph of a model. Mistakes of its text are collected; what does not stand on them is there."""
+    return _Builder(errors).model(model)
+
+
+class _Builder:
+    """Nodes as they come; everything it makes ends in a frozen `Graph`."""
+
+    def __init__(self, errors: Errors) -> None:
+        self.nodes: list[Node] = []
+        self.carries: list[Carry] = []
+        self.regions: list[list[Region]] = [[]]
+        self.errors = errors
+        self.steps = 0
+        self.tied: dict[str, tuple[str, Span]] = {}  # what an explicit name was first given to
+        self.layered: dict[int, bool] = {}  # blocks, by identity: whether they have layers
+
+    def model(self, model: ModelDeclaration) -> Graph:
+        names: dict[str, Meaning] = {}
+        written = model.syntax
+        for parameter in written.parameters:
+            with self.errors.collect():
+                if parameter.name.text in names:
+                    raise SpecError(
+                        f"`{parameter.name.text}` is declared twice", parameter.name.span
+                    )
+                names[parameter.name.text] = Broken()
+                refuse_private(parameter.name)
+                given = Input(type=declared_type(parameter.type, model.scope))
+                node = self.add(given, (), parameter.span, label=parameter.name.text)
+                names[parameter.name.text] = node
+        inputs = tuple(range(len(self.nodes)))
+        types: list[Type] = []
+        for output in written.outputs:
+            with self.errors.collect():
+                types.append(declared_type(output, model.scope))
+        place = Place(model.scope, names, Names("", _explicit(written.body)))
+        results: tuple[Result, ...] = ()
+        with self.errors.collect():
+            results = self.body(written.body, place, written.name)
+            if len(results) != len(written.outputs):
+                raise SpecError(
+                    f"`{written.name.text}` declares {counted(len(written.outputs), 'result')} "
+                    f"and returns {len(results)}",
+                    written.body[-1].span,
+                )
+        if len(results) != len(types):  # one of them is wrong, and that is reported
+            results, types = (), []
+        return Graph(
+            model.name,
+            tuple(self.nodes),
+            inputs,
+            tuple(result.value.node for result in results),
+            tuple(types),
+            tuple(result.span for result in results),
+            tuple(self.regions[0]),
+            tuple(self.carries),
+            written.name.span,
+        )
+
+    def add(
+        self,
+        operation: Operation,
+        inputs: tuple[Value, ...],
+        span: Span,
+        path: str = "",
+        label: str = "",
+    ) -> Value:
+        if len(self.nodes) >= MOST_NODES:
+            raise SpecError(f"the model has more than {MOST_NODES} values", span)
+        number = len(self.nodes)
+        self.nodes.append(Node(number, operation, tuple(v.node for v in inputs), label, path, span))
+        return Value(number)
+
+    # --- Statements
+
+    def body(
+        self, statements: Sequence[syntax.Statement], place: Place, name: syntax.Identifier
+    ) -> tuple[Result, ...]:
+        """Runs the statements of a model or block; returns what its `return` does."""
+        for i, statement in enumerate(statements):
+            if isinstance(statement, syntax.Return):
+                if i + 1 < len(statements):
+                    raise SpecError("nothing comes after `return`", statements[i + 1].span)
+                return self.returned(statement, place)
+            with self.errors.collect():
+                self.statement(statement, place)
+        raise SpecError(f"`{name.text}` returns nothing", name.span, "end it with `return x`")
+
+    def returned(self, statement: syntax.Return, place: Place) -> tuple[Result, ...]:
+        results: list[Result] = []
+        well = 0
+        for expression in statement.values:
+            with self.errors.collect():
+                meaning = self.expression(expression, place)
+                if isinstance(meaning, Several):
+                    values = meaning.values
+                else:
+                    values = (self.value(meaning, expression),)
+                results += (Result(value, expression.span) for value in values)
+                well += 1
+        if well < len(statement.values):
+            raise Consequence("a result is wrong", statement.span)
+        return tuple(results)
+
+    def statement(self, statement: syntax.Statement, place: Place) -> None:
+        match statement:
+            case syntax.Assign():
+                for target in statement.targets:
+                    if target.indices is not None:
+                        place.names[target.name.text] = Broken()
+                        raise not_yet("index notation", target.span)
+                try:
+                    self.assign(statement, place)
+                except SpecError:
+                    place.names.update({t.name.text: Broken() for t in statement.targets})
+                    raise
+            case syntax.Repeat():
+                self.repeat(statement, place)
+            case syntax.Return():
+                raise SpecError("`return` does not stand inside `repeat`", statement.span)
+            case _:
+                assert_never(statement)
+
+    def assign(self, statement: syntax.Assign, place: Place) -> None:
+        targets = [target.name for target in statement.targets]
+        _refuse_second_target(targets)
+        layers = self.layers(statement.value, place)
+        if len(targets) == 1 and layers:
+            refuse_private(targets[0])
+        if len(targets) == 1 and len(layers) == 1:
+            place = replace(place, target=targets[0].text)
+        elif len(targets) == 1 and layers:
+            path = place.paths.claim(targets[0].text)
+            place = replace(place, within=Names(path + "."))
+        before = len(self.nodes)
+        meaning = self.expression(statement.value, place)
+        if len(targets) == 1:
+            if isinstance(meaning, Several):
+                raise SpecError(
+                    f"this gives {len(meaning.values)} values, and there is one name for them",
+                    statement.value.span,
+                    "`a, b = ...` takes several",
+                )
+            self.bind(targets[0], meaning, place, before)
+            return
+        values = meaning.values if isinstance(meaning, Several) else (meaning,)
+        if len(values) != len(targets):
+            raise SpecError(
+                f"this gives {counted(len(values), 'value')}, and there are {len(targets)} names for them",
+                statement.value.span,
+            )
+        for target, value in zip(targets, values, strict=True):
+            self.bind(target, value, place, before)
+
+    def bind(self, target: syntax.Identifier, meaning: Meaning, place: Place, before: int) -> None:
+        """Gives a name to what a statement made; a value made earlier keeps the name it has."""
+        place.names[target.text] = meaning
+        if isinstance(meaning, Value) and meaning.node >= before:
+            self.nodes[meaning.node] = replace(self.nodes[meaning.node], label=target.text)
+
+    def repeat(self, statement: syntax.Repeat, place: Place) -> None:
+        count = size(statement.count, self.known(place), "the count of a repeat", least=0)
+        explicit = _explicit(statement.body)
+        alone = len(statement.body) == 1 and isinstance(statement.body[0], syntax.Assign)
+        named = statement.path.text if statement.path else None
+        if statement.path is not None:
+            refuse_private(statement.path)
+        if count > MOST_NODES:
+            raise SpecError(f"a repeat has at most {MOST_NODES} runs", statement.count.span)
+        runs = Runs(place.paths)
+        with self.region("repeat", named or ""):
+            for run in range(count):
+                self.step(statement.span)
+                runs.start(run)
+                before, first = dict(place.names), len(self.nodes)
+                if named is None:
+                    inner = replace(place, paths=runs)
+                elif alone and not explicit:
+                    inner = replace(place, paths=_Fixed(runs, named))
+                else:
+                    path = runs.claim(named)
+                    inner = replace(place, paths=Names(path + ".", explicit))
+                with self.region("iteration", named or ""):
+                    for each in statement.body:
+                        with self.errors.collect():
+                            self.statement(each, inner)
+                self.carry(before, place.names, first, statement.span)
+                if self.errors:
+                    return
+
+    def carry(
+        self, before: dict[str, Meaning], after: dict[str, Meaning], first: int, span: Span
+    ) -> None:
+        """Notes what a run, whose nodes begin with `first`, reads of the one before and rebinds."""
+        read = {number for node in self.nodes[first:] for number in node.inputs}
+        for name, old in before.items():
+            new = after[name]
+            if isinstance(old, Value) and isinstance(new, Value) and old != new:
+                kept = any(after[other] == old for other in before)
+                if old.node not in read or kept:
+                    continue  # nobody reads it, or by a name that stays
+                made = self.nodes[new.node].span if new.node >= first else span
+                self.carries.append(Carry(name, old.node, new.node, made))
+            elif isinstance(old, Known) and old != new and not isinstance(new, Broken):
+                raise SpecError(f"a repeat cannot change the number `{name}`", span)
+
+    def step(self, span: Span) -> None:
+        """Counts runs and blocks, so that no short text takes forever."""
+        self.steps += 1
+        if self.steps > MOST_NODES:
+            raise SpecError(f"the model has more than {MOST_NODES} blocks and runs", span)
+
+    @contextmanager
+    def region(self, kind: str, name: str, path: str = "") -> Iterator[None]:
+        first = len(self.nodes)
+        self.regions.append([])
+        try:
+            yield
+        finally:
+            inner = tuple(self.regions.pop())
+            self.regions[-1].append(Region(kind, name, path, first, len(self.nodes), inner))
+
+    # --- Expressions
+
+    def expression(self, expression: syntax.Expression, place: Place) -> Meaning:
+        match expression:
+            case syntax.Number() | syntax.Boolean() | syntax.String():
+                return Known(evaluate(expression, self.known(place)))
+            case syntax.Name():
+                return self.name(expression, place)
+            case syntax.Attribute():
+                return self.attribute(expression, place)
+            case syntax.Indexed():
+                raise not_yet("index notation", expression.span)
+            case syntax.Tuple():
+                return Several(tuple(self.operand(each, place) for each in expression.items))
+            case syntax.Call():
+                return self.call(expression, place)
+            case syntax.Negative():
+                return self.negative(expression, place)
+            case syntax.Binary():
+                return self.binary(expression, place)
+            case syntax.Bracket() | syntax.Product():
+                raise SpecError("a value is needed here, and this is a type", expression.span)
+            case _:
+                assert_never(expression)
+
+    def operand(self, expression: syntax.Expression, place: Place) -> Value:
+        return self.value(self.expression(expression, place), expression)
+
+    def value(self, meaning: Meaning, expression: syntax.Expression) -> Value:
+        match meaning:
+            case Value():
+                return meaning
+            case Known():
+                raise SpecError(
+                    f"a value is needed here, and this is {show(meaning.static)}", expression.span
+                )
+            case Several():
+                raise SpecError(
+                    f"one value is needed here, and this gives {len(meaning.values)}",
+                    expression.span,
+                )
+            case Broken():
+                raise Consequence("its statement is wrong", expression.span)
+            case _:
+                assert_never(meaning)
+
+    def name(self, name: syntax.Name, place: Place) -> Meaning:
+        if name.text in place.names:
+            meaning = place.names[name.text]
+            if isinstance(meaning, Broken):
+                raise Consequence("its statement is wrong", name.span)
+            return meaning
+        if name.text in OPERATIONS and name.text not in place.file.names():
+            hint = f"`{name.text}(x)`, or in a chain `x |> {name.text}`"
+            raise SpecError(f"`{name.text}` is an operation, not a value", name.span, hint)
+        found = place.file.find(name.text, name.span, iter(place.names))
+        if isinstance(found, Param):
+            return Known(found.value)
+        raise SpecError(f"`{name.text}` is {described(found)}, not a value", name.span)
+
+    def known(self, place: Place) -> _Lookup:
+        return _Lookup(self, place)
+
+    def attribute(self, expression: syntax.Attribute, place: Place) -> Value:
+        keys = [expression.name.text]
+        value = expression.value
+        while isinstance(value, syntax.Attribute):
+            keys.append(value.name.text)
+            value = value.value
+        source = self.operand(value, place)
+        return self.add(Take(key=".".join(reversed(keys))), (source,), expression.span)
+
+    def negative(self, expression: syntax.Negative, place: Place) -> Meaning:
+        meaning = self.expression(expression.operand, place)
+        if isinstance(meaning, Known):
+            if isinstance(meaning.static, bool | str):
+                raise SpecError("a number is needed here", expression.operand.span)
+            return Known(-meaning.static)
+        return self.add(Minus(), (self.value(meaning, expression.operand),), expression.span)
+
+    def binary(self, expression: syntax.Binary, place: Place) -> Meaning:
+        left = self.expression(expression.left, place)
+        right = self.expression(expression.right, place)
+        for meaning, side in ((left, expression.left), (right, expression.right)):
+            if isinstance(meaning, Known) and isinstance(meaning.static, bool | str):
+                raise SpecError("a number or a value is needed here", side.span)
+        if isinstance(left, Known) and isinstance(right, Known):
+            assert not isinstance(left.static, str) and not isinstance(right.static, str)
+            return Known(combine(expression, left.static, right.static))
+        operator = expression.operator
+        if operator not in ("+", "-", "*", "/", "^"):
+            raise SpecError(f"`{operator}` works on numbers, not on values", expression.span)
+        if isinstance(left, Known):
+            operation = Constant(operator=operator, number=left.static, left=True)  # type: ignore[arg-type]
+            return self.add(operation, (self.value(right, expression.right),), expression.span)
+        if isinstance(right, Known):
+            if operator == "/" and right.static == 0:
+                raise SpecError("division by zero", expression.span)
+            operation = Constant(operator=operator, number=right.static)  # type: ignore[arg-type]
+            return self.add(operation, (self.value(left, expression.left),), expression.span)
+        both = (self.value(left, expression.left), self.value(right, expression.right))
+        return self.add(Arithmetic(operator=operator), both, expression.span)  # type: ignore[arg-type]
+
+    # --- Calls
+
+    def call(self, call: syntax.Call, place: Place) -> Meaning:
+        word = call.function.text
+        if word in CATALOGUE:
+            return self.operation(call, place)
+        if word in LATER and word not in place.file.names():
+            raise not_yet(f"`{word}`", call.function.span)
+        found = place.file.find(word, call.function.span, iter(OPERATIONS))
+        match found:
+            case BlockDeclaration():
+                return self.block(call, found, place)
+            case Collection():
+                return self.collect(call, found, place)
+            case _:
+                hint = (
+                    "a piece that models share is a `block`"
+                    if isinstance(found, ModelDeclaration)
+                    else None
+                )
+                raise SpecError(
+                    f"`{word}` is {described(found)} and cannot be called", call.function.span, hint
+                )
+
+    def operation(self, call: syntax.Call, place: Place) -> Meaning:
+        entry = CATALOGUE[call.function.text]
+        several = False
+        if entry.operation.arity is None and not entry.operation.positional:
+            given = [self.operand(each, place) for each in call.arguments]
+            rest: Sequence[syntax.Expression] = ()
+            if not given:
+                raise SpecError(f"`{call.function.text}` needs values", call.span)
+        else:
+            if not call.arguments:
+                raise SpecError(
+                    f"`{call.function.text}` needs a value first",
+                    call.span,
+                    f"`{call.function.text}(x)`",
+                )
+            first = self.expression(call.arguments[0], place)
+            rest = call.arguments[1:]
+            several = isinstance(first, Several)
+            if isinstance(first, Several) and entry.operation.arity is None:
+                given = list(first.values)
+            else:
+                given = [self.value(first, call.arguments[0])]
+        named = next((k for k in call.keywords if k.name.text == "name"), None)
+        lookup = self.known(place)
+        operation = make_operation(
+            entry,
+            call,
+            rest,
+            lookup,
+            lambda written: type_of(written, place.file, lookup.expression),
+            place.file,
+        )
+        path = self.path(call, named, place) if entry.operation.parametrised else ""
+        if named is not None and not entry.operation.parametrised:
+            raise SpecError(f"`{call.function.text}` has no parameters to name", named.span)
+        made = self.add(operation, tuple(given), call.span, path)
+        if several and isinstance(operation, Equivariant) and operation.keeps_space:
+            keys = [f"x{i + 1}" for i in range(len(given))]
+            return Several(tuple(self.add(Take(key=key), (made,), call.span) for key in keys))
+        return made
+
+    def path(self, call: syntax.Call, named: syntax.Keyword | None, place: Place) -> str:
+        """Where the parameters of a call live."""
+        if named is not None:
+            symbol = _symbol(named)
+            refuse_private(symbol)
+            path = place.paths.tie(symbol.text)
+            word, first = self.tied.setdefault(path, (call.function.text, call.span))
+            if word != call.function.text and not {word, call.function.text} <= CATALOGUE.keys():
+                note = Note("the first one", first)
+                raise SpecError(f"`{symbol.text}` names a `{word}`", call.span, notes=(note,))
+            return path
+        if place.target is not None:
+            return place.paths.claim(place.target)
+        refuse_private(call.function)
+        return (place.within or place.paths).claim(snake_case(call.function.text))
+
+    def block(self, call: syntax.Call, block: BlockDeclaration, place: Place) -> Meaning:
+        name = block.syntax.name.text
+        if any(each is block.syntax for each in place.blocks):
+            circle = " -> ".join([*(each.name.text for each in place.blocks), name])
+            raise SpecError(f"block `{name}` uses itself: {circle}", call.span)
+        self.step(call.span)
+        names = self.arguments(call, block, place)
+        named = next((k for k in call.keywords if k.name.text == "name"), None)
+        path = ""
+        if self.has_layers(block):
+            path = self.path(call, named, place)
+        inner = Place(
+            block.scope,
+            names,
+            Names(path + "." if path else "", _explicit(block.syntax.body)),
+            (*place.blocks, block.syntax),
+        )
+        bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
+        with self.region("block", name, path):
+            results_here = self.body(block.syntax.body, inner, block.syntax.name)
+        values = tuple(result.value for result in results_here)
+        results = tuple(value.node for value in values)
+        region = self.regions[-1].pop()
+        self.regions[-1].append(replace(region, arguments=bound, results=results))
+        return values[0] if len(values) == 1 else Several(values)
+
+    def arguments(
+        self, call: syntax.Call, block: BlockDeclaration, place: Place
+    ) -> dict[str, Meaning]:
+        """The parameters of a block bound to what a call gives for them."""
+        wanted = [parameter.text for parameter in block.syntax.parameters]
+        form = f"`{call.function.text}({', '.join(wanted)})`"
+        if call.axes is not None or call.channels is not None:
+            what = "axes in brackets" if call.axes is not None else "`;`"
+            raise SpecError(f"block `{call.function.text}` takes no {what}", call.span, form)
+        given: dict[str, syntax.Expression] = dict(zip(wanted, call.arguments, strict=False))
+        if len(call.arguments) > len(wanted):
+            raise SpecError(
+                f"block `{call.function.text}` takes {counted(len(wanted), 'argument')}",
+                call.span,
+                form,
+            )
+        for keyword in call.keywords:
+            name = keyword.name.text
+            if name == "name" and "name" not in wanted:
+                continue
+            if name not in wanted:
+                hint = nearest(name, wanted) or form
+                raise SpecError(f"block `{call.function.text}` has no `{name}`", keyword.span, hint)
+            if name in given:
+                raise SpecError(f"`{name}` is given twice", keyword.span)
+            given[name] = keyword.value
+        missing = [name for name in wanted if name not in given]
+        if missing:
+            raise SpecError(
+                f"block `{call.function.text}` also needs `{missing[0]}`", call.span, form
+            )
+        return {name: self.expression(value, place) for name, value in given.items()}
+
+    def collect(self, call: syntax.Call, space: Collection, place: Place) -> Value:
+        given = {keyword.name.text: keyword.value for keyword in call.keywords}
+        form = f"`{call.function.text}({', '.join(f'{n} = ...' for n in space.names)})`"
+        for keyword in call.keywords:
+            if keyword.name.text not in space.names:
+                hint = nearest(keyword.name.text, space.names) or form
+                raise SpecError(
+                    f"{space.label} has no tensor `{keyword.name.text}`", keyword.span, hint
+                )
+        missing = [name for name in space.names if name not in given]
+        if missing or call.arguments or call.channels is not None or call.axes is not None:
+            raise SpecError(f"{space.label} is put together from all its tensors", call.span, form)
+        values = tuple(self.operand(given[name], place) for name in space.names)
+        return self.add(Collect(space=space), values, call.span)
+
+    # --- Which calls have parameters
+
+    def layers(self, expression: syntax.Expression, place: Place) -> list[syntax.Call]:
+        """The calls in an expression that have parameters, blocks with any counting as one."""
+        found = []
+        for call in _calls(expression):
+            entry = CATALOGUE.get(call.function.text)
+            declared = place.file.declarations.get(call.function.text)
+            if call.function.text in place.file.imported or isinstance(declared, syntax.Block):
+                meaning = place.file.find(call.function.text, call.function.span)
+                if isinstance(meaning, BlockDeclaration) and self.has_layers(meaning):
+                    found.append(call)
+            elif entry is not None and entry.operation.parametrised:
+                found.append(call)
+        return found
+
+    def has_layers(self, block: BlockDeclaration) -> bool:
+        """Whether a block has parameters; one that uses itself is refused when it is inlined."""
+        key = id(block.syntax)
+        if key not in self.layered:
+            self.layered[key] = False
+            place = Place(block.scope, {}, Names())
+            self.layered[key] = any(
+                self.layers(expression, place)
+                for statement in _statements(block.syntax.body)
+                for expression in _expressions(statement)
+            )
+        return self.layered[key]
+
+
+class _Fixed:
+    """The names of a repeat with one statement: whatever it is called, `as` says how."""
+
+    def __init__(self, runs: Runs, name: str) -> None:
+        self._runs = runs
+        self._name = name
+
+    def claim(self, name: str) -> str:
+        return self._runs.claim(self._name)
+
+    def tie(self, name: str) -> str:
+        return self._runs.tie(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """Evaluates sizes where an expression stands: block parameters first, then build parameters."""
+
+    builder: _Builder
+    place: Place
+
+    def __call__(self, name: syntax.Name) -> Static:
+        meaning = self.builder.name(name, self.place)
+        if not isinstance(meaning, Known):
+            raise SpecError(f"`{name.text}` is a value, and a number is needed here", name.span)
+        return meaning.static
+
+    def expression(self, expression: syntax.Expression) -> Static:
+        return evaluate(expression, self)
+
+
+def _calls(expression: syntax.Expression) -> Iterator[syntax.Call]:
+    match expression:
+        case syntax.Call():
+            yield expression
+            for each in (*expression.arguments, *(k.value for k in expression.keywords)):
+                yield from _calls(each)
+        case syntax.Attribute():
+            yield from _calls(expression.value)
+        case syntax.Tuple():
+            for each in expression.items:
+                yield from _calls(each)
+        case syntax.Negative():
+            yield from _calls(expression.operand)
+        case syntax.Binary():
+            yield from _calls(expression.left)
+            yield from _calls(expression.right)
+        case _:
+            return
+
+
+def _statements(body: Sequence[syntax.Statement]) -> Iterator[syntax.Assign | syntax.Return]:
+    for statement in body:
+        if isinstance(statement, syntax.Repeat):
+            yield from _statements(statement.body)
+        else:
+            yield statement
+
+
+def _expressions(statement: syntax.Assign | syntax.Return) -> tuple[syntax.Expression, ...]:
+    return statement.values if isinstance(statement, syntax.Return) else (statement.value,)
+
+
+def _explicit(body: Sequence[syntax.Statement]) -> frozenset[str]:
+    """The names that layers of a body ask for, which no other layer may take."""
+    return frozenset(
+        keyword.value.text
+        for statement in _statements(body)
+        for expression in _expressions(statement)
+        for call in _calls(expression)
+        for keyword in call.keywords
+        if keyword.name.text == "name" and isinstance(keyword.value, syntax.Name)
+    )
+
+
+def _symbol(keyword: syntax.Keyword) -> syntax.Identifier:
+    """The name in `name = encoder`."""
+    value = keyword.value
+    if not isinstance(value, syntax.Name):
+        plain = isinstance(value, syntax.String) and value.value.isidentifier()
+        hint = f"`name = {value.value if plain else 'encoder'}`"  # type: ignore[union-attr]
+        raise SpecError("a name is needed here, without quotes", value.span, hint)
+    return syntax.Identifier(value.text, value.span)
+
+
+def _refuse_second_target(targets: Sequence[syntax.Identifier]) -> None:
+    names = [target.text for target in targets]
+    for i, target in enumerate(targets):
+        if target.text in names[:i]:
+            raise SpecError(f"`{target.text}` is given two values", target.span)
