@@ -17,23 +17,24 @@ from predictors import (
 from sklearn.ensemble import ExtraTreesRegressor
 
 OURS = "specc: Accuracy"
+DEEP_SET = "Deep Set of each tensor"
+FLAT = "perceptron on flat weights"
+STATISTICS = "weight statistics, trees"
 
 
 def tuned(module: Path) -> dict[str, Predictor]:
     """By name; `module` is what specc made of the spec."""
     return {
         OURS: Ours(Training(7e-3, 0.01, epochs=40, batch_size=8), module),
-        "Deep Set of each tensor": DeepSet(
-            Training(3e-3, 0.01, epochs=60, batch_size=16), width=32
-        ),
-        "perceptron on flat weights": FlatPerceptron(
+        DEEP_SET: DeepSet(Training(3e-3, 0.01, epochs=60, batch_size=16), width=32),
+        FLAT: FlatPerceptron(
             Training(1e-3, 0.1, epochs=100, batch_size=16),
             width=256,
             depth=2,
             dropout=0.3,
             shuffle=True,
         ),
-        "weight statistics, trees": Statistics(
+        STATISTICS: Statistics(
             ExtraTreesRegressor(n_estimators=500, min_samples_leaf=3, max_features=0.5)
         ),
     }

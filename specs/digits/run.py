@@ -81,10 +81,10 @@ def build(settings: Settings, bars: Progress) -> Path:
     return module
 
 
-def train_classifiers(module: Path, settings: Settings, bars: Progress) -> Path:
+def train_classifiers(module: Path, settings: Settings, bars: Progress, seed: int = 0) -> Path:
     """Trains the zoo and returns the path of the file that holds it."""
     count = 100 if settings.quick else settings.networks
-    hyperparameters = networks.spread(count, seed=0)
+    hyperparameters = networks.spread(count, seed)
     bar = bars.add_task(f"train {count} classifiers", total=int(hyperparameters.steps.sum()))
     zoo = train_zoo(
         import_module(module).Classifier,

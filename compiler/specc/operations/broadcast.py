@@ -28,8 +28,9 @@ def meet(first: Axis, second: Axis) -> Axis:
 def common_axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
     """The axes of the broadcast value: those of the value with most, then those only others have."""
     longest = max(tensors, key=lambda tensor: len(tensor.axes))
-    if all(_names(tensor) == _names(longest) for tensor in tensors):
-        columns = zip(*(tensor.axes for tensor in tensors), strict=True)
+    with_axes = [tensor for tensor in tensors if tensor.axes]  # the others go with any axes
+    if all(_names(tensor) == _names(longest) for tensor in with_axes):
+        columns = zip(*(tensor.axes for tensor in with_axes), strict=True)
         return tuple(_meet_all(column) for column in columns)
     for tensor in tensors:
         repeated = [a for a in tensor.axes if tensor.axes.count(a) > 1]
