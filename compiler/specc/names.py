@@ -27,6 +27,8 @@ RUNTIME = (
     "masked_min",
     "masked_softmax",
     "masked_sum",
+    "put_together",
+    "take_apart",
 )
 """What generated modules may use of `specc_runtime`."""
 

@@ -88,6 +88,7 @@ def _entered(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
 
     if isinstance(declared, Tensor):
         return enter(value, declared)
+    value = taken_apart(value, declared)
     return {name: enter(value[name], tensor) for name, tensor in declared.tensors}
 
 
@@ -100,7 +101,40 @@ def _left(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
 
     if isinstance(declared, Tensor):
         return leave(value, declared)
-    return {name: leave(value[name], tensor) for name, tensor in declared.tensors}
+    left = {name: leave(value[name], tensor) for name, tensor in declared.tensors}
+    return put_together(left, declared)
+
+
+def taken_apart(value: Mapping[str, Array], kind: Collection) -> dict[str, Array]:
+    """The tensors of a collection, from those it is stored in; channels may follow the axes."""
+    if not kind.stored:
+        return {name: value[name] for name in kind.names}
+    found: dict[str, Array] = {}
+    for each in kind.stored:
+        array = value[each.name]
+        for piece in each.pieces:
+            index = tuple(slice(start, end) for start, end in piece.bounds)
+            sizes = [axis.size for axis in piece.axes]
+            after = array.shape[1 + len(each.sizes) :]
+            found[piece.name] = array[(slice(None), *index)].reshape(-1, *sizes, *after)
+    return found
+
+
+def put_together(value: Mapping[str, Array], kind: Collection) -> dict[str, Array]:
+    """The tensors that a collection is stored in: what `taken_apart` was given."""
+    if not kind.stored:
+        return dict(value)
+    found: dict[str, Array] = {}
+    for each in kind.stored:
+        first = value[each.pieces[0].name]
+        after = first.shape[1 + len(each.pieces[0].axes) :]
+        whole = first.new_zeros(first.shape[0], *each.shape, *after)
+        for piece in each.pieces:
+            index = tuple(slice(start, end) for start, end in piece.bounds)
+            sizes = [end - start for start, end in piece.bounds]
+            whole[(slice(None), *index)] = value[piece.name].reshape(-1, *sizes, *after)
+        found[each.name] = whole
+    return found
 
 
 # --- Equivariant layers ---------------------------------------------------------------------------

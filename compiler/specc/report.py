@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import BaseModel, ConfigDict
 
 from .compile import Program
@@ -10,7 +12,7 @@ from .operations import Equivariant
 from .planning.compose import layer_plan
 from .planning.cost import cost
 from .planning.plan import Formulation, LayerPlan
-from .types import Axis, Collection, Type, axes_of, tensors_of
+from .types import Axis, Collection, Stored, Tensor, Type, axes_of
 
 
 class _Record(BaseModel):
@@ -27,12 +29,18 @@ class GroupReport(_Record):
 
 
 class TensorReport(_Record):
-    """A tensor of a space: its axes by name, its shape, its channels (None: no such dimension)."""
+    """A tensor of a space: what stands along its dimensions, its shape, its channels (None: no such
+    dimension).
+
+    A dimension is an axis, `(head key)` for axes flattened row-major, `(a + b)` for parts one after the
+    other. A layer sees each choice of parts as a tensor of its own: these are the `pieces`.
+    """
 
     name: str
     axes: list[str]
     shape: list[int]
     channels: int | None
+    pieces: list[TensorReport] = []
 
 
 class SpaceReport(_Record):
@@ -127,17 +135,42 @@ def _spaces(kinds: list[Type]) -> list[SpaceReport]:
         SpaceReport(
             name=name,
             tensors=[
-                TensorReport(
-                    name=key,
-                    axes=[axis.name for axis in tensor.axes],
-                    shape=[axis.size for axis in tensor.axes],
-                    channels=tensor.channels,
-                )
-                for key, tensor in tensors_of(kind)
+                _stored(each, kind) if each else _tensor(key, tensor)
+                for key, tensor, each in _as_stored(kind)
             ],
         )
         for name, kind in spaces.items()
     ]
+
+
+def _as_stored(kind: Collection) -> Iterator[tuple[str, Tensor, Stored | None]]:
+    """The tensors of a space by the first piece of each; with it, how it is stored if not as it is."""
+    tensors = dict(kind.tensors)
+    if not kind.stored:
+        yield from ((name, tensor, None) for name, tensor in kind.tensors)
+    for each in kind.stored:
+        yield each.name, tensors[each.pieces[0].name], None if each.is_plain else each
+
+
+def _tensor(name: str, tensor: Tensor) -> TensorReport:
+    return TensorReport(
+        name=name,
+        axes=[axis.name for axis in tensor.axes],
+        shape=[axis.size for axis in tensor.axes],
+        channels=tensor.channels,
+    )
+
+
+def _stored(stored: Stored, kind: Collection) -> TensorReport:
+    tensors = dict(kind.tensors)
+    pieces = [_tensor(piece.name, tensors[piece.name]) for piece in stored.pieces]
+    return TensorReport(
+        name=stored.name,
+        axes=list(stored.notation()),
+        shape=list(stored.shape),
+        channels=pieces[0].channels,
+        pieces=pieces,
+    )
 
 
 def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:

@@ -5,8 +5,9 @@ Every type is frozen, compares by meaning and prints as the language writes it: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise, product
 from math import prod
 
 from .groups import Group, Pinned, Symmetric
@@ -75,24 +76,108 @@ class Tensor:
         return f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
 
 
+Part = tuple[Axis, ...]
+"""Axes flattened row-major into one stretch of a dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a stored tensor: for each dimension the axes in it, and where they start and end."""
+
+    name: str
+    dims: tuple[Part, ...]
+    bounds: tuple[tuple[int, int], ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return tuple(axis for part in self.dims for axis in part)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A tensor as a model is given it, which may be more than one tensor of plain axes.
+
+    Along each dimension stand one or more parts, one after the other (concatenated channels), each
+    the axes that are flattened into it (heads and keys). Every choice of parts is a piece, a tensor of
+    the collection: `name.0`, `name.1`, ... where a dimension has several. Pieces are in row-major order.
+    """
+
+    name: str
+    sizes: tuple[tuple[int, ...], ...]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        (first, *others) = self.pieces
+        return not others and all(len(part) == 1 for part in first.dims)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(map(sum, self.sizes))
+
+    @property
+    def dims(self) -> tuple[tuple[tuple[Part, ...], ...], ...]:
+        """The parts along each dimension; each as the different axes that pieces have there."""
+        found: list[dict[tuple[int, int], dict[Part, None]]] = [{} for _ in self.sizes]
+        for piece in self.pieces:
+            for dim, bounds, part in zip(found, piece.bounds, piece.dims, strict=True):
+                dim.setdefault(bounds, {})[part] = None
+        return tuple(tuple(tuple(each) for each in dim.values()) for dim in found)
+
+    def notation(self) -> tuple[str, ...]:
+        """Each dimension as a spec writes it: `hidden`, `(head key)`, `(c1 + c2)`."""
+        return tuple(_written(parts) for parts in self.dims)
+
+
+def _written(parts: Sequence[Sequence[Part]]) -> str:
+    """Parts one after the other; `a | b` where pieces have different axes in one place."""
+    written = []
+    for different in parts:
+        products = [" ".join(axis.name for axis in part) or "1" for part in different]
+        flat = [f"({each})" if " " in each else each for each in products]
+        written.append(" | ".join(flat))
+    (first, *others) = written
+    return f"({' + '.join(written)})" if others else first
+
+
+def stored(name: str, dims: Sequence[Sequence[Part]]) -> Stored:
+    """A tensor with these parts along its dimensions, whatever stands along the others."""
+    sizes = [[prod(axis.size for axis in part) for part in parts] for parts in dims]
+    return stored_as(name, sizes, list(product(*dims)))
+
+
+def stored_as(
+    name: str, sizes: Sequence[Sequence[int]], pieces: Sequence[Sequence[Part]]
+) -> Stored:
+    """A tensor by the sizes of its parts along each dimension and the axes of each piece."""
+    bounds = [list(pairwise(accumulate(each, initial=0))) for each in sizes]
+    made = []
+    for choice, dims in zip(product(*(range(len(each)) for each in sizes)), pieces, strict=True):
+        numbers = [str(n) for n, each in zip(choice, sizes, strict=True) if len(each) > 1]
+        here = tuple(each[n] for n, each in zip(choice, bounds, strict=True))
+        made.append(Piece(".".join([name, *numbers]), tuple(dims), here))
+    return Stored(name, tuple(map(tuple, sizes)), tuple(made))
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """Named tensors that the groups move together: a space, the weights of a model, a tuple of values.
 
-    `label` is how the type is written (`weights(Classifier)`); it takes no part in equality.
+    `label` is how the type is written (`weights(Classifier)`); `stored` says how inputs and results of
+    the type are kept, where that is not tensor by tensor. Neither takes part in equality.
     """
 
     tensors: tuple[tuple[str, Tensor], ...]
     label: str = field(compare=False)
+    stored: tuple[Stored, ...] = field(default=(), compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _ in self.tensors)
 
     def with_channels(self, channels: int | None) -> Collection:
-        return Collection(
-            tuple((n, t.with_channels(channels)) for n, t in self.tensors), self.label
-        )
+        tensors = tuple((n, t.with_channels(channels)) for n, t in self.tensors)
+        return Collection(tensors, self.label, self.stored)
 
     def __str__(self) -> str:
         channels = {tensor.channels for _, tensor in self.tensors}
@@ -132,4 +217,5 @@ def map_tensors(value: Type, change: Callable[[Tensor], Tensor]) -> Type:
         case Tensor():
             return change(value)
         case Collection():
-            return Collection(tuple((n, change(t)) for n, t in value.tensors), value.label)
+            tensors = tuple((n, change(t)) for n, t in value.tensors)
+            return Collection(tensors, value.label, value.stored)

@@ -4,6 +4,7 @@ from .equivariant import Equivariant, Part
 from .inputs import InputError, check_inputs, check_mask
 from .models import Model, compile
 from .modules import Codes, Mix, PerTensor, Pointwise, init_mix_, reset_parameters
+from .storage import put_together, take_apart
 from .tensors import (
     accumulate,
     apply_mask,
@@ -42,5 +43,7 @@ __all__ = [
     "masked_min",
     "masked_softmax",
     "masked_sum",
+    "put_together",
     "reset_parameters",
+    "take_apart",
 ]

@@ -1,7 +1,7 @@
 """Checks of what a generated module is given: one clear sentence for each way to be wrong.
 
 Shapes are written as words: `"batch hidden 64"`. A number is the size that a dimension must have; a
-word stands for one size wherever it occurs among the inputs.
+word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what `storage` says.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from .storage import size_of, words_of
 
 Shapes = Mapping[str, str | Mapping[str, str]]
 
@@ -60,7 +62,7 @@ def _check_tensor(
 ) -> None:
     if not isinstance(value, Tensor):
         raise InputError(f"`{name}` is a tensor, and {_kind(value)}")
-    _check_shape(name, tuple(value.shape), shape.split(), sizes)
+    _check_shape(name, tuple(value.shape), words_of(shape), sizes)
     if parameter is None:
         return
     if value.dtype != parameter.dtype and not _autocast(value):
@@ -83,9 +85,10 @@ def _check_shape(
     if len(given) != len(words):
         raise InputError(needed)
     for place, (word, size) in enumerate(zip(words, given, strict=True)):
-        if word.isdigit():
-            if size != int(word):
-                raise InputError(f"{needed}: dimension {place} is {size}, not {word}")
+        wanted = size_of(word)
+        if wanted is not None:
+            if size != wanted:
+                raise InputError(f"{needed}: dimension {place} is {size}, not {wanted}")
             continue
         expected, where = sizes.setdefault(word, (size, name))
         if size != expected:

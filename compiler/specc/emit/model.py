@@ -8,7 +8,7 @@ from ..names import Variables
 from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
-from ..types import Axis, Tensor, Type, axes_of, tensors_of
+from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
 from .layer import CONSTRUCTOR, axis_words, mask_table, masked_value, shape_words
 from .layout import docstring, indent, statement
 
@@ -46,14 +46,43 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
 def _tables(plan: ModulePlan, words: dict[str, str]) -> list[str]:
     """The shapes of inputs and of masks, for checks and for `Model.compile`."""
     entries = [f'"{a.name}": {_shapes(a.type, words)}' for a in plan.arguments]
-    return [*statement(f"inputs = {{{', '.join(entries)}}}", 1), *mask_table(plan.masks, words)]
+    lines = [*statement(f"inputs = {{{', '.join(entries)}}}", 1), *mask_table(plan.masks, words)]
+    own = [_stored_of(kind) and "outputs" in _table_of(kind, 0, plan) for kind in plan.declared]
+    if any(own):
+        shapes = [
+            _shapes(kind, words) if each else "{}"
+            for kind, each in zip(plan.declared, own, strict=True)
+        ]
+        lines += statement(f"outputs = [{', '.join(shapes)}]", 1)
+    return lines
 
 
 def _shapes(kind: Type, words: dict[str, str]) -> str:
     if isinstance(kind, Tensor):
         return f'"{_run_time_shape(kind, words)}"'
-    entries = ", ".join(f'"{n}": "{_run_time_shape(t, words)}"' for n, t in kind.tensors)
+    shapes = {name: _run_time_shape(tensor, words) for name, tensor in kind.tensors}
+    if kind.stored:
+        width = kind.tensors[0][1].channels
+        shapes = {each.name: _stored_shape(each, width, words) for each in kind.stored}
+    entries = ", ".join(f'"{name}": "{shape}"' for name, shape in shapes.items())
     return f"{{{entries}}}"
+
+
+def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -> str:
+    """`batch (4 8)+(4 8) hidden`: numbers where a dimension is more than one axis."""
+    dims = []
+    for parts in stored.dims:
+        if len(parts) == len(parts[0]) == len(parts[0][0]) == 1:
+            (axis,) = parts[0][0]
+            dims.append(str(axis.size) if axis.pinned else words[axis.name])
+        else:
+            dims.append("+".join(_flattened_sizes(part) for part, *_ in parts))
+    return " ".join(["batch", *dims, *([] if channels is None else [str(channels)])])
+
+
+def _flattened_sizes(part: Part) -> str:
+    sizes = " ".join(str(axis.size) for axis in part)
+    return sizes if len(part) == 1 else f"({sizes})"
 
 
 def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:
@@ -162,6 +191,14 @@ def _normal(argument: ForwardArgument) -> list[str]:
         return statement(f"{name} = {value}", 2) if value != name else []
     masked = any(axis.masked for axis in axes_of(kind))
     bare = {tensor.channels is None for _, tensor in kind.tensors}
+    apart = []
+    if kind.stored:
+        code = f'take_apart({name}, self.inputs["{name}"])'
+        if not masked and bare == {True}:
+            code = f"{{key: value.unsqueeze(-1) for key, value in {code}.items()}}"
+        apart = statement(f"{name} = {code}", 2)
+        if not masked:
+            return apart
     if not masked and len(bare) == 1:
         end = ".unsqueeze(-1)" if bare == {True} else ""
         key = Variables(frozenset({name})).claim("key")
@@ -173,7 +210,7 @@ def _normal(argument: ForwardArgument) -> list[str]:
         entries.append(
             f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}'
         )
-    return statement(f"{name} = {{{', '.join(entries)}}}", 2)
+    return [*apart, *statement(f"{name} = {{{', '.join(entries)}}}", 2)]
 
 
 def _results(plan: ModulePlan) -> list[str]:
@@ -181,26 +218,38 @@ def _results(plan: ModulePlan) -> list[str]:
     if not plan.is_model:
         return [text for text, _ in plan.results]
     return [
-        _exit(text, declared)
-        for (text, _), declared in zip(plan.results, plan.declared, strict=True)
+        _exit(text, declared, _table_of(declared, place, plan))
+        for place, ((text, _), declared) in enumerate(zip(plan.results, plan.declared, strict=True))
     ]
 
 
-def _exit(text: str, declared: Type) -> str:
+def _table_of(declared: Type, place: int, plan: ModulePlan) -> str:
+    """Where the stored shapes of a result stand: with an input of the same space, or among `outputs`."""
+    for argument in plan.arguments:
+        if _stored_of(argument.type) == _stored_of(declared):
+            return f'self.inputs["{argument.name}"]'
+    return f"self.outputs[{place}]"
+
+
+def _stored_of(kind: Type) -> tuple[Stored, ...]:
+    return kind.stored if isinstance(kind, Collection) else ()
+
+
+def _exit(text: str, declared: Type, table: str) -> str:
+    """The code of a result; `table` is that of the shapes in which a collection is stored."""
     if isinstance(declared, Tensor):
         value = masked_value(text, declared.axes)
         return f"{_called_on(value)}.squeeze(-1)" if declared.channels is None else value
-    masked = any(axis.masked for axis in axes_of(declared))
     bare = {tensor.channels is None for _, tensor in declared.tensors}
-    if not masked and bare == {False}:
-        return text
-    if not masked and bare == {True}:
-        return f"{{key: value.squeeze(-1) for key, value in {_called_on(text)}.items()}}"
-    entries = []
-    for key, tensor in declared.tensors:
-        value = masked_value(f'{text}["{key}"]', tensor.axes)
-        entries.append(f'"{key}": {value}{".squeeze(-1)" if tensor.channels is None else ""}')
-    return f"{{{', '.join(entries)}}}"
+    if any(axis.masked for axis in axes_of(declared)) or len(bare) > 1:
+        entries = []
+        for key, tensor in declared.tensors:
+            value = masked_value(f'{text}["{key}"]', tensor.axes)
+            entries.append(f'"{key}": {value}{".squeeze(-1)" if tensor.channels is None else ""}')
+        text = f"{{{', '.join(entries)}}}"
+    elif bare == {True}:
+        text = f"{{key: value.squeeze(-1) for key, value in {_called_on(text)}.items()}}"
+    return f"put_together({text}, {table})" if declared.stored else text
 
 
 def _called_on(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .arithmetic import Arithmetic, Constant, Minus
-from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
+from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .equivariant import Coded, Equivariant, Invariant
 from .layers import Linear, Mlp
 from .norms import Dropout, LayerNorm, RmsNorm
@@ -87,7 +87,6 @@ __all__ = [
     "LATER",
     "LATER_OPTIONS",
     "Arithmetic",
-    "Atom",
     "Channels",
     "Coded",
     "Collect",

@@ -6,8 +6,9 @@ import operator as python
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from ..symmetry.positions import Term
 from ..types import Tensor, Type, tensor_named, tensors_of
-from .base import Atom, Channels, Operation, Rules
+from .base import Channels, Operation, Rules
 from .brackets import Binding
 from .broadcast import aligned, broadcast
 
@@ -153,7 +154,7 @@ def merged_channels(
     rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
 ) -> Channels:
     """Channels that meet position by position move together; a single channel meets them all."""
-    merged: dict[str, Atom] = {}
+    merged: dict[str, Term] = {}
     for name, tensor in tensors_of(result):
         first, *others = [
             channels.get(name) or channels[""]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from ..symmetry.positions import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
 
@@ -49,30 +50,38 @@ class Parameter:
     shape: tuple[int, ...]
 
 
-class Atom(Protocol):
-    """Positions that inference moves together; what it is, only inference knows."""
-
-
-Channels = Mapping[str, Atom]
-"""The channels of each tensor of a value as atoms; a single tensor's key is empty."""
+Channels = Mapping[str, Term]
+"""The positions that the channels of each tensor of a value are; a single tensor's key is empty."""
 
 
 class Rules(Protocol):
     """What a symmetry rule may say. Every statement has a reason that people read."""
 
-    def fresh(self, size: int) -> Atom:
-        """New positions, born here, with no constraint yet."""
+    def fresh(self, size: int, inside: Atom | None = None) -> Atom:
+        """New positions, born here, with no constraint yet; `inside` is what they live in."""
         ...
 
-    def same(self, first: Atom, second: Atom) -> None:
+    def pinned(self, size: int, reason: str) -> Atom:
+        """New positions none of which may move."""
+        ...
+
+    def same(self, first: Term, second: Term) -> None:
         """The two are moved together."""
         ...
 
-    def pin(self, atom: Atom, reason: str) -> None:
+    def pin(self, term: Term, reason: str) -> None:
         """No position of this may move."""
         ...
 
-    def parameter(self, name: str, dims: Sequence[Atom]) -> None:
+    def split(self, term: Term, sizes: Sequence[int]) -> Term:
+        """The positions as a grid of these sizes, row-major, later ones living in the first."""
+        ...
+
+    def cut(self, term: Term, sizes: Sequence[int]) -> tuple[Term, ...]:
+        """The positions as parts of these sizes, one after the other."""
+        ...
+
+    def parameter(self, name: str, dims: Sequence[Term]) -> None:
         """A parameter of this layer with these positions along its dimensions."""
         ...
 

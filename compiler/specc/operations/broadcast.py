@@ -97,7 +97,7 @@ def broadcast(inputs: Sequence[Type], width: Width = common_width) -> Type:
         )
         for name in first.names
     )
-    return Collection(combined, first.label)
+    return Collection(combined, first.label, first.stored)
 
 
 def _combine(name: str, tensors: Sequence[Tensor], width: Width) -> Tensor:

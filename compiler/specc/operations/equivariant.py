@@ -12,7 +12,7 @@ from ..groups import Symmetric
 from ..naming import Names, prefixes
 from ..symmetry.derive import Maps, Operand, derive
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
-from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
+from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
 from .layers import per_tensor
 
@@ -85,8 +85,8 @@ class Equivariant(Operation):
             for atom in channels.values():
                 rules.pin(atom, reason)
         for parameter in self.parameters(types, result):
-            rules.parameter(parameter.name, [pinned(rules, n, reason) for n in parameter.shape])
-        return {name: pinned(rules, tensor.width, reason) for name, tensor in tensors_of(result)}
+            rules.parameter(parameter.name, [rules.pinned(n, reason) for n in parameter.shape])
+        return {name: rules.pinned(tensor.width, reason) for name, tensor in tensors_of(result)}
 
     def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
         found = dict.fromkeys(axis for value in inputs for axis in axes_of(value))
@@ -188,7 +188,7 @@ class Coded(Operation):
         start = prefixes(found)
         for tensor, codes in found.items():
             for code, (_, size) in codes.items():
-                place = pinned(rules, size, "a code belongs to its position")
+                place = rules.pinned(size, "a code belongs to its position")
                 rules.parameter(start[tensor] + code, (place, inputs[0][tensor]))
         return inputs[0]
 
@@ -248,10 +248,3 @@ def common_symmetry(values: tuple[Type, ...]) -> dict[str, Axis]:
 
 def _with_axes(tensor: Tensor, axes: Mapping[str, Axis]) -> Tensor:
     return Tensor(keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)), tensor.channels)
-
-
-def pinned(rules: Rules, size: int, reason: str) -> Atom:
-    """New positions none of which may move."""
-    atom = rules.fresh(size)
-    rules.pin(atom, reason)
-    return atom

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from ..naming import prefixes, submodules
+from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
-from .base import Atom, Channels, Kind, Operation, Parameter, Refusal, Rules
+from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .pointwise import FUNCTIONS, Pointwise
 
 Size = Field(ge=1, description="a positive whole number")
@@ -77,7 +78,7 @@ class Linear(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        born: dict[str, Atom] = {}
+        born: dict[str, Term] = {}
         for name, prefix in prefixes(self._layers(types)).items():
             source = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             born[name] = rules.fresh(self.channels)
@@ -165,7 +166,7 @@ class Mlp(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        born: dict[str, Atom] = {}
+        born: dict[str, Term] = {}
         for name, prefix in prefixes(self._towers(types)).items():
             atom = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             for i, count in enumerate(self.channels):
@@ -228,7 +229,7 @@ def on_each(value: Any, shared: bool, apply: Any) -> Any:
     return {name: apply(start[name], tensor) for name, tensor in value.items()}
 
 
-def _one(rules: Rules, channels: Channels) -> Atom:
+def _one(rules: Rules, channels: Channels) -> Term:
     """The channels of all tensors as one atom: a shared layer reads them with the same weights."""
     first, *others = channels.values()
     for other in others:

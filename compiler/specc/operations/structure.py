@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from pydantic import InstanceOf
 
 from ..errors import nearest
+from ..symmetry.positions import joined
 from ..types import Collection, Tensor, Type, tensors_of
 from .arithmetic import spread_along
-from .base import Atom, Channels, Operation, Refusal, Rules
+from .base import Channels, Operation, Refusal, Rules
 from .brackets import Binding
 from .broadcast import aligned, broadcast, meet, total_width
 
@@ -51,15 +52,10 @@ class Concat(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        joined: dict[str, Atom] = {}
-        for name, tensor in tensors_of(result):
-            for channels in inputs:
-                rules.pin(
-                    channels.get(name) or channels[""], "concat puts channels at fixed places"
-                )
-            joined[name] = rules.fresh(tensor.width)
-            rules.pin(joined[name], "concat puts channels at fixed places")
-        return joined
+        return {
+            name: joined([channels.get(name) or channels[""] for channels in inputs])
+            for name, _ in tensors_of(result)
+        }
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Collection):
@@ -161,7 +157,7 @@ class Collect(Operation):
                 )
             axes = tuple(meet(a, b) for a, b in zip(given.axes, declared.axes, strict=True))
             found.append((name, Tensor(axes, given.channels)))
-        return Collection(tuple(found), self.space.label)
+        return Collection(tuple(found), self.space.label, self.space.stored)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

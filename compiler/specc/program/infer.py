@@ -1,30 +1,22 @@
 """The permutation symmetry of a model's weights, inferred from what its operations do.
 
-The positions along each dimension of each parameter are an *atom*. Operations say which atoms move
-together and which are pinned; a union-find solves that. Two permutations of weights that leave the
-function unchanged for every choice of the other weights can only come from atoms that nothing pins.
+Each operation says which positions along the dimensions of parameters and values are the same, and
+which may not move; `symmetry.positions` solves that. What is left free are permutations of weights
+that leave the function unchanged, whatever the weights are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import networkx as nx
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 
 from ..graph import Node, Typed
 from ..groups import Pinned, Symmetric
-from ..operations import Atom, Channels
-from ..types import Axis, Collection, Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """An atom: `size` positions, born as number `number` at the layer called `birth`."""
-
-    number: int
-    size: int
-    birth: str
+from ..operations import Channels
+from ..symmetry.positions import Atom, Positions, Product, Sum, Term, atoms_of
+from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +25,6 @@ class Pin:
 
     reason: str
     node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class StoredParameter:
-    """A parameter by its name in the state_dict, with an atom for each dimension."""
-
-    name: str
-    dims: tuple[Positions, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,81 +37,191 @@ class Weights:
 
 def infer(typed: Typed) -> Weights:
     """The tensors of a model's state_dict with the axes that move together."""
-    solver = _Solver()
+    rules = _Rules(typed.graph.nodes[0])
     channels: list[Channels] = []
     for node in typed.graph.nodes:
-        solver.enter(node)
+        rules.node = node
         inputs = tuple(channels[i] for i in node.inputs)
         channels.append(
-            node.operation.symmetry(solver, inputs, typed.input_types(node), typed.type(node))
+            node.operation.symmetry(rules, inputs, typed.input_types(node), typed.type(node))
         )
     for number in typed.graph.outputs:
-        solver.enter(typed.graph.nodes[number])
-        for atom in channels[number].values():
-            solver.pin(atom, "an output of the model")
-    return solver.solution(typed)
+        rules.node = typed.graph.nodes[number]
+        for term in channels[number].values():
+            rules.pin(term, "an output of the model")
+    return weight_space(typed.name, rules.parameters, rules.positions)
 
 
-class _Solver:
-    """Collects what the rules say (it is their `Rules`); `solution` reads it off."""
+class _Rules:
+    """What the operations' symmetry rules may say: constraints on positions, in the name of a node."""
 
-    def __init__(self) -> None:
-        self._atoms: list[Positions] = []
-        self._together: nx.utils.UnionFind[Positions] = nx.utils.UnionFind()
-        self._pins: dict[Positions, Pin] = {}
-        self._parameters: dict[str, StoredParameter] = {}
-        self._node: Node | None = None
+    def __init__(self, first: Node) -> None:
+        self.node = first
+        self.positions: Positions[Pin] = Positions(Pin("a sum stands inside a product", first))
+        self.parameters: dict[str, tuple[Term, ...]] = {}
 
-    def enter(self, node: Node) -> None:
-        self._node = node
+    def fresh(self, size: int, inside: Atom | None = None) -> Atom:
+        birth = self.node.path or self.node.label or str(self.node.operation)
+        return self.positions.fresh(size, birth.replace(".", "_"), inside)
 
-    def fresh(self, size: int) -> Positions:
-        assert self._node is not None
-        birth = self._node.path or self._node.label or str(self._node.operation)
-        atom = Positions(len(self._atoms), size, birth)
-        self._atoms.append(atom)
-        self._together[atom]  # a set of its own
+    def pinned(self, size: int, reason: str) -> Atom:
+        atom = self.fresh(size)
+        self.pin(atom, reason)
         return atom
 
-    def same(self, first: Atom, second: Atom) -> None:
-        assert isinstance(first, Positions) and isinstance(second, Positions)
-        self._together.union(first, second)
+    def same(self, first: Term, second: Term) -> None:
+        self.positions.same(first, second, self._reason("what moves together does not fit"))
 
-    def pin(self, atom: Atom, reason: str) -> None:
-        assert isinstance(atom, Positions) and self._node is not None
-        self._pins.setdefault(atom, Pin(reason, self._node))
+    def pin(self, term: Term, reason: str) -> None:
+        self.positions.pin(term, self._reason(reason))
 
-    def parameter(self, name: str, dims: Sequence[Atom]) -> None:
-        assert self._node is not None
-        path = f"{self._node.path}.{name}"
-        atoms = tuple(atom for atom in dims if isinstance(atom, Positions))
-        tied = self._parameters.setdefault(path, StoredParameter(path, atoms))
-        for atom, other in zip(atoms, tied.dims, strict=True):
-            self.same(atom, other)
+    def split(self, term: Term, sizes: Sequence[int]) -> Term:
+        return self.positions.split(term, sizes, self._reason("channels do not split evenly"))
 
-    def solution(self, typed: Typed) -> Weights:
-        """One axis for each set of atoms that move together, named after the first born."""
-        first: dict[Positions, Positions] = {}
-        for atom in self._atoms:
-            first.setdefault(self._together[atom], atom)
-        pins: dict[Positions, Pin] = {}
-        for atom, pin in self._pins.items():
-            pins.setdefault(self._together[atom], pin)
-        axes: dict[Positions, Axis] = {}
-        taken: dict[str, int] = {}
-        for atom in (each for stored in self._parameters.values() for each in stored.dims):
-            root = self._together[atom]
-            if root in axes:
-                continue
-            name = f"{typed.name}.{first[root].birth.replace('.', '_')}"
-            taken[name] = taken.get(name, 0) + 1
-            if taken[name] > 1:
-                name = f"{name}_{taken[name]}"
-            group = Pinned() if root in pins else Symmetric()
-            axes[root] = Axis(name, atom.size, group)
-        tensors = tuple(
-            (stored.name, Tensor(tuple(axes[self._together[a]] for a in stored.dims), None))
-            for stored in self._parameters.values()
-        )
-        space = Collection(tensors, f"weights({typed.name})")
-        return Weights(space, tuple((axis, pins[r]) for r, axis in axes.items() if r in pins))
+    def cut(self, term: Term, sizes: Sequence[int]) -> tuple[Term, ...]:
+        return self.positions.cut(term, sizes, self._reason("channels do not split there"))
+
+    def parameter(self, name: str, dims: Sequence[Term]) -> None:
+        path = f"{self.node.path}.{name}"
+        tied = self.parameters.setdefault(path, tuple(dims))
+        for term, other in zip(dims, tied, strict=True):
+            self.same(term, other)
+
+    def _reason(self, reason: str) -> Pin:
+        return Pin(reason, self.node)
+
+
+def weight_space(
+    model: str, parameters: Mapping[str, Sequence[Term]], positions: Positions[Pin]
+) -> Weights:
+    """The solved positions as a type: one axis for each atom, named after the first born."""
+    dims = {name: [positions.resolve(term) for term in terms] for name, terms in parameters.items()}
+    axes = _Axes(model, positions, dims)
+    kept = tuple(axes.stored(name, terms) for name, terms in dims.items())
+    tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
+    plain = all(each.is_plain for each in kept)
+    space = Collection(tensors, f"weights({model})", () if plain else kept)
+    return Weights(space, tuple(axes.pins))
+
+
+_Choice = tuple[tuple[Atom, ...], Mapping[Atom, int]]
+"""The factors of one part of a dimension, and at which position of a pinned atom the part stands."""
+
+
+class _Axes:
+    """The axis of each solved atom.
+
+    What lives in a pinned atom has an axis of its own for each position of that one: then a product
+    with the pinned atom in front becomes a sum of parts, one for each position.
+    """
+
+    def __init__(
+        self, model: str, positions: Positions[Pin], dims: Mapping[str, Sequence[Term]]
+    ) -> None:
+        self._model = model
+        self._positions = positions
+        self._homes = _homes(positions, dims)
+        self._separate = {
+            home
+            for atom, home in self._homes.items()
+            if self._pinned(home) and not self._pinned(atom)
+        }
+        self._axes: dict[tuple[Atom, int | None], Axis] = {}
+        self._taken: dict[str, int] = {}
+        self.pins: list[tuple[Axis, Pin]] = []
+
+    def stored(self, name: str, terms: Sequence[Term]) -> Stored:
+        """A parameter with the axes of all its pieces."""
+        dims = [list(self._parts(term)) for term in terms]
+        sizes = [[prod(atom.size for atom in factors) for factors, _ in parts] for parts in dims]
+        pieces = []
+        for choice in product(*dims):
+            place: dict[Atom, int] = {}
+            piece: list[Part] = []
+            for factors, here in choice:
+                place.update(here)
+                piece.append(tuple(self._axis(factor, place) for factor in factors))
+            pieces.append(piece)
+        return stored_as(name, sizes, pieces)
+
+    def _parts(self, term: Term) -> Iterator[_Choice]:
+        """A dimension as parts one after the other."""
+        for factors in _factor_lists(term):
+            first, *others = factors
+            if first in self._separate:
+                yield from ((tuple(others), {first: place}) for place in range(first.size))
+            else:
+                yield factors, {}
+
+    def _pinned(self, atom: Atom) -> bool:
+        return self._positions.pin_of(atom) is not None
+
+    def _axis(self, atom: Atom, place: Mapping[Atom, int]) -> Axis:
+        home = self._homes.get(atom)
+        pin = self._positions.pin_of(atom)
+        run = None if pin else self._run(atom, place)
+        if (atom, run) in self._axes:
+            return self._axes[atom, run]
+        axis = Axis(self._name(atom, run), atom.size, Symmetric() if pin is None else Pinned())
+        if pin is None and home is not None and home not in self._separate:
+            axis = replace(axis, parent=self._axis(home, place))
+        self._axes[atom, run] = axis
+        if pin is not None:
+            self.pins.append((axis, pin))
+        return axis
+
+    def _run(self, atom: Atom, place: Mapping[Atom, int]) -> int | None:
+        """At which position of a pinned atom something stands that lives there, however deep."""
+        home = self._homes.get(atom)
+        if home is None:
+            return None
+        return place[home] if home in self._separate else self._run(home, place)
+
+    def _name(self, atom: Atom, run: int | None) -> str:
+        name = f"{self._model}.{atom.birth}" + ("" if run is None else f"_{run}")
+        self._taken[name] = self._taken.get(name, 0) + 1
+        return name if self._taken[name] == 1 else f"{name}_{self._taken[name]}"
+
+
+def _homes(positions: Positions[Pin], dims: Mapping[str, Sequence[Term]]) -> dict[Atom, Atom]:
+    """What each free atom lives in, where that stands before every one of its occurrences.
+
+    A home that is pinned has to stand first in its dimension, so that each of its positions is a part
+    of its own.
+    """
+    homes = {
+        atom: home
+        for terms in dims.values()
+        for term in terms
+        for atom in atoms_of(term)
+        if positions.pin_of(atom) is None and (home := positions.home_of(atom)) is not None
+    }
+    for terms in dims.values():
+        for factors in _pieces(terms):
+            before: set[Atom] = set()
+            first: set[Atom] = set()
+            for atom, leads in factors:
+                home = homes.get(atom)
+                pinned = home is not None and positions.pin_of(home) is not None
+                if home is not None and home not in (first if pinned else before):
+                    del homes[atom]
+                before.add(atom)
+                if leads:
+                    first.add(atom)
+    return homes
+
+
+def _pieces(terms: Sequence[Term]) -> Iterator[list[tuple[Atom, bool]]]:
+    """The atoms along a tensor, one list for each choice of parts; with each, whether it leads its dimension."""
+    for choice in product(*(_factor_lists(term) for term in terms)):
+        yield [(atom, place == 0) for factors in choice for place, atom in enumerate(factors)]
+
+
+def _factor_lists(term: Term) -> list[tuple[Atom, ...]]:
+    match term:
+        case Atom():
+            return [(term,)]
+        case Product():
+            return [term.factors]
+        case Sum():
+            return [factors for part in term.parts for factors in _factor_lists(part)]

@@ -53,7 +53,10 @@ def _inferred(program: Program) -> Iterator[Weights]:
 def _weights(weights: Weights) -> str:
     """Each tensor with its axes, then the axes with what moves or pins them."""
     lines = [weights.space.label]
-    lines += [f"  {name}: {tensor}" for name, tensor in tensors_of(weights.space)]
+    if weights.space.stored:
+        lines += [f"  {each.name}: [{', '.join(each.notation())}]" for each in weights.space.stored]
+    else:
+        lines += [f"  {name}: {tensor}" for name, tensor in tensors_of(weights.space)]
     pins = dict(weights.pins)
     for axis in axes_of(weights.space):
         pin = pins.get(axis)

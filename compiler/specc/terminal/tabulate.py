@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 
@@ -83,10 +84,16 @@ def _space(space: SpaceReport, axes: Mapping[str, Text]) -> list[list[Text]]:
     for tensor in space.tensors:
         shape = [*tensor.shape, *([] if tensor.channels is None else [tensor.channels])]
         channels = "" if tensor.channels is None else f"; {tensor.channels}"
-        names = Text(", ").join(axes.get(axis, Text(axis)) for axis in tensor.axes)
+        names = Text(", ").join(_dimension(axis, axes) for axis in tensor.axes)
         written = Text(" x ".join(map(str, shape)) or "one number", "dim")
         rows.append([Text(tensor.name), Text.assemble("[", names, f"{channels}]"), written])
     return rows
+
+
+def _dimension(written: str, axes: Mapping[str, Text]) -> Text:
+    """A dimension with its axes in their colours: `(head key)`."""
+    parts = re.split(r"([ ()|+]+)", written)
+    return Text.assemble(*(axes.get(part, Text(part)) for part in parts))
 
 
 def _layers(layers: Sequence[LayerReport]) -> list[list[Text]]:

@@ -14,7 +14,8 @@ from ..errors import SpecError, nearest
 from ..graph import Node, Typed
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, presence
-from ..types import Axis, Type, axes_of, tensors_of
+from ..reference import put_together, taken_apart
+from ..types import Axis, Collection, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
 from .actions import Element, act, act_on_mask, random_element
 from .completeness import Completeness, completeness
@@ -222,7 +223,7 @@ def _random(kind: Type, generator: torch.Generator) -> Value:
         name: random_tensor(BATCH, tensor.axes, tensor.channels, generator)
         for name, tensor in tensors_of(kind)
     }
-    return tensors[""] if isinstance(kind, TensorType) else tensors
+    return tensors[""] if isinstance(kind, TensorType) else put_together(tensors, kind)
 
 
 def _results(
@@ -245,7 +246,10 @@ def _moved(element: Element, value: Value, kind: Type) -> Value:
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)
         return act(element, value, kind.axes)
-    return {name: act(element, value[name], tensor.axes) for name, tensor in tensors_of(kind)}
+    assert isinstance(kind, Collection)
+    tensors = taken_apart(value, kind)
+    moved = {name: act(element, tensors[name], tensor.axes) for name, tensor in kind.tensors}
+    return put_together(moved, kind)
 
 
 def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
@@ -262,4 +266,6 @@ def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)
         return spoil(value, kind)
-    return {name: spoil(value[name], tensor) for name, tensor in tensors_of(kind)}
+    assert isinstance(kind, Collection)
+    tensors = taken_apart(value, kind)
+    return put_together({n: spoil(tensors[n], tensor) for n, tensor in kind.tensors}, kind)

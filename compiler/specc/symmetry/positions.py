@@ -1,0 +1,290 @@
+"""Positions along the dimensions of weights, and which of them move together: terms and unification.
+
+An *atom* is a set of positions. A dimension is an atom, a product of atoms stored row-major (heads and
+keys), or a sum of terms stored one after the other (concatenated channels). Two dimensions that are
+the same are unified; where one is coarser than the other it is cut to fit. What cannot be made to fit
+is pinned: sound first.
+
+A factor may *live in* an earlier one (keys in a head): its positions may then be permuted in each
+position of that one separately. It stays so only while all that it is unified with lives there too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Generic, TypeVar
+
+Reason = TypeVar("Reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """`size` positions, the number-th to be born; `birth` is the layer they were born at."""
+
+    number: int
+    size: int
+    birth: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Atoms flattened into one dimension, row-major."""
+
+    factors: tuple[Atom, ...]
+
+    @property
+    def size(self) -> int:
+        return prod(factor.size for factor in self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Terms one after the other along one dimension."""
+
+    parts: tuple[Atom | Product, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+
+Term = Atom | Product | Sum
+
+
+def atoms_of(term: Term) -> Iterator[Atom]:
+    """The atoms of a term, in the order of its positions."""
+    match term:
+        case Atom():
+            yield term
+        case Product():
+            yield from term.factors
+        case Sum():
+            for part in term.parts:
+                yield from atoms_of(part)
+
+
+def product_of(factors: Sequence[Atom]) -> Atom | Product:
+    """The atoms flattened row-major, without those of size one; a single atom is itself."""
+    wide = tuple(factor for factor in factors if factor.size > 1)
+    if not wide:
+        return factors[0]
+    return wide[0] if len(wide) == 1 else Product(wide)
+
+
+def joined(terms: Sequence[Term]) -> Term:
+    """The terms one after the other along one dimension."""
+    parts: list[Atom | Product] = []
+    for term in terms:
+        parts += term.parts if isinstance(term, Sum) else (term,)
+    return parts[0] if len(parts) == 1 else Sum(tuple(parts))
+
+
+class Positions(Generic[Reason]):
+    """Everything that is known of the atoms so far.
+
+    Every constraint is final and only takes symmetry away, so that their order does not matter for
+    what may move.
+    """
+
+    def __init__(self, opaque: Reason) -> None:
+        """`opaque` is the reason to pin what stands in a product where it cannot be taken apart."""
+        self._opaque_reason = opaque
+        self._opaque_atoms: dict[Sum, Atom] = {}
+        self._atoms: list[Atom] = []
+        self._leader: list[int] = []
+        self._bound: dict[int, Term] = {}
+        self._homes: dict[int, set[Atom | None]] = {}
+        self._pins: dict[int, Reason] = {}
+
+    # --- What operations say
+
+    def fresh(self, size: int, birth: str, inside: Atom | None = None) -> Atom:
+        """New positions with no constraint yet; `inside` is the atom they live in."""
+        atom = Atom(len(self._atoms), size, birth)
+        self._atoms.append(atom)
+        self._leader.append(atom.number)
+        self._homes[atom.number] = {inside}
+        return atom
+
+    def same(self, first: Term, second: Term, reason: Reason) -> None:
+        """The two dimensions are moved by one and the same permutation."""
+        waiting = [(first, second)]
+        while waiting:
+            a, b = (self.resolve(term) for term in waiting.pop())
+            assert a.size == b.size, "dimensions that are the same have the same size"
+            if a == b:
+                continue
+            more = self._unified(a, b)
+            if more is None:
+                self.pin(a, reason)
+                self.pin(b, reason)
+            else:
+                waiting += more
+
+    def pin(self, term: Term, reason: Reason) -> None:
+        """No position of the dimension may move."""
+        for atom in atoms_of(self.resolve(term)):
+            self._pins.setdefault(atom.number, reason)
+
+    def split(self, term: Term, sizes: Sequence[int], reason: Reason) -> Term:
+        """The dimension as a product of factors of these sizes, later ones living in the first.
+
+        Concatenated parts are split each on its own where they can be; what cannot be split is pinned.
+        """
+        found = self.resolve(term)
+        inner = prod(sizes[1:])
+        if isinstance(found, Sum) and all(part.size % inner == 0 for part in found.parts):
+            parts = [self.split(p, (p.size // inner, *sizes[1:]), reason) for p in found.parts]
+            return joined(parts)
+        birth = next(atoms_of(found)).birth
+        outer = self.fresh(sizes[0], birth)
+        grid = product_of([outer, *(self.fresh(size, birth, outer) for size in sizes[1:])])
+        self.same(found, grid, reason)
+        return self.resolve(grid)
+
+    def cut(self, term: Term, sizes: Sequence[int], reason: Reason) -> tuple[Term, ...]:
+        """The dimension as terms of these sizes, one after the other."""
+        birth = next(atoms_of(self.resolve(term))).birth
+        parts = tuple(self.fresh(size, birth) for size in sizes)
+        self.same(term, Sum(parts), reason)
+        return parts
+
+    # --- What follows
+
+    def resolve(self, term: Term) -> Term:
+        """The term in atoms that nothing has cut, one for each set that moves together."""
+        match term:
+            case Atom():
+                leader = self._find(term.number)
+                bound = self._bound.get(leader)
+                return self._atoms[leader] if bound is None else self.resolve(bound)
+            case Product():
+                return self._flat([self.resolve(factor) for factor in term.factors])
+            case Sum():
+                parts: list[Atom | Product] = []
+                for part in term.parts:
+                    found = self.resolve(part)
+                    parts += found.parts if isinstance(found, Sum) else (found,)
+                return parts[0] if len(parts) == 1 else Sum(tuple(parts))
+
+    def pin_of(self, atom: Atom) -> Reason | None:
+        """Why a resolved atom may not move, if it may not."""
+        return self._pins.get(atom.number)
+
+    def home_of(self, atom: Atom) -> Atom | None:
+        """The atom that a resolved atom lives in, if all its occurrences agree on one."""
+        homes: set[Atom | None] = set()
+        for home in self._homes[atom.number]:
+            found = None if home is None else self.resolve(home)
+            homes.add(found if isinstance(found, Atom) else None)
+        return homes.pop() if len(homes) == 1 else None
+
+    # --- Unification
+
+    def _find(self, number: int) -> int:
+        while self._leader[number] != number:
+            self._leader[number] = self._leader[self._leader[number]]
+            number = self._leader[number]
+        return number
+
+    def _unified(self, a: Term, b: Term) -> list[tuple[Term, Term]] | None:
+        """Makes two resolved terms the same, or says which smaller ones have to be; None: it cannot be."""
+        match a, b:
+            case Atom(), Atom():
+                self._union(a, b)
+                return []
+            case (Atom() as atom, term) | (term, Atom() as atom):
+                if atom in atoms_of(term) or atom.size == 1:
+                    return None
+                self._bind(atom, term)
+                return []
+            case Product(), Product():
+                return self._factorwise(a, b)
+            case Sum(), Sum():
+                return self._partwise(a, b)
+            case (Sum() as parts, Product() as product) | (Product() as product, Sum() as parts):
+                first = parts.parts[0].size
+                return [(a, b)] if self._cut_after(product, first) else None
+            case _:
+                raise AssertionError("the cases above are all pairs of terms")
+
+    def _union(self, a: Atom, b: Atom) -> None:
+        first, second = sorted((a.number, b.number))
+        self._leader[second] = first
+        self._homes[first] |= self._homes.pop(second)
+        if second in self._pins:
+            self._pins.setdefault(first, self._pins.pop(second))
+
+    def _bind(self, atom: Atom, term: Term) -> None:
+        """An atom turns out to be a product or sum: its pins and its home pass to the outer parts."""
+        self._bound[atom.number] = term
+        inside = set(atoms_of(term))
+        for each in inside:
+            if atom.number in self._pins:
+                self._pins.setdefault(each.number, self._pins[atom.number])
+            if not any(home in inside for home in self._homes[each.number]):
+                self._homes[each.number] |= self._homes[atom.number]
+
+    def _factorwise(self, a: Product, b: Product) -> list[tuple[Term, Term]] | None:
+        for f, g in zip(a.factors, b.factors, strict=False):
+            if f.size == g.size:
+                continue
+            large, small = (f, g) if f.size > g.size else (g, f)
+            if large.size % small.size:
+                return None
+            outer = self.fresh(small.size, large.birth)
+            inner = self.fresh(large.size // small.size, large.birth, outer)
+            self._bind(large, Product((outer, inner)))
+            return [(a, b)]
+        return list(zip(a.factors, b.factors, strict=True))
+
+    def _partwise(self, a: Sum, b: Sum) -> list[tuple[Term, Term]] | None:
+        pairs: list[tuple[Term, Term]] = []
+        for p, q in zip(a.parts, b.parts, strict=False):
+            if p.size != q.size:
+                large, small = (p, q) if p.size > q.size else (q, p)
+                return [(a, b)] if self._cut_after(large, small.size) else None
+            pairs.append((p, q))
+        return pairs
+
+    def _cut_after(self, term: Atom | Product, size: int) -> bool:
+        """Cuts a term in two after so many positions, if it can be cut there."""
+        first = term if isinstance(term, Atom) else term.factors[0]
+        inner = term.size // first.size
+        if size % inner or size // inner >= first.size:
+            return False
+        before = self.fresh(size // inner, first.birth)
+        after = self.fresh(first.size - size // inner, first.birth)
+        self._bind(first, Sum((before, after)))
+        return True
+
+    def _flat(self, factors: Sequence[Term]) -> Term:
+        """A product of resolved terms: products spliced, a sum in front distributed."""
+        flat: list[Atom] = []
+        for place, factor in enumerate(factors):
+            match factor:
+                case Atom():
+                    flat.append(factor)
+                case Product():
+                    flat += factor.factors
+                case Sum() if not flat:
+                    rest = factors[place + 1 :]
+                    parts: list[Atom | Product] = []
+                    for part in factor.parts:
+                        found = self._flat([part, *rest])
+                        parts += found.parts if isinstance(found, Sum) else (found,)
+                    return Sum(tuple(parts))
+                case Sum():
+                    flat.append(self._opaque(factor))
+        return product_of(flat)
+
+    def _opaque(self, term: Sum) -> Atom:
+        """Pinned positions in place of a sum that stands where sums cannot be taken apart."""
+        if term not in self._opaque_atoms:
+            atom = self.fresh(term.size, next(atoms_of(term)).birth)
+            self._opaque_atoms[term] = atom
+            self.pin(atom, self._opaque_reason)
+            self.pin(term, self._opaque_reason)
+        return self._opaque_atoms[term]
