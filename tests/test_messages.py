@@ -212,7 +212,7 @@ NAMES: list[Row] = [
 ]
 
 ARGUMENTS: list[Row] = [
-    (body("y = ⟦linear()⟧"), "`linear` needs a value first", "`linear(x)`"),
+    (body("y = ⟦linear()⟧"), "`linear` needs a value first", "`linear(x, channels, bias = true, shared = false)`"),
     (body("y = ⟦concat()⟧"), "`concat` needs values", None),
     (body("y = ⟦linear(x)⟧"), "`linear` needs `channels`, a number", LINEAR),
     (

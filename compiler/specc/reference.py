@@ -83,6 +83,8 @@ def _entered(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
     """An input with a channel dimension, and zeros where nothing is."""
 
     def enter(array: Array, tensor: Tensor) -> Array:
+        if tensor.index is not None:
+            return array
         array = array.unsqueeze(-1) if tensor.channels is None else array
         return without_absent(array, tensor.axes, masks)
 

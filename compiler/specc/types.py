@@ -54,10 +54,14 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """`[a, b; c]`: at run time `(batch, a, b, c)`; with `channels` None `(batch, a, b)`, which counts as one."""
+    """`[a, b; c]`: at run time `(batch, a, b, c)`; with `channels` None `(batch, a, b)`, which counts as one.
+
+    `[a; index 64]` holds integers from 0 to `index` - 1 and has no channels.
+    """
 
     axes: tuple[Axis, ...]
     channels: int | None
+    index: int | None = None
 
     @property
     def width(self) -> int:
@@ -73,6 +77,8 @@ class Tensor:
 
     def __str__(self) -> str:
         names = ", ".join(axis.name for axis in self.axes)
+        if self.index is not None:
+            return f"[{names}; index {self.index}]"
         return f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
 
 

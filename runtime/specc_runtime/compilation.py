@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from .inputs import Shapes
+from .storage import size_of, words_of
 
 
 def one_graph(inputs: Shapes, masks: Mapping[str, str], **options: Any) -> dict[str, Any]:
@@ -41,12 +42,12 @@ def _unknown_sizes(shapes: Shapes, free: frozenset[str] | None) -> object:
     sizes: dict[str, ShapeVar] = {}
 
     def size(word: str) -> ShapeVar | None:
-        if word.isdigit() or (free is not None and word not in free):
+        if size_of(word) is not None or (free is not None and word not in free):
             return None
         return sizes.setdefault(word, ShapeVar(word))
 
     def tensor(shape: str) -> TensorSpec:
-        return TensorSpec([size(word) for word in shape.split()])
+        return TensorSpec([size(word) for word in words_of(shape) if not word.startswith("<")])
 
     return ParamsSpec(
         {

@@ -1,7 +1,7 @@
 """Checks of what a generated module is given: one clear sentence for each way to be wrong.
 
 Shapes are written as words: `"batch hidden 64"`. A number is the size that a dimension must have; a
-word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what `storage` says.
+word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what `storage` says. `"batch token <64"` are integers below 64.
 """
 
 from __future__ import annotations
@@ -62,8 +62,15 @@ def _check_tensor(
 ) -> None:
     if not isinstance(value, Tensor):
         raise InputError(f"`{name}` is a tensor, and {_kind(value)}")
-    _check_shape(name, tuple(value.shape), words_of(shape), sizes)
-    if parameter is None:
+    *words, last = words_of(shape)
+    holds_indices = last.startswith("<")
+    words += [] if holds_indices else [last]
+    _check_shape(name, tuple(value.shape), words, sizes)
+    if holds_indices and value.dtype not in (torch.int64, torch.int32):
+        raise InputError(
+            f"`{name}` holds indices {last}, and its dtype is {value.dtype}, not int64"
+        )
+    if parameter is None or holds_indices:
         return
     if value.dtype != parameter.dtype and not _autocast(value):
         raise InputError(

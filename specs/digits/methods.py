@@ -26,17 +26,15 @@ def tuned(module: Path) -> dict[str, Predictor]:
     """By name; `module` is what specc made of the spec."""
     return {
         OURS: Ours(Training(7e-3, 0.01, epochs=40, batch_size=8), module),
-        DEEP_SET: DeepSet(Training(3e-3, 0.01, epochs=60, batch_size=16), width=32),
+        DEEP_SET: DeepSet(Training(6e-3, 0.01, epochs=60, batch_size=16), width=16),
         FLAT: FlatPerceptron(
             Training(1e-3, 0.1, epochs=100, batch_size=16),
             width=256,
             depth=2,
-            dropout=0.3,
+            dropout=0.0,
             shuffle=True,
         ),
-        STATISTICS: Statistics(
-            ExtraTreesRegressor(n_estimators=500, min_samples_leaf=3, max_features=0.5)
-        ),
+        STATISTICS: Statistics(ExtraTreesRegressor(n_estimators=500, min_samples_leaf=3)),
     }
 
 

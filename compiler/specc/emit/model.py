@@ -87,6 +87,8 @@ def _flattened_sizes(part: Part) -> str:
 
 def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:
     shape = shape_words(tensor, words)
+    if tensor.index is not None:
+        return f"{shape.rpartition(' ')[0]} <{tensor.index}"
     return shape.rpartition(" ")[0] if tensor.channels is None else shape
 
 
@@ -184,6 +186,8 @@ def _found(axis: Axis, arguments: Sequence[ForwardArgument]) -> tuple[str, tuple
 
 def _normal(argument: ForwardArgument) -> list[str]:
     name, kind = argument.name, argument.type
+    if isinstance(kind, Tensor) and kind.index is not None:
+        return []
     if isinstance(kind, Tensor):
         value = masked_value(name, kind.axes) if kind.channels is not None else name
         if kind.channels is None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from ..symmetry.positions import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
+from .masks import mask_name
 
 
 class Kind(Enum):
@@ -27,6 +28,7 @@ class Kind(Enum):
     FUNCTION = "an activation"
     AXES = "an axis or a list of axes"
     SHAPE = "a number of channels or a type"
+    VALUE = "a value, or a tuple of values"
 
 
 class Refusal(Exception):
@@ -44,10 +46,14 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a layer: the end of its name, and an entry for each dimension."""
+    """A parameter of a layer: the end of its name, and an entry for each dimension.
+
+    A floating-point `buffer` (running statistics) is among the weights of a model, and is not trained.
+    """
 
     name: str
     shape: tuple[int, ...]
+    buffer: bool = False
 
 
 Channels = Mapping[str, Term]
@@ -96,7 +102,10 @@ class Operation(BaseModel):
     word: ClassVar[str]
     """How a spec calls it."""
     arity: ClassVar[int | None] = 1
-    """How many values come first; None for one or more, given by place or as a tuple."""
+    """How many values come first; None for one or more, given by place or as a tuple.
+
+    An operation on none gets one value all the same, of any type: it says how large the batch is.
+    """
     positional: ClassVar[tuple[str, ...]] = ()
     """Attributes that may follow the values by place."""
     variadic: ClassVar[str | None] = None
@@ -109,6 +118,18 @@ class Operation(BaseModel):
     """Whether it has parameters, and so a name in the state_dict."""
     elementwise: ClassVar[bool] = False
     """Whether on a collection it acts on each tensor alone, in the same way."""
+    takes_indices: ClassVar[bool] = False
+    """Whether it has a meaning on tensors of integers, `[token; index 64]`."""
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The names of its results in the collection that it makes; empty where it has one result."""
+        return ()
+
+    @property
+    def tie(self) -> object:
+        """What layers that share a name must have in common, beside equal parameters."""
+        return self
 
     @property
     def one_for_all(self) -> bool:
@@ -132,6 +153,19 @@ class Operation(BaseModel):
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         """The expression that makes its `nn.Module`, if it has one; it may end in `**factory`."""
         return None
+
+    def call(
+        self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        """The Python expression of the value by its own module, which stands at `module`."""
+        masks = (mask_name(axis) for axis in self.masks(inputs))
+        return f"{module}({', '.join((*values, *masks))})"
+
+    def functional(
+        self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        """The same by a module with the same parameters that another operation made: see `tie`."""
+        raise NotImplementedError
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         """The Python expression of the value; one with a module is called as `self.path(...)`."""
@@ -158,7 +192,7 @@ class Operation(BaseModel):
         raise NotImplementedError
 
     def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
-        """The masked axes whose masks the expression reads."""
+        """The masked axes whose masks the code reads; a module gets them after the values."""
         return ()
 
     def __str__(self) -> str:

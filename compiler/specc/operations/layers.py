@@ -59,6 +59,15 @@ class Linear(Operation):
     def one_for_all(self) -> bool:
         return self.shared
 
+    @property
+    def tie(self) -> object:
+        return "matrix"
+
+    def functional(
+        self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
+    ) -> str:
+        return f"F.linear({values[0]}, {module}.weight)"
+
     def _layers(self, inputs: tuple[Type, ...]) -> dict[str, int]:
         """Input channels of each `nn.Linear` by the tensor it serves; empty for the only one."""
         if isinstance(inputs[0], Tensor) or self.shared:

@@ -21,6 +21,7 @@ class Input(Operation):
 
     word: ClassVar[str] = "input"
     arity: ClassVar[int | None] = 0
+    takes_indices: ClassVar[bool] = True
 
     type: InstanceOf[Tensor] | InstanceOf[Collection]
 
@@ -89,6 +90,7 @@ class Take(Operation):
     """`g.adjacency`: one tensor of a collection, or the tensors whose names begin so."""
 
     word: ClassVar[str] = "take"
+    takes_indices: ClassVar[bool] = True
 
     key: str
 

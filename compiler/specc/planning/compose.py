@@ -159,9 +159,10 @@ class _Body:
             arguments += [mask_name(axis) for axis in layer.masks]
             code: Code = Text(f"{self._access(node.path)}({', '.join(arguments)})")
         elif (module := operation.module(inputs, result)) is not None:
-            self._add_module(node.path, module)
+            own = self._add_module(node.path, module) == module
             every = operation.one_for_all and isinstance(result, Collection)
-            code = called(self._access(node.path), codes[0], every)
+            apply = operation.call if own else operation.functional
+            code = called(apply, self._access(node.path), codes, inputs, result, every)
         elif operation.elementwise:
             if len(codes) > 1 and isinstance(result, Collection):
                 codes = tuple(self._from_variables(code, node) for code in codes)
@@ -365,8 +366,9 @@ class _Body:
 
     # --- Modules
 
-    def _add_module(self, path: str, expression: str) -> None:
-        self.modules.setdefault(path.removeprefix(self.prefix), expression)
+    def _add_module(self, path: str, expression: str) -> str:
+        """The module at a path; one that another layer put there stays, and they share it."""
+        return self.modules.setdefault(path.removeprefix(self.prefix), expression)
 
     def _access(self, path: str) -> str:
         """How `forward` reaches a submodule: `self.z["linear"]`, or from a loop's variable."""

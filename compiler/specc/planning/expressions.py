@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..names import Variables
@@ -57,12 +57,22 @@ def elementwise(
     return Text(_by_tensor(operation, codes, inputs, result))
 
 
-def called(module: str, code: Code, one_for_all: bool) -> Code:
-    """The code of a module applied to a value, or to each tensor of a collection alone."""
+Apply = Callable[[str, tuple[str, ...], tuple[Type, ...], Type], str]
+
+
+def called(
+    apply: Apply,
+    module: str,
+    codes: tuple[Code, ...],
+    inputs: tuple[Type, ...],
+    result: Type,
+    one_for_all: bool,
+) -> Code:
+    """The code of a module applied to values, or to each tensor of a collection alone."""
     if not one_for_all:
-        return Text(f"{module}({finished(code)})")
-    each = _each(code)
-    return Each(f"{module}({each.body})", each.sources)
+        return Text(apply(module, tuple(finished(code) for code in codes), inputs, result))
+    each = _each(codes[0])
+    return Each(apply(module, (each.body,), inputs, result), each.sources)
 
 
 def plain(

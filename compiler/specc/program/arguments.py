@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -25,12 +25,17 @@ def make_operation(
     lookup: Lookup,
     type_of: TypeOf,
     scope: Scope,
+    values: Mapping[str, tuple[int, ...]],
 ) -> Operation:
-    """The operation that a call means; `positional` are its arguments after the values."""
+    """The operation that a call means; `positional` are its arguments after the values.
+
+    `values` are the places of the inputs that options stand for.
+    """
     written = _by_name(entry, call, positional)
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = dict(values)
     for name, expression in written.items():
-        attributes[name] = _read(entry, name, expression, lookup, type_of, scope)
+        if name not in values:
+            attributes[name] = _read(entry, name, expression, lookup, type_of, scope)
     if call.axes is not None:
         if entry.operation.bracket is None:
             raise SpecError(f"`{call.function.text}` takes no axes in brackets", call.axes[0].span)
@@ -52,7 +57,7 @@ def signature(word: str) -> str:
     entry = CATALOGUE[word]
     operation = entry.operation
     axes = "[axis]" if operation.bracket else ""
-    parts = ["x", "y", "..."] if operation.arity is None and not operation.positional else ["x"]
+    parts = _values(operation)
     if word in FUNCTIONS:
         parts += [f"{name} = {show(value)}" for name, value in FUNCTIONS[word].options.items()]
         return f"{word}({', '.join(parts)})"
@@ -66,6 +71,18 @@ def signature(word: str) -> str:
         else:
             parts += [f"{name} = {_default(option.default)}"]
     return f"{word}{axes}({', '.join(parts)})"
+
+
+def _values(operation: type[Operation]) -> list[str]:
+    """The values that a call begins with."""
+    if operation.arity is None:
+        return ["x"] if operation.positional else ["x", "y", "..."]
+    return ["x", "y", "z"][: operation.arity]
+
+
+def _choices(entry: Entry, name: str) -> tuple[str, ...]:
+    """The words that an option may be."""
+    return get_args(entry.operation.model_fields[name].annotation)
 
 
 def _default(value: object) -> str:
@@ -138,7 +155,14 @@ def _read(
             value = evaluate(expression, lookup)
             _check_option(entry, name, value, expression)
             return value
-        case Kind.SYMBOL | Kind.FUNCTION:
+        case Kind.SYMBOL:
+            if not isinstance(expression, syntax.Name):
+                example = f"`{name} = {_choices(entry, name)[0]}`"
+                raise SpecError(f"`{name}` is a word, without quotes", expression.span, example)
+            return expression.text
+        case Kind.VALUE:
+            raise AssertionError("values are no attributes")
+        case Kind.FUNCTION:
             if not isinstance(expression, syntax.Name):
                 example = f"`{name} = {entry.operation.model_fields[name].default}`"
                 raise SpecError(f"`{name}` is the name of a function", expression.span, example)
@@ -227,6 +251,8 @@ def _sentence(
 def _wanted(detail: ErrorDetails) -> str:
     kind = detail["type"]
     context = detail.get("ctx", {})
+    if kind == "literal_error":
+        return f"it is {context['expected'].replace(chr(39), '')}"
     if kind == "greater_than_equal":
         return f"it is at least {context['ge']}"
     if kind == "less_than_equal":

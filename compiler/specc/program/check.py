@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
-from ..operations import Equivariant, Refusal
+from ..operations import Equivariant, Operation, Refusal
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.derive import Operand
 from ..types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
@@ -52,6 +52,7 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
             raise Consequence("what it is made of has no type", node.span)
         inputs.append(known)
     try:
+        _refuse_indices(node.operation, inputs)
         result = node.operation.result(tuple(inputs))
     except Refusal as refusal:
         notes = _origins(node, graph, inputs) if refusal.show_types else ()
@@ -59,6 +60,16 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
     if isinstance(node.operation, Equivariant):
         _affordable(node, node.operation, tuple(inputs), result, most_maps)
     return result
+
+
+def _refuse_indices(operation: Operation, inputs: list[Type]) -> None:
+    for kind in inputs:
+        for _, tensor in tensors_of(kind):
+            if tensor.index is not None and not operation.takes_indices:
+                raise Refusal(
+                    f"`{operation.word}` works on numbers, and {tensor} holds indices",
+                    "`embedding(x, c)` makes a vector of each",
+                )
 
 
 def _origins(node: Node, graph: Graph, inputs: list[Type]) -> tuple[Note, ...]:
@@ -206,7 +217,7 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
             continue
         shapes = node.operation.parameters(known, result)
         own_class = known if isinstance(node.operation, Equivariant) else ()
-        layer = (node.operation, shapes, own_class)
+        layer = (node.operation.tie, shapes, own_class)
         _refuse_unlike(node, layer, f"two layers are called `{node.path}`", first)
     for region in (each for outer in graph.regions for each in outer.walk()):
         nodes = graph.nodes[region.first : region.last]

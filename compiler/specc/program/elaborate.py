@@ -19,13 +19,14 @@ from ..operations import (
     Constant,
     Equivariant,
     Input,
+    Kind,
     Minus,
     Operation,
     Take,
 )
 from ..text import syntax
 from ..types import Collection, Type
-from .arguments import make_operation
+from .arguments import make_operation, signature
 from .resolve import (
     OPERATIONS,
     BlockDeclaration,
@@ -454,21 +455,10 @@ class _Builder:
             if not given:
                 raise SpecError(f"`{call.function.text}` needs values", call.span)
         else:
-            if not call.arguments:
-                raise SpecError(
-                    f"`{call.function.text}` needs a value first",
-                    call.span,
-                    f"`{call.function.text}(x)`",
-                )
-            first = self.expression(call.arguments[0], place)
-            rest = call.arguments[1:]
-            several = isinstance(first, Several)
-            if isinstance(first, Several) and entry.operation.arity is None:
-                given = list(first.values)
-            else:
-                given = [self.value(first, call.arguments[0])]
+            given, rest, several = self.values(call, entry.operation, place)
         named = next((k for k in call.keywords if k.name.text == "name"), None)
         lookup = self.known(place)
+        extra = self.optional_values(call, entry.operation, given, place)
         operation = make_operation(
             entry,
             call,
@@ -476,15 +466,60 @@ class _Builder:
             lookup,
             lambda written: type_of(written, place.file, lookup.expression),
             place.file,
+            extra,
         )
         path = self.path(call, named, place) if entry.operation.parametrised else ""
         if named is not None and not entry.operation.parametrised:
             raise SpecError(f"`{call.function.text}` has no parameters to name", named.span)
         made = self.add(operation, tuple(given), call.span, path)
         if several and isinstance(operation, Equivariant) and operation.keeps_space:
-            keys = [f"x{i + 1}" for i in range(len(given))]
-            return Several(tuple(self.add(Take(key=key), (made,), call.span) for key in keys))
-        return made
+            return self.taken(made, [f"x{i + 1}" for i in range(len(given))], call.span)
+        return self.taken(made, operation.results, call.span) if operation.results else made
+
+    def values(
+        self, call: syntax.Call, operation: type[Operation], place: Place
+    ) -> tuple[list[Value], Sequence[syntax.Expression], bool]:
+        """The values that a call begins with, the arguments after them, whether they were a tuple."""
+        word, count = call.function.text, 1 if operation.arity is None else operation.arity
+        if len(call.arguments) < count:
+            needed = "a value first" if count == 1 else f"{count} values first"
+            raise SpecError(f"`{word}` needs {needed}", call.span, f"`{signature(word)}`")
+        if count == 0:
+            return [self.anchor(call, place)], call.arguments, False
+        rest = call.arguments[count:]
+        if operation.arity is not None:
+            return [self.operand(each, place) for each in call.arguments[:count]], rest, False
+        first = self.expression(call.arguments[0], place)
+        if isinstance(first, Several):
+            return list(first.values), rest, True
+        return [self.value(first, call.arguments[0])], rest, False
+
+    def optional_values(
+        self, call: syntax.Call, operation: type[Operation], given: list[Value], place: Place
+    ) -> dict[str, tuple[int, ...]]:
+        """Adds the values of options such as `initial = state` to those given; where each stands."""
+        places: dict[str, tuple[int, ...]] = {}
+        for keyword in call.keywords:
+            name = keyword.name.text
+            if operation.kinds.get(name) is not Kind.VALUE or name in places:
+                continue
+            meaning = self.expression(keyword.value, place)
+            several = meaning.values if isinstance(meaning, Several) else None
+            values = several or (self.value(meaning, keyword.value),)
+            places[name] = tuple(range(len(given), len(given) + len(values)))
+            given += values
+        return places
+
+    def anchor(self, call: syntax.Call, place: Place) -> Value:
+        """A value that says how large the batch is, for an operation that takes none."""
+        for meaning in place.names.values():
+            if isinstance(meaning, Value):
+                return meaning
+        raise SpecError(f"`{call.function.text}` stands where there is no value yet", call.span)
+
+    def taken(self, made: Value, keys: Sequence[str], span: Span) -> Several:
+        """The tensors of a collection one by one."""
+        return Several(tuple(self.add(Take(key=key), (made,), span) for key in keys))
 
     def path(self, call: syntax.Call, named: syntax.Keyword | None, place: Place) -> str:
         """Where the parameters of a call live."""

@@ -474,8 +474,6 @@ def _tensor(
     fresh: str | None = None,
 ) -> Tensor:
     """`[a, b; c]`. In a space, `fresh` names the axes that are written as bare numbers."""
-    if written.index:
-        raise not_yet("`index`", written.span)
     axes: list[Axis] = []
     for place, entry in enumerate(written.entries):
         axes.append(_entry(entry, place, scope, fresh))
@@ -488,6 +486,9 @@ def _tensor(
             )
     if written.channels is None:
         return Tensor(tuple(axes), None)
+    if written.index:
+        count = size(written.channels, static, "the number of indices")
+        return Tensor(tuple(axes), None, count)
     channels = size(written.channels, static, "the number of channels")
     return Tensor(tuple(axes), channels)
 
