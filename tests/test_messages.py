@@ -668,13 +668,11 @@ LATER: list[Row] = [
         later("a group declaration"),
         None,
     ),
-    ("axis a = 3\nmodel M(x: ⟦[a; index 3]⟧) -> [; 3] { return x }", later("`index`"), None),
     (
         "axis a = 3\nmodel M(x: ⟦[a] displacement⟧) -> [; 3] { return x }",
         later("`displacement`"),
         None,
     ),
-    ("axis a = 3\nspace S { x: [⟦(a a)⟧; 3] }", later("`(a a)` as an axis"), None),
     (
         NET + "\nmodel M(w: weights(Net, ⟦signs = true⟧)) -> [; 3] { return w }",
         later("`signs` of `weights`"),
@@ -682,7 +680,7 @@ LATER: list[Row] = [
     ),
     (body("y = ⟦x[i]⟧"), later("index notation"), None),
     (body("⟦y[i]⟧ = x z = relu(y)"), later("index notation"), None),
-    (body("y = ⟦conv⟧(x, 3) z = y + relu(y)"), later("`conv`"), None),
+    (body("y = ⟦gate⟧(x) z = y + relu(y)"), later("`gate`"), None),
     (body("y = equivariant(x, 3, ⟦coupling = near⟧)"), later("the option `coupling`"), None),
 ]
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from .graph import Node, Typed
 from .operations.masks import mask_axes, mask_name, without_absent
-from .symmetry.derive import Level, Maps, Operand, Product
+from .symmetry.derive import Level, Maps, Product
 from .symmetry.diagrams import Half, enclosing_index, pinned_indices
+from .symmetry.folding import Operand
 from .types import Collection, Tensor, Type, tensor_named, tensors_of
 
 Array = Any
@@ -143,7 +144,7 @@ def put_together(value: Mapping[str, Array], kind: Collection) -> dict[str, Arra
 
 
 def evaluate_maps(
-    xp: Any, maps: Maps, values: Sequence[Value], result: Type, parameters: Mapping[str, Array]
+    xp: Any, maps: Maps, values: Mapping[str, Array], result: Type, parameters: Mapping[str, Array]
 ) -> Value:
     """The sum over all diagrams of a layer, each times its coefficients, and over its biases.
 
@@ -153,11 +154,11 @@ def evaluate_maps(
 
     where all indices of a block agree, and an input block that does not go through is averaged.
     Indices of pinned axes take part in the coefficient: `coefficient[o, d, i, c]`.
-    `parameters` may hold masks: then averages are over what is there, and what is not is zero.
+    `maps` are those of each run of a repeat by itself (`derive_each`). `parameters` may hold masks: then averages are over what is there, and what is not is zero.
     """
     arrays = [
-        without_absent(array, operand.tensor.axes, parameters)
-        for array, operand in zip(_arrays(values), maps.inputs, strict=True)
+        without_absent(values[operand.name], operand.tensor.axes, parameters)
+        for operand in maps.inputs
     ]
     totals: list[Array] = [_zeros(arrays[0], operand) for operand in maps.outputs]
     for level in maps.levels:
@@ -169,15 +170,8 @@ def evaluate_maps(
     ]
     if isinstance(result, Tensor):
         return totals[0]
-    return {name: total for (name, _), total in zip(tensors_of(result), totals, strict=True)}
-
-
-def _arrays(values: Sequence[Value]) -> list[Array]:
-    return [
-        array
-        for value in values
-        for array in (value.values() if isinstance(value, dict) else (value,))
-    ]
+    named = {operand.name: total for operand, total in zip(maps.outputs, totals, strict=True)}
+    return {name: named[name] for name, _ in tensors_of(result)}
 
 
 def _zeros(like: Array, operand: Operand) -> Array:

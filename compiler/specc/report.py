@@ -51,9 +51,10 @@ class SpaceReport(_Record):
 
 
 class LevelReport(_Record):
-    """The maps through one multiset of strands."""
+    """The maps through one multiset of strands; `count` levels of as many runs of a repeat are alike."""
 
     name: str
+    count: int
     pools: int
     spreads: int
     products: int
@@ -179,8 +180,14 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
     levels = [
         LevelReport(
             name=level.name,
-            pools=len({p for each in level.products for p in each.pools}),
-            spreads=sum(len(each.spreads) for each in level.products),
+            count=level.count,
+            pools=sum(
+                maps.pool_count(level, p)
+                for p in {p for each in level.products for p in each.pools}
+            ),
+            spreads=sum(
+                maps.spread_count(level, s) for each in level.products for s in each.spreads
+            ),
             products=len(level.products),
         )
         for level in maps.levels
@@ -191,9 +198,9 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
         output=str(typed.type(node)),
         maps=maps.dimension,
         bias_maps=maps.bias_dimension,
-        pools=sum(level.pools for level in levels),
-        spreads=sum(level.spreads for level in levels),
-        products=sum(level.products for level in levels),
+        pools=maps.pool_total,
+        spreads=maps.spread_total,
+        products=maps.product_total,
         parameters=maps.parameters,
         flops=total.flops,
         bytes=total.bytes,

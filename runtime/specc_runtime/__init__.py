@@ -1,9 +1,23 @@
 """What generated modules import: torch and nothing of the compiler."""
 
+from .attention import FusedAttention, SeparateAttention
+from .convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    avg_pool,
+    max_pool,
+    pixel_shuffle,
+)
 from .equivariant import Equivariant, Part
+from .experts import SoftExperts
 from .inputs import InputError, check_inputs, check_mask
 from .models import Model, compile
 from .modules import Codes, Mix, PerTensor, Pointwise, init_mix_, reset_parameters
+from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
     accumulate,
@@ -17,19 +31,33 @@ from .tensors import (
     masked_min,
     masked_softmax,
     masked_sum,
+    sections,
 )
 
 __all__ = [
+    "BatchNorm",
     "Codes",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Equivariant",
+    "FusedAttention",
+    "GroupNorm",
     "InputError",
+    "InstanceNorm",
     "Mix",
     "Model",
     "Part",
     "PerTensor",
     "Pointwise",
+    "SeparateAttention",
+    "SoftExperts",
     "accumulate",
     "apply_mask",
+    "avg_pool",
     "check_inputs",
     "check_mask",
     "compile",
@@ -43,7 +71,10 @@ __all__ = [
     "masked_min",
     "masked_softmax",
     "masked_sum",
+    "max_pool",
+    "pixel_shuffle",
     "put_together",
     "reset_parameters",
+    "sections",
     "take_apart",
 ]

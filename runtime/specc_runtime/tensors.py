@@ -5,6 +5,9 @@ Tensors are `(batch, *axes, channels)`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -74,6 +77,16 @@ def concat(*parts: Tensor) -> Tensor:
     """Channels one after the other; the other dimensions broadcast."""
     shape = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
     return torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
+
+
+def sections(x: Tensor, *widths: int | Sequence[int]) -> tuple[Any, ...]:
+    """Cuts the last dimension into tensors, and where `widths` has a list into a tuple of tensors."""
+    flat = [w for width in widths for w in ([width] if isinstance(width, int) else width)]
+    parts = iter(x.split(flat, -1))
+    return tuple(
+        next(parts) if isinstance(width, int) else tuple(next(parts) for _ in width)
+        for width in widths
+    )
 
 
 def accumulate(layer: nn.Linear, *parts: Tensor) -> Tensor:

@@ -61,7 +61,11 @@ def affine_map(module: nn.Module, hom: Hom) -> tuple[Matrix, Matrix]:
 
 
 def randomise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draws every parameter from a standard normal distribution."""
+    """Draws every parameter from a standard normal distribution, running statistics from positive numbers."""
+    parameters = dict(module.named_parameters())
     with torch.no_grad():
-        for parameter in module.parameters():
+        for parameter in parameters.values():
             parameter.normal_(generator=generator)
+        for name, buffer in module.state_dict().items():
+            if name not in parameters and buffer.is_floating_point():
+                buffer.uniform_(0.5, 2.0, generator=generator)

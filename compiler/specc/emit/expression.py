@@ -24,7 +24,7 @@ _SYMBOLS: dict[type[Operator], str] = {
     ast.BitOr: "|",
 }
 
-_LITERALS = ast.List | ast.Dict | ast.Tuple | ast.ListComp | ast.DictComp
+_LITERALS = ast.List | ast.Dict | ast.Tuple | ast.ListComp | ast.DictComp | ast.GeneratorExp
 
 
 def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
@@ -48,12 +48,18 @@ def expression(node: ast.expr, *, enclosed: bool = True) -> Document:
             return bracketed("{", joined(entries), "}")
         case ast.ListComp(elt=element):
             return bracketed("[", (_comprehension(expression(element), node),), "]")
+        case ast.GeneratorExp(elt=element):
+            return bracketed("(", (_comprehension(expression(element), node),), ")")
         case ast.DictComp(key=key, value=value):
             return bracketed("{", (_comprehension(_entry(key, value), node),), "}")
         case ast.Starred(value=value):
             return Group(("*", expression(value)))
         case ast.Name(id=name):
             return name
+        case ast.JoinedStr(values=values):
+            return f'f"{"".join(map(_in_text, values))}"'
+        case ast.Constant(value=value) if value is Ellipsis:
+            return "..."
         case ast.Constant(value=value):
             return f'"{value}"' if isinstance(value, str) else repr(value)
         case _:
@@ -255,15 +261,29 @@ def _index(index: ast.expr) -> tuple[Document, ...]:
 
 
 def _slice(index: ast.expr) -> Document:
-    return ":" if isinstance(index, ast.Slice) else expression(index)
+    if isinstance(index, ast.Slice):
+        bounds = (index.lower, index.upper)
+        return ":".join(flat(expression(each)) if each else "" for each in bounds)
+    return expression(index)
 
 
 def _entry(key: ast.expr | None, value: ast.expr) -> Document:
-    assert key is not None
+    if key is None:
+        return Group(("**", expression(value)))
     return Group((expression(key), ": ", expression(value)))
 
 
-def _comprehension(element: Document, node: ast.ListComp | ast.DictComp) -> Document:
+def _in_text(part: ast.expr) -> str:
+    """A part of an f-string: text, or a value in braces."""
+    if isinstance(part, ast.Constant):
+        return str(part.value).replace("{", "{{").replace("}", "}}")
+    assert isinstance(part, ast.FormattedValue)
+    return f"{{{flat(expression(part.value))}}}"
+
+
+def _comprehension(
+    element: Document, node: ast.ListComp | ast.DictComp | ast.GeneratorExp
+) -> Document:
     found: list[Document] = [element]
     for each in node.generators:
         clause = ("for ", flat(expression(each.target)).strip("()"), " in ", expression(each.iter))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
 
-from ..names import Variables, counted, letter
+from ..names import counted
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..planning.module_plan import LayerUse
 from ..planning.plan import (
+    Arranged,
     Diagonal,
     Embed,
     Expand,
@@ -25,20 +27,20 @@ from ..planning.plan import (
     Term,
     Unfold,
 )
-from ..symmetry.derive import Level, Maps, Operand, Product, short_names
-from ..symmetry.diagrams import Half
-from ..types import Axis, Tensor
+from ..symmetry.derive import Maps
+from ..symmetry.folding import Runs
+from ..types import Axis
 from .layout import docstring, indent, statement, unpacking
+from .tables import Words, layer_tables, layer_words, module_name, products
 
 
 def emit_layer(layer: LayerUse) -> list[str]:
     """The lines of the class."""
-    words = _words(layer.plan.maps)
+    words = layer_words(layer.plan.maps)
     body = [
-        *docstring([layer.signature, *_paragraphs(layer.plan)]),
+        *docstring([layer.signature, *_paragraphs(layer, words)]),
         "",
-        *_tables(layer.plan.maps, words),
-        *_argument_tables(layer, words),
+        *layer_tables(layer, words),
         "",
         *_constructor(layer.plan.maps),
         "",
@@ -52,112 +54,32 @@ def emit_layer(layer: LayerUse) -> list[str]:
 # --- What the class says of itself ----------------------------------------------------------------
 
 
-def axis_words(axes: Iterable[Axis]) -> dict[str, str]:
-    """Axis names as they stand in shapes, where `batch` is the batch alone."""
-    words = Variables(frozenset({"batch"}))
-    short = short_names(tuple(dict.fromkeys(axis.name for axis in axes)))
-    return {name: words.claim(each) for name, each in short.items()}
-
-
-def mask_table(masks: Sequence[Axis], words: dict[str, str]) -> list[str]:
-    """The shapes of masks, where there are any."""
-    shapes = [" ".join(["batch", *(words[a.name] for a in mask_axes(axis))]) for axis in masks]
-    entries = [f'"{mask_name(a)}": "{shape}"' for a, shape in zip(masks, shapes, strict=True)]
-    return statement(f"masks = {{{', '.join(entries)}}}", 1) if masks else []
-
-
-def _words(maps: Maps) -> dict[str, str]:
-    return axis_words(axis for each in (*maps.inputs, *maps.outputs) for axis in each.tensor.axes)
-
-
-def _paragraphs(plan: LayerPlan) -> list[str]:
-    maps = plan.maps
+def _paragraphs(layer: LayerUse, words: Words) -> list[str]:
+    maps = layer.plan.maps
+    own = dict(maps.own)
     moving = dict.fromkeys(
         axis
         for each in (*maps.inputs, *maps.outputs)
         for axis in each.tensor.axes
         if not axis.pinned
     )
-    words = _words(maps)
-    groups = ", ".join(f"{axis.symmetry} on {words[axis.name]}" for axis in moving)
-    pools = sum(len({p for each in level.products for p in each.pools}) for level in maps.levels)
-    spreads = sum(len(each.spreads) for level in maps.levels for each in level.products)
+    groups = ", ".join(
+        f"{axis.symmetry} on {words.plain[axis.name]}{_of_each(own.get(axis.name))}"
+        for axis in moving
+    )
     counts = (
         f"{counted(maps.dimension, 'map')} and {counted(maps.bias_dimension, 'bias', 'biases')} "
-        f"for each pair of channels, from {counted(pools, 'pool')} and "
-        f"{counted(spreads, 'spread')} in {counted(len(plan.mixes), 'product')}."
+        f"for each pair of channels, from {counted(maps.pool_total, 'pool')} and "
+        f"{counted(maps.spread_total, 'spread')} in {counted(maps.product_total, 'product')}."
     )
     return [(f"Commutes with {groups}.\n" if groups else "") + counts]
 
 
-def _tables(maps: Maps, words: dict[str, str]) -> list[str]:
-    """Shapes, sizes, and what the columns and rows of each product's weight stand for."""
-    sizes = {
-        words[axis.name]: axis.size
-        for each in (*maps.inputs, *maps.outputs)
-        for axis in each.tensor.axes
-        if not axis.pinned
-    }
-    lines = statement(f"inputs = {_shapes(maps.inputs, words)}", 1)
-    lines += statement(f"outputs = {_shapes(maps.outputs, words)}", 1)
-    entries = ", ".join(f'"{name}": {size}' for name, size in sizes.items())
-    lines += statement(f"sizes = {{{entries}}}", 1)
-    columns, rows = [], []
-    for level, each in _products(maps):
-        module = _module(maps, level, each)
-        pools = [_part(maps.inputs, level.pools[p], "ijklmno", "x") for p in each.pools]
-        spreads = [_part(maps.outputs, level.spreads[s], "pqrstuvw", "y") for s in each.spreads]
-        columns.append(f'"{module}": [{", ".join(pools)}]')
-        rows.append(f'"{module}": [{", ".join(spreads)}]')
-    lines += statement(f"columns = {{{', '.join(columns)}}}", 1)
-    lines += statement(f"rows = {{{', '.join(rows)}}}", 1)
-    return lines
-
-
-def _argument_tables(layer: LayerUse, words: dict[str, str]) -> list[str]:
-    """The shapes of masks and the names of several arguments, where there are any."""
-    lines = mask_table(layer.masks, words)
-    if len(layer.plan.arguments) > 1:
-        names = ", ".join(f'"{argument.name}"' for argument in layer.plan.arguments)
-        lines += statement(f"arguments = ({names})", 1)
-    return lines
-
-
-def _shapes(operands: Sequence[Operand], words: dict[str, str]) -> str:
-    entries = ", ".join(f'"{o.name}": "{shape_words(o.tensor, words)}"' for o in operands)
-    return f"{{{entries}}}"
-
-
-def shape_words(tensor: Tensor, words: dict[str, str], channels: int | None = None) -> str:
-    """`batch hidden 64 32`: words for the axes that may have another size, numbers for the others."""
-    dims = [str(axis.size) if axis.pinned else words[axis.name] for axis in tensor.axes]
-    last = tensor.width if channels is None else channels
-    return " ".join(["batch", *dims, str(last)])
-
-
-def _part(operands: Sequence[Operand], half: Half, letters: str, unnamed: str) -> str:
-    """`Part("fc1.weight[a,i]", 32)`: strands are a, b, ..., indices that stay on one side are not."""
-    operand = operands[half.tensor]
-    index: dict[int, str] = {}
-    for number, block in enumerate(half.strands):
-        index.update(dict.fromkeys(block, letter("abcdefgh", number)))
-    for number, block in enumerate(half.whole):
-        index.update(dict.fromkeys(block, letter(letters, number)))
-    written = ",".join(index.get(i, "{}") for i in range(len(operand.tensor.axes)))
-    label = f'"{operand.name or unnamed}[{written}]"'
-    pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned]
-    sizes = f", ({', '.join(pinned)}{',' if len(pinned) == 1 else ''})" if pinned else ""
-    return f"Part({label}, {operand.tensor.width}{sizes})"
-
-
-def _products(maps: Maps) -> Iterator[tuple[Level, Product]]:
-    for level in maps.levels:
-        for each in level.products:
-            yield level, each
-
-
-def _module(maps: Maps, level: Level, each: Product) -> str:
-    return f"mix_{each.name}" if each.pools else f"bias_{each.name}"
+def _of_each(runs: Runs | None) -> str:
+    if runs is None:
+        return ""
+    first, last = runs.named(0), runs.named(runs.count - 1)
+    return f" in each of `{first}` to `{last}`"
 
 
 # --- Parameters ----------------------------------------------------------------------------------
@@ -165,14 +87,17 @@ def _module(maps: Maps, level: Level, each: Product) -> str:
 
 def _constructor(maps: Maps) -> list[str]:
     body = ["super().__init__()", 'factory = {"device": device, "dtype": dtype}']
-    for level, each in _products(maps):
+    for level, each in products(maps):
         read, written = maps.pool_width(level, each), maps.spread_width(level, each)
-        name = _module(maps, level, each)
+        name = module_name(each)
         if not each.pools:
             body += statement(f"self.{name} = nn.Parameter(torch.empty({written}, **factory))", 2)
             continue
         bias = "" if each.bias else "bias=False, "
-        body += statement(f"self.{name} = Mix({read}, {written}, {bias}**factory)", 2)
+        mix = f"Mix({read}, {written}, {bias}**factory)"
+        if level.runs is not None:
+            mix = f"nn.ModuleList([{mix} for _ in range({level.count})])"
+        body += statement(f"self.{name} = {mix}", 2)
     return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
 
 
@@ -186,13 +111,17 @@ CONSTRUCTOR = [
 def _reset(maps: Maps) -> list[str]:
     fans = _fan_ins(maps)
     body = ['"""Draws weights of variance 1 / fan-in, so that outputs keep the scale of inputs."""']
-    for level, each in _products(maps):
-        name = _module(maps, level, each)
+    for level, each in products(maps):
+        name = module_name(each)
         rows = []
         for s in each.spreads:
             number = level.spreads[s].tensor
-            rows.append(f"({maps.outputs[number].features}, {fans[number]})")
-        if each.pools:
+            count = maps.outputs[number].features * maps.spread_count(level, s)
+            rows.append(f"({count}, {fans[number]})")
+        if each.pools and level.runs:
+            body.append(f"for mix in self.{name}:")
+            body += indent(statement(f"init_mix_(mix.weight, [{', '.join(rows)}])", 3))
+        elif each.pools:
             body += statement(f"init_mix_(self.{name}.weight, [{', '.join(rows)}])", 2)
         if each.bias:
             body.append(f"nn.init.zeros_(self.{name}{'.bias' if each.pools else ''})")
@@ -202,7 +131,7 @@ def _reset(maps: Maps) -> list[str]:
 def _fan_ins(maps: Maps) -> list[int]:
     """For each output the pooled features that one of its entries sums up, on average."""
     totals = [0.0] * len(maps.outputs)
-    for level, each in _products(maps):
+    for level, each in products(maps):
         for s in each.spreads:
             spread = level.spreads[s]
             axes = maps.outputs[spread.tensor].tensor.axes
@@ -216,7 +145,7 @@ def _fan_ins(maps: Maps) -> list[int]:
 # --- Forward -------------------------------------------------------------------------------------
 
 
-def _forward(layer: LayerUse, words: dict[str, str]) -> list[str]:
+def _forward(layer: LayerUse, words: Words) -> list[str]:
     plan = layer.plan
     body: list[str] = []
     for title, steps in (("pool", plan.pools), ("mix", plan.mixes), ("spread", plan.spreads)):
@@ -239,13 +168,31 @@ def _folds(plan: LayerPlan) -> list[Fold]:
     return [step for step in plan.pools if isinstance(step, Fold)]
 
 
-def _step(step: Step, plan: LayerPlan, words: dict[str, str]) -> list[str]:
+def _step(step: Step, plan: LayerPlan, words: Words) -> list[str]:
+    comment = _comment(step.shape, words)
     if isinstance(step, Mix):
-        return _mix(step, words)
-    text = _code(step, plan)
-    if text is None:
-        return []
-    return statement(f"{step.target} = {text}", 2, _comment(step.shape, words))
+        return _mix(step, comment)
+    if step.runs is None:
+        text = _code(step, plan)
+        return [] if text is None else statement(f"{step.target} = {text}", 2, comment)
+    text = _for_each(_code(_of_run(step), plan), step.runs)
+    return statement(f"{step.target} = {text}", 2, f"each {comment}")
+
+
+def _for_each(code: str | None, runs: Runs) -> str:
+    return f"[{code} for i in range({runs.count})]"
+
+
+def _of_run(step: Fold | Diagonal | Mean | SpreadStep) -> Fold | Diagonal | Mean | SpreadStep:
+    """The step for run number `i`: it reads that one of each list."""
+    match step:
+        case Fold():
+            return step
+        case Sum():
+            terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
+            return replace(step, terms=tuple(terms))
+        case _:
+            return replace(step, source=f"{step.source}[i]")
 
 
 def _code(step: Fold | Diagonal | Mean | SpreadStep, plan: LayerPlan) -> str | None:
@@ -271,29 +218,65 @@ def _code(step: Fold | Diagonal | Mean | SpreadStep, plan: LayerPlan) -> str | N
 
 
 def _fold(step: Fold) -> str | None:
-    source = f'{step.argument}["{step.key}"]' if step.key else step.argument
+    source = f"{step.argument}[{_key(step)}]" if step.key else step.argument
     text = _permuted(source, step.permutation)
     if step.pinned:
         text = f"{text}.flatten(-{step.pinned + 1})"
     return None if text == step.target else text
 
 
-def _mix(step: Mix, words: dict[str, str]) -> list[str]:
-    parts = [_permuted(operand.source, operand.permutation) for operand in step.operands]
+def _key(step: Fold) -> str:
+    """The key of an input, with the number of the run where there is one for each."""
+    return f'"{step.key}"' if step.runs is None else f'f"{_numbered(step.key, step.runs)}"'
+
+
+def _numbered(name: str, runs: Runs) -> str:
+    """A name with the number of run `i` of a list."""
+    return name.format(f"{{i + {runs.first}}}" if runs.first else "{i}")
+
+
+def _mix(step: Mix, comment: str) -> list[str]:
+    """A product, and the cut of its result into what belongs to each spread."""
+    level = f"{step.module.removeprefix('mix_').removeprefix('bias_')}_level"
+    (first, *others) = step.targets
+    names = [target.name for target in step.targets]
+    widths = _sizes([target.width for target in step.targets])
+    product = _product(step)
+    if step.runs is not None:
+        name = level if others else first.name
+        lines = statement(f"{name} = {_for_each(product, step.runs)}", 2, f"each {comment}")
+        split = f"zip(*[each.split({widths}, -1) for each in {level}], strict=True)"
+        return [*lines, *unpacking(names, split, 2)] if others else lines
+    if not others:
+        split = "" if first.count is None else f".split({first.width}, -1)"
+        return statement(f"{first.name} = {product}{split}", 2, comment)
+    split = f"{level}.split({widths}, -1)"
+    if any(target.count for target in step.targets):
+        counts = [f"[{t.width}] * {t.count}" if t.count else str(t.width) for t in step.targets]
+        split = f"sections({level}, {', '.join(counts)})"
+    return [*statement(f"{level} = {product}", 2, comment), *unpacking(names, split, 2)]
+
+
+def _product(step: Mix) -> str:
+    """The matrix product of a level, of run `i` where each has its own."""
+    of_run = "[i]" if step.runs else ""
+    module = f"self.{step.module}{of_run}"
+    parts = [_operand(each, of_run) for each in step.operands]
     if not parts:
-        product = f"self.{step.module}[None]"
-    elif len(parts) == 1:
-        product = f"self.{step.module}({parts[0]})"
-    elif step.formulation == "stack":
-        product = f"self.{step.module}(torch.cat([{', '.join(parts)}], -1))"
-    else:
-        product = f"accumulate(self.{step.module}, {', '.join(parts)})"
-    if len(step.targets) == 1:
-        return statement(f"{step.targets[0]} = {product}", 2, _comment(step.shape, words))
-    name = f"{step.module.removeprefix('mix_').removeprefix('bias_')}_level"
-    lines = statement(f"{name} = {product}", 2, _comment(step.shape, words))
-    sizes = _sizes(step.output_widths)
-    return [*lines, *unpacking(step.targets, f"{name}.split({sizes}, -1)", 2)]
+        return f"{module}[None]"
+    if len(parts) == 1 and step.operands[0].count is None:
+        return f"{module}({parts[0]})"
+    if step.formulation == "stack":
+        return f"{module}(torch.cat([{', '.join(parts)}], -1))"
+    return f"accumulate({module}, {', '.join(parts)})"
+
+
+def _operand(operand: Arranged, of_run: str) -> str:
+    if operand.count is None:
+        return _permuted(operand.source + of_run, operand.permutation)
+    if operand.permutation is None:
+        return f"*{operand.source}"
+    return f"*[{_permuted('each', operand.permutation)} for each in {operand.source}]"
 
 
 def _sizes(widths: Sequence[int]) -> str:
@@ -323,9 +306,11 @@ def _size(axis: Axis, plan: LayerPlan) -> str:
     """The size of an axis: read off an input or a mask, else the one it was built with."""
     if axis.masked:
         return f"{mask_name(axis)}.shape[{len(mask_axes(axis))}]"
-    for fold in _folds(plan):
+    own = dict(plan.maps.own)
+    for fold in sorted(_folds(plan), key=lambda fold: fold.runs is not None):
         if axis in fold.shape.axes:
-            return f"{fold.target}.shape[{1 + fold.shape.axes.index(axis)}]"
+            run = "" if fold.runs is None else "[i]" if axis.name in own else "[0]"
+            return f"{fold.target}{run}.shape[{1 + fold.shape.axes.index(axis)}]"
     return str(axis.size)
 
 
@@ -349,10 +334,16 @@ def _permuted(text: str, permutation: tuple[int, ...] | None) -> str:
 def _returned(plan: LayerPlan) -> str:
     values = []
     for result in plan.results:
-        value = masked_value(result.source, result.operand.tensor.axes)
-        if not result.operand.name:
+        name, runs = result.operand.name, result.operand.runs
+        source = result.source if runs is None else f"{result.source}[i]"
+        value = masked_value(source, result.operand.tensor.axes)
+        if not name:
             return value
-        values.append(f'"{result.operand.name}": {value}')
+        if runs is None:
+            values.append(f'"{name}": {value}')
+        else:
+            entry = f'f"{_numbered(name, runs)}": {value}'
+            values.append(f"**{{{entry} for i in range({runs.count})}}")
     return f"{{{', '.join(values)}}}"
 
 
@@ -368,6 +359,6 @@ def masked_value(value: str, axes: Sequence[Axis]) -> str:
     return value
 
 
-def _comment(shape: Shape, words: dict[str, str]) -> str:
-    dims = ["batch", *(words[axis.name] for axis in shape.axes), str(shape.features)]
+def _comment(shape: Shape, words: Words) -> str:
+    dims = ["batch", *(words.plain[axis.name] for axis in shape.axes), str(shape.features)]
     return f"({', '.join(dims)})"

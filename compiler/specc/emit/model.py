@@ -8,9 +8,11 @@ from ..names import Variables
 from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
+from ..repeats import numbered, paths_of, text_table
 from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
-from .layer import CONSTRUCTOR, axis_words, mask_table, masked_value, shape_words
+from .layer import CONSTRUCTOR, masked_value
 from .layout import docstring, indent, statement
+from .tables import axis_words, mask_table, shape_words
 
 
 def emit_module(plan: ModulePlan) -> list[str]:
@@ -39,8 +41,16 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
     summary = f"({inputs}) -> {outputs}"
     if not axes:
         return [summary]
-    groups = ", ".join(f"{axis.symmetry} on {words[axis.name]}" for axis in axes)
-    return [summary, f"Commutes with {groups}."]
+    by_word = {words[axis.name]: axis for axis in axes}
+    names = (name for kind in kinds for name, _ in tensors_of(kind))
+    groups = []
+    for common, alike in numbered(by_word, paths_of(names)).items():
+        symmetries = [by_word[word].symmetry for word in alike]
+        if len(alike) > 1 and len(set(symmetries)) == 1:
+            groups.append(f"{symmetries[0]} on each of {len(alike)} {common}")
+        else:
+            groups += [f"{each} on {word}" for each, word in zip(symmetries, alike, strict=True)]
+    return [summary, f"Commutes with {', '.join(groups)}."]
 
 
 def _tables(plan: ModulePlan, words: dict[str, str]) -> list[str]:
@@ -64,8 +74,7 @@ def _shapes(kind: Type, words: dict[str, str]) -> str:
     if kind.stored:
         width = kind.tensors[0][1].channels
         shapes = {each.name: _stored_shape(each, width, words) for each in kind.stored}
-    entries = ", ".join(f'"{name}": "{shape}"' for name, shape in shapes.items())
-    return f"{{{entries}}}"
+    return text_table(shapes)
 
 
 def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -> str:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-MODULES = ("tensors", "storage", "inputs", "modules", "equivariant", "compilation", "models")
+MODULES = (
+    "tensors",
+    "storage",
+    "inputs",
+    "modules",
+    "convolution",
+    "statistics",
+    "attention",
+    "experts",
+    "equivariant",
+    "compilation",
+    "models",
+)
 """The runtime modules that generated code may use; none depends on a later one."""
 
 

@@ -10,12 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .arithmetic import Arithmetic, Constant, Minus
+from .attention import Attention
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
+from .channels import Flatten, PixelShuffle, Split
+from .convolution import Conv, ConvTranspose
 from .equivariant import Coded, Equivariant, Invariant
+from .experts import Experts
 from .layers import Linear, Mlp
 from .norms import Dropout, LayerNorm, RmsNorm
 from .pointwise import FUNCTIONS, Pointwise
+from .pooling import AvgPool, MaxPool, Upsample
 from .reductions import Reduce, Softmax
+from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .structure import Collect, Concat, Input, Take
 
 
@@ -44,6 +50,19 @@ _OPERATIONS: tuple[type[Operation], ...] = (
     Dropout,
     Softmax,
     Concat,
+    Split,
+    Flatten,
+    Conv,
+    ConvTranspose,
+    MaxPool,
+    AvgPool,
+    Upsample,
+    PixelShuffle,
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    Attention,
+    Experts,
 )
 
 CATALOGUE: Mapping[str, Entry] = {
@@ -58,17 +77,8 @@ LATER = frozenset(
         "norm_act",
         "outer",
         "inner",
-        "batch_norm",
-        "group_norm",
-        "instance_norm",
-        "conv",
-        "conv_transpose",
-        "max_pool",
-        "avg_pool",
-        "flatten",
         "embedding",
         "positions",
-        "attention",
         "rnn",
         "gru",
         "lstm",

@@ -26,6 +26,8 @@ class Kind(Enum):
     NUMBER = "a number"
     SYMBOL = "a name"
     FUNCTION = "an activation"
+    SIZES = "a number, or a list with one for each axis"
+    AXIS = "an axis"
     AXES = "an axis or a list of axes"
     SHAPE = "a number of channels or a type"
     VALUE = "a value, or a tuple of values"
@@ -63,12 +65,15 @@ Channels = Mapping[str, Term]
 class Rules(Protocol):
     """What a symmetry rule may say. Every statement has a reason that people read."""
 
-    def fresh(self, size: int, inside: Atom | None = None) -> Atom:
-        """New positions, born here, with no constraint yet; `inside` is what they live in."""
+    def fresh(self, size: int, inside: Atom | None = None, name: str = "") -> Atom:
+        """New positions, born here, with no constraint yet; `inside` is what they live in.
+
+        `name` tells them from others of the layer.
+        """
         ...
 
-    def pinned(self, size: int, reason: str) -> Atom:
-        """New positions none of which may move."""
+    def pinned(self, size: int, reason: str, name: str = "") -> Atom:
+        """New positions none of which may move; `name` tells them from others of the layer."""
         ...
 
     def same(self, first: Term, second: Term) -> None:
@@ -89,6 +94,14 @@ class Rules(Protocol):
 
     def parameter(self, name: str, dims: Sequence[Term]) -> None:
         """A parameter of this layer with these positions along its dimensions."""
+        ...
+
+    def stacked(self, name: str, parts: Sequence[Sequence[Term]]) -> None:
+        """A parameter of parts one after the other along its first dimension.
+
+        Each has positions of its own along the other dimensions too: one matrix that two values are
+        multiplied with.
+        """
         ...
 
 
@@ -124,6 +137,11 @@ class Operation(BaseModel):
     @property
     def results(self) -> tuple[str, ...]:
         """The names of its results in the collection that it makes; empty where it has one result."""
+        return ()
+
+    @property
+    def pieces(self) -> tuple[Operation, ...]:
+        """The operations on the same values that make its results one by one; empty for one result."""
         return ()
 
     @property

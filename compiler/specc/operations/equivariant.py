@@ -10,7 +10,9 @@ from pydantic import InstanceOf
 
 from ..groups import Symmetric
 from ..naming import Names, prefixes
-from ..symmetry.derive import Maps, Operand, derive
+from ..repeats import arranged
+from ..symmetry.derive import Maps, derive, derive_each
+from ..symmetry.folding import Operand
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
@@ -71,7 +73,8 @@ class Equivariant(Operation):
             for each in level.products:
                 rows, columns = maps.spread_width(level, each), maps.pool_width(level, each)
                 if columns:
-                    found.append(Parameter(f"mix_{each.name}.weight", (rows, columns)))
+                    names = level.modules(each)
+                    found += [Parameter(f"{name}.weight", (rows, columns)) for name in names]
                 if each.bias:
                     name = f"mix_{each.name}.bias" if columns else f"bias_{each.name}"
                     found.append(Parameter(name, (rows,)))
@@ -104,7 +107,14 @@ class Equivariant(Operation):
     ) -> Any:
         from ..reference import evaluate_maps  # the one meaning long enough for a module of its own
 
-        return evaluate_maps(xp, self.maps(inputs, result), values, result, parameters)
+        maps = derive_each(*self.operands(inputs, result), bias=self.bias)
+        arrays = [
+            array
+            for value, kind in zip(values, inputs, strict=True)
+            for array in ([value] if isinstance(kind, Tensor) else [value[n] for n in kind.names])
+        ]
+        named = {o.name: array for o, array in zip(operands(inputs), arrays, strict=True)}
+        return evaluate_maps(xp, maps, named, result, parameters)
 
     def __str__(self) -> str:
         return f"{self.word}{{{self.shape}}}"
@@ -160,6 +170,7 @@ class Coded(Operation):
     def codes(self, value: Type) -> dict[str, dict[str, tuple[int, int]]]:
         """For each tensor its codes: name, run-time dimension, number of positions."""
         found: dict[str, dict[str, tuple[int, int]]] = {}
+        alike: dict[str, str] = {}
         for name, tensor in tensors_of(value):
             names = Names()
             codes = {
@@ -169,7 +180,8 @@ class Coded(Operation):
             }
             if codes:
                 found[name] = codes
-        return found
+                alike[name] = f"{codes} {tensor.width}"
+        return {name: found[name] for name in arranged(alike)}
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}

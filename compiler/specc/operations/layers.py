@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from ..naming import prefixes, submodules
+from ..repeats import arranged, code_table
 from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
@@ -19,10 +20,16 @@ Size = Field(ge=1, description="a positive whole number")
 
 def per_tensor(modules: Mapping[str, str]) -> str:
     """The expression of a module that holds one module for each tensor of a collection."""
-    entries = ", ".join(f'"{name}": {module}' for name, module in modules.items())
+    entries = code_table(modules)
     renamed = {n: own for n, own in submodules(modules).items() if own != n.replace(".", "_")}
     names = ", ".join(f'"{name}": "{own}"' for name, own in renamed.items())
-    return f"PerTensor({{{entries}}}, {{{names}}})" if renamed else f"PerTensor({{{entries}}})"
+    return f"PerTensor({entries}, {{{names}}})" if renamed else f"PerTensor({entries})"
+
+
+def widths_of(value: Type) -> dict[str, int]:
+    """The channels of each tensor, in the order of the modules that `per_tensor` makes for them."""
+    widths = {name: tensor.width for name, tensor in tensors_of(value)}
+    return {name: widths[name] for name in arranged({n: str(w) for n, w in widths.items()})}
 
 
 def shared_width(inputs: tuple[Type, ...]) -> int:
@@ -72,7 +79,7 @@ class Linear(Operation):
         """Input channels of each `nn.Linear` by the tensor it serves; empty for the only one."""
         if isinstance(inputs[0], Tensor) or self.shared:
             return {"": shared_width(inputs)}
-        return {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        return widths_of(inputs[0])
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []
@@ -158,7 +165,7 @@ class Mlp(Operation):
     def _towers(self, inputs: tuple[Type, ...]) -> dict[str, int]:
         if isinstance(inputs[0], Tensor) or self.shared:
             return {"": shared_width(inputs)}
-        return {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        return widths_of(inputs[0])
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []

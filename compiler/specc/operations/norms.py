@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..naming import prefixes
-from ..types import Tensor, Type, tensors_of
+from ..types import Tensor, Type
 from .base import Channels, Operation, Parameter, Rules
 from .brackets import Binding
-from .layers import on_each, per_tensor
+from .layers import on_each, per_tensor, widths_of
 
 
 class _ChannelNorm(Operation):
@@ -31,10 +31,11 @@ class _ChannelNorm(Operation):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         if not self.affine:
             return ()
-        start = prefixes(name for name, _ in tensors_of(inputs[0]))
+        widths = widths_of(inputs[0])
+        start = prefixes(widths)
         return tuple(
-            Parameter(start[tensor] + name, (each.width,))
-            for tensor, each in tensors_of(inputs[0])
+            Parameter(start[tensor] + name, (width,))
+            for tensor, width in widths.items()
             for name in self.names
         )
 
@@ -51,7 +52,7 @@ class _ChannelNorm(Operation):
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         if isinstance(inputs[0], Tensor):
             return self._torch(inputs[0].width)
-        return per_tensor({name: self._torch(each.width) for name, each in inputs[0].tensors})
+        return per_tensor({n: self._torch(width) for n, width in widths_of(inputs[0]).items()})
 
 
 class LayerNorm(_ChannelNorm):

@@ -106,7 +106,9 @@ class _Body:
         text = self.text(number)
         kind = self.typed.types[number]
         if isinstance(kind, Collection) and not text.isidentifier():
-            variable = self.names.claim_at("result", len(self.typed.graph.nodes) - 1)
+            last = len(self.typed.graph.nodes)
+            variable = self.names.claim_at("result", last - 1)
+            self.names.hold(variable, last)
             self.lines.append(Line(f"{variable} = {text}"))
             return variable
         return text

@@ -41,7 +41,9 @@ def cost(plan: LayerPlan) -> Cost:
     sizes = {step.target: step.shape.numbers for step in plan.pools}
     total = Cost(0, 0)
     for step in plan.steps:
-        total += _step(step, sizes)
+        once = _step(step, sizes)
+        count = step.runs.count if step.runs else 1
+        total += Cost(count * once.flops, count * once.bytes)
     return total
 
 
@@ -90,7 +92,7 @@ def _mix(step: Mix) -> Cost:
     flops = 2 * positions * read * written
     moved = positions * (read + written) + read * written
     if step.formulation == "accumulate":
-        moved += 2 * positions * written * (len(step.operands) - 1)
-    elif len(step.operands) > 1:
+        moved += 2 * positions * written * (len(step.input_widths) - 1)
+    elif len(step.input_widths) > 1:
         moved += 2 * positions * read
     return Cost(flops, BYTES * moved)

@@ -2,7 +2,7 @@
 
 Every decision is made when a plan is built (`schedule`); the emitter writes one line for each step.
 Run-time tensors are `(batch, *kept axes, features)`, where features are pinned positions times
-channels.
+channels. A step with `runs` is done for each run of a repeat: its variables are lists.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..symmetry.derive import Maps, Operand
+from ..symmetry.derive import Maps
+from ..symmetry.folding import Operand, Runs
 from ..types import Axis
 
 Formulation = Literal["stack", "accumulate"]
@@ -50,6 +51,7 @@ class Fold:
     permutation: tuple[int, ...] | None
     pinned: int
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Diagonal:
     first: int
     second: int
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,28 @@ class Mean:
     dim: int
     axes: tuple[Axis, ...]
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """A tensor with its dimensions permuted, where `permutation` is not None."""
+    """A tensor with its dimensions permuted, where `permutation` is not None.
+
+    With a `count`, the tensors of so many runs one after the other.
+    """
 
     source: str
     permutation: tuple[int, ...] | None
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a product gives to a spread: a variable, its features, and with a `count` one for each run."""
+
+    name: str
+    width: int
+    count: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +104,17 @@ class Mix:
     """One matrix product from the pools of a level to its spreads.
 
     `module` is the `nn.Linear`, or with no operands the bias alone. Columns of its weight belong to
-    the operands in order, rows to the targets.
+    the operands in order, rows to the targets. With `runs` there is one product for each run.
     """
 
     module: str
     operands: tuple[Arranged, ...]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     input_widths: tuple[int, ...]
-    output_widths: tuple[int, ...]
     bias: bool
     formulation: Formulation
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +133,7 @@ class Sum:
     target: str
     terms: tuple[Term, ...]
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +144,7 @@ class Expand:
     source: str
     dims: tuple[int, ...]
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +157,7 @@ class Embed:
     first: int
     second: int
     shape: Shape
+    runs: Runs | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +170,7 @@ class Unfold:
     channels: int
     permutation: tuple[int, ...] | None
     shape: Shape
+    runs: Runs | None
 
 
 PoolStep = Fold | Diagonal | Mean
@@ -194,7 +215,12 @@ class LayerPlan:
 
     def __str__(self) -> str:
         """One line a step: `fc1_weight_hidden = mean(fc1_weight, 2)`."""
-        return "\n".join(describe(step) for step in self.steps)
+        return "\n".join(_described(step) for step in self.steps)
+
+
+def _described(step: Step) -> str:
+    runs = step.runs
+    return describe(step) + (f"  # for each of {runs.count} {runs.path}" if runs else "")
 
 
 def describe(step: Step) -> str:
@@ -208,7 +234,8 @@ def describe(step: Step) -> str:
             return f"{step.target} = mean({step.source}, {step.dim})"
         case Mix():
             of = ", ".join(operand.source for operand in step.operands)
-            return f"{', '.join(step.targets)} = {step.module}({of})  # {step.formulation}"
+            targets = ", ".join(target.name for target in step.targets)
+            return f"{targets} = {step.module}({of})  # {step.formulation}"
         case Sum():
             return f"{step.target} = {' + '.join(term.source for term in step.terms)}"
         case Expand():

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..names import Variables, identifier, letter
-from ..symmetry.derive import Level, Maps, Operand, Product, short_names
+from ..symmetry.derive import Level, Maps, Product, short_names
 from ..symmetry.diagrams import Half, enclosing_index, free_indices, pinned_indices
+from ..symmetry.folding import Operand
 from ..types import Tensor
 from .cost import cheaper_formulation
 from .plan import (
@@ -30,6 +31,7 @@ from .plan import (
     Shape,
     SpreadStep,
     Sum,
+    Target,
     Term,
     Unfold,
 )
@@ -63,12 +65,13 @@ def schedule(
     names = Variables()
     for argument in arguments:
         names.claim(argument.name)
+    if any(operand.runs for operand in (*maps.inputs, *maps.outputs)):
+        names.claim("i")
     pools = _Pools(maps, names)
-    sources = [(argument, key) for argument in arguments for key in argument.keys]
-    for number, (argument, key) in enumerate(sources):
-        several = len(arguments) > 1 and argument.is_collection
-        base = argument.name if not key else f"{argument.name}_{key}" if several else key
-        pools.add_tensor(number, argument.name, key, names.claim(base) if key else base)
+    for number, operand in enumerate(maps.inputs):
+        source, key = _source(operand, arguments)
+        base = names.claim(operand.name.replace("{}.", "")) if key else source
+        pools.add_tensor(number, source, key, base)
     mixes = []
     pieces: dict[int, dict[State, Arranged]] = {n: {} for n in range(len(maps.outputs))}
     spread_names = _SpreadNames(maps, names)
@@ -89,6 +92,14 @@ def schedule(
         tuple(spreads),
         tuple(results),
     )
+
+
+def _source(operand: Operand, arguments: Sequence[Argument]) -> tuple[str, str]:
+    """The argument that holds an input, and its key there."""
+    if len(arguments) == 1:
+        return arguments[0].name, operand.name
+    argument, _, key = operand.name.partition(".")
+    return argument, key
 
 
 # --- States of a tensor ---------------------------------------------------------------------------
@@ -185,6 +196,7 @@ class _Pools:
             _permutation(order),
             len(pinned_indices(tensor)),
             shape_of(state, operand),
+            operand.runs,
         )
         self.steps.append(step)
         self._variables[number, state] = base
@@ -198,13 +210,14 @@ class _Pools:
             finer, first, second = split_last(state)
             source = self._require(number, operand, base, finer)
             target = self._names.claim(f"{base}_{suffix(state, operand.tensor, 'mean')}")
-            step = Diagonal(target, source, place(first, finer), place(second, finer), target_shape)
+            dims = place(first, finer), place(second, finer)
+            step = Diagonal(target, source, *dims, target_shape, operand.runs)
         else:
             finer, block = self._cheapest_source(number, operand, state)
             source = self._require(number, operand, base, finer)
             target = self._names.claim(f"{base}_{suffix(state, operand.tensor, 'mean')}")
             axes = shape_of(finer, operand).axes
-            step = Mean(target, source, place(block, finer), axes, target_shape)
+            step = Mean(target, source, place(block, finer), axes, target_shape, operand.runs)
         self.steps.append(step)
         self._variables[number, state] = target
         return target
@@ -238,7 +251,9 @@ class _SpreadNames:
         self._outputs = maps.outputs
         self._names = names
         self.bases = [
-            names.claim(f"to_{identifier(operand.name)}" if operand.name else "y")
+            names.claim(
+                f"to_{identifier(operand.name.replace('{}.', ''))}" if operand.name else "y"
+            )
             for operand in maps.outputs
         ]
 
@@ -268,17 +283,23 @@ def _mix(
         half = level.pools[p]
         state = state_of(half)
         order = [state.kept.index(half.strands[strand]) for strand in layout]
-        operands.append(Arranged(pools.variable(half.tensor, state), _permutation(order)))
+        count = _count(level, maps.inputs[half.tensor])
+        operands.append(Arranged(pools.variable(half.tensor, state), _permutation(order), count))
     targets = []
     for s in each.spreads:
         half = level.spreads[s]
         state = state_of(half)
         target = names.fresh(half.tensor, state)
         order = [layout.index(half.strands.index(block)) for block in state.kept]
-        pieces[half.tensor][state] = Arranged(target, _permutation(order))
-        targets.append(target)
-    input_widths = tuple(maps.inputs[level.pools[p].tensor].features for p in each.pools)
-    output_widths = tuple(maps.outputs[level.spreads[s].tensor].features for s in each.spreads)
+        pieces[half.tensor][state] = Arranged(target, _permutation(order), None)
+        written = maps.outputs[half.tensor]
+        targets.append(Target(target, written.features, _count(level, written)))
+    input_widths = tuple(
+        maps.inputs[level.pools[p].tensor].features
+        for p in each.pools
+        for _ in range(maps.pool_count(level, p))
+    )
+    output_widths = [target.width for target in targets for _ in range(target.count or 1)]
     axes = tuple(level.strands[strand].axis for strand in layout)
     shape = Shape(axes, sum(output_widths))
     chosen = formulation or cheaper_formulation(input_widths, output_widths, shape.positions)
@@ -287,11 +308,16 @@ def _mix(
         tuple(operands),
         tuple(targets),
         input_widths,
-        output_widths,
         each.bias,
-        chosen if len(operands) > 1 else "stack",
+        chosen if len(input_widths) > 1 else "stack",
         shape,
+        level.runs,
     )
+
+
+def _count(level: Level, operand: Operand) -> int | None:
+    """How many tensors of an operand a product of the level takes or gives; None for just the one."""
+    return operand.runs.count if operand.runs and not level.runs else None
 
 
 def _layout(level: Level, each: Product) -> tuple[int, ...]:
@@ -346,9 +372,8 @@ def _spread(
     missing = [block for block in last.kept if block not in partial.real]
     shape = shape_of(last, operand)
     if missing:
-        steps.append(
-            Expand(names.bases[number], variable, tuple(place(b, last) for b in missing), shape)
-        )
+        dims = tuple(place(block, last) for block in missing)
+        steps.append(Expand(names.bases[number], variable, dims, shape, operand.runs))
         variable = names.bases[number]
     return _unfold(steps, operand, variable, names.bases[number], shape)
 
@@ -370,7 +395,7 @@ def _summed(
         if first.permutation is None and not first.inserted
         else names.fresh(number, state)
     )
-    steps.append(Sum(target, tuple(partial.terms), shape_of(state, operand)))
+    steps.append(Sum(target, tuple(partial.terms), shape_of(state, operand), operand.runs))
     return target
 
 
@@ -407,7 +432,8 @@ def _embed(
     block = tuple(sorted((*first, *second)))
     if block not in partial.real:
         target = names.fresh(number, state)
-        steps.append(Expand(target, variable, (place(block, state),), shape_of(state, operand)))
+        dims = (place(block, state),)
+        steps.append(Expand(target, variable, dims, shape_of(state, operand), operand.runs))
         variable = target
     target = (
         names.fresh(number, finer) if finer != finest(operand.tensor) else names.diagonal(number)
@@ -420,6 +446,7 @@ def _embed(
             place(first, finer),
             place(second, finer),
             shape_of(finer, operand),
+            operand.runs,
         )
     )
     real = {b for b in finer.kept if b in partial.real} | {first, second}
@@ -441,15 +468,5 @@ def _unfold(
     if not pinned and permutation is None:
         return steps, variable
     sizes = tuple(tensor.axes[i].size for i in pinned)
-    steps.append(Unfold(base, variable, sizes, tensor.width, permutation, shape))
+    steps.append(Unfold(base, variable, sizes, tensor.width, permutation, shape, operand.runs))
     return steps, base
-
-
-def axis_sources(maps: Maps) -> dict[str, tuple[int, int]]:
-    """Where the size of each axis can be read at run time: input number and dimension."""
-    found: dict[str, tuple[int, int]] = {}
-    for number, operand in enumerate(maps.inputs):
-        for i, axis in enumerate(operand.tensor.axes):
-            if not axis.pinned:
-                found.setdefault(axis.name, (number, i + 1))
-    return found

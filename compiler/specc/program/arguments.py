@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from ..errors import Span, SpecError, nearest
 from ..operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
 from ..text import syntax
-from ..types import Type
+from ..types import Axis, Type
 from .resolve import Scope, not_yet
 from .static import Lookup, Static, evaluate, show, size
 
@@ -61,16 +61,33 @@ def signature(word: str) -> str:
     if word in FUNCTIONS:
         parts += [f"{name} = {show(value)}" for name, value in FUNCTIONS[word].options.items()]
         return f"{word}({', '.join(parts)})"
-    for name, option in operation.model_fields.items():
+    by_name = [name for name in operation.model_fields if name not in operation.positional]
+    for name in (*operation.positional, *by_name):
+        option = operation.model_fields[name]
         if name in entry.fixed or name == operation.bracket:
             continue
         if name == operation.variadic:
             parts += ["c, ..."]
-        elif option.is_required():
+        elif not option.is_required():
+            parts += [f"{name} = {_default(option.default)}"]
+        elif name in operation.positional:
             parts += [name]
         else:
-            parts += [f"{name} = {_default(option.default)}"]
+            parts += [f"{name} = {_REQUIRED[operation.kinds.get(name, Kind.NUMBER)]}"]
     return f"{word}{axes}({', '.join(parts)})"
+
+
+_REQUIRED = {
+    Kind.NUMBER: "n",
+    Kind.SIZES: "n",
+    Kind.AXIS: "axis",
+    Kind.AXES: "[axis, ...]",
+    Kind.SYMBOL: "word",
+    Kind.FUNCTION: "relu",
+    Kind.SHAPE: "c",
+    Kind.VALUE: "value",
+}
+"""How a signature shows what has to be given by name."""
 
 
 def _values(operation: type[Operation]) -> list[str]:
@@ -85,6 +102,12 @@ def _choices(entry: Entry, name: str) -> tuple[str, ...]:
     return get_args(entry.operation.model_fields[name].annotation)
 
 
+def _words(entry: Entry, name: str) -> tuple[str, ...]:
+    """The words that an option may be beside numbers."""
+    parts = get_args(entry.operation.model_fields[name].annotation)
+    return tuple(word for part in parts for word in get_args(part) if isinstance(word, str))
+
+
 def _default(value: object) -> str:
     """A default as a signature shows it; `...` where it depends on the value."""
     match value:
@@ -94,6 +117,8 @@ def _default(value: object) -> str:
             return value
         case int() | float():
             return show(value)
+        case (int() as number,):
+            return show(number)
         case _:
             raise AssertionError("options are numbers and words")
 
@@ -172,6 +197,10 @@ def _read(
                     f"there is no activation `{expression.text}`", expression.span, hint
                 )
             return expression.text
+        case Kind.SIZES:
+            return _sizes(entry, name, expression, lookup)
+        case Kind.AXIS:
+            return _axis(name, expression, scope)
         case Kind.AXES:
             return _axes(expression, scope)
         case Kind.SHAPE:
@@ -187,6 +216,28 @@ def _check_option(entry: Entry, name: str, value: Static, expression: syntax.Exp
         kind = "a text" if isinstance(default, str) else "a number"
         example = f"`{name} = {show(default)}`"
         raise SpecError(f"`{name}` is {kind}, not {show(value)}", expression.span, example)
+
+
+def _sizes(
+    entry: Entry, name: str, expression: syntax.Expression, lookup: Lookup
+) -> tuple[Static, ...] | str:
+    """A number for all axes or a list with one for each; or a word that the option may be."""
+    if isinstance(expression, syntax.Name) and expression.text in _words(entry, name):
+        return expression.text
+    if not isinstance(expression, syntax.Bracket):
+        return (evaluate(expression, lookup),)
+    if expression.channels is not None or not expression.entries:
+        raise SpecError(
+            f"`{name}` is {Kind.SIZES.value}", expression.span, f"`{name} = [3, 5]`, for one"
+        )
+    return tuple(evaluate(each, lookup) for each in expression.entries)
+
+
+def _axis(name: str, expression: syntax.Expression, scope: Scope) -> Axis:
+    """A declared axis."""
+    if not isinstance(expression, syntax.Name):
+        raise SpecError(f"`{name}` is the name of one axis", expression.span)
+    return scope.axis(expression)
 
 
 def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
 from ..operations import Equivariant, Operation, Refusal
 from ..symmetry.count import count_coefficients, count_maps, is_reached
-from ..symmetry.derive import Operand
+from ..symmetry.folding import Operand, fold
 from ..types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
 
 MOST_MAPS = 1_000_000
@@ -106,9 +106,10 @@ def _affordable(
             node.span,
             _shorter(inputs, result) or f"fewer channels; {more}",
         )
-    for target in written:
-        if not is_reached(read, target):
-            named = f"`{target.name}`, " if target.name else ""
+    folded = fold(read, written)
+    for target in folded.outputs:
+        if not is_reached(folded.inputs, target):
+            named = f"`{target.names[0]}`, " if target.name else ""
             raise SpecError(
                 f"no linear map leads from {_written(inputs)} to {named}{target.tensor}", node.span
             )

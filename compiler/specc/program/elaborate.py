@@ -471,6 +471,8 @@ class _Builder:
         path = self.path(call, named, place) if entry.operation.parametrised else ""
         if named is not None and not entry.operation.parametrised:
             raise SpecError(f"`{call.function.text}` has no parameters to name", named.span)
+        if operation.pieces:
+            return Several(tuple(self.add(p, tuple(given), call.span) for p in operation.pieces))
         made = self.add(operation, tuple(given), call.span, path)
         if several and isinstance(operation, Equivariant) and operation.keeps_space:
             return self.taken(made, [f"x{i + 1}" for i in range(len(given))], call.span)

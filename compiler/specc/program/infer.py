@@ -52,22 +52,36 @@ def infer(typed: Typed) -> Weights:
     return weight_space(typed.name, rules.parameters, rules.positions)
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A parameter of parts one after the other along its first dimension, each with its own dimensions.
+
+    Where their columns do not fit `pin` says so.
+    """
+
+    parts: tuple[tuple[Term, ...], ...]
+    pin: Pin
+
+
 class _Rules:
     """What the operations' symmetry rules may say: constraints on positions, in the name of a node."""
 
     def __init__(self, first: Node) -> None:
         self.node = first
         self.positions: Positions[Pin] = Positions(Pin("a sum stands inside a product", first))
-        self.parameters: dict[str, tuple[Term, ...]] = {}
+        self.parameters: dict[str, Stack] = {}
 
-    def fresh(self, size: int, inside: Atom | None = None) -> Atom:
-        birth = self.node.path or self.node.label or str(self.node.operation)
-        return self.positions.fresh(size, birth.replace(".", "_"), inside)
+    def fresh(self, size: int, inside: Atom | None = None, name: str = "") -> Atom:
+        return self.positions.fresh(size, self._birth(name), inside)
 
-    def pinned(self, size: int, reason: str) -> Atom:
-        atom = self.fresh(size)
+    def pinned(self, size: int, reason: str, name: str = "") -> Atom:
+        atom = self.positions.fresh(size, self._birth(name))
         self.pin(atom, reason)
         return atom
+
+    def _birth(self, name: str) -> str:
+        birth = self.node.path or self.node.label or self.node.operation.word
+        return "_".join(filter(None, (birth.replace(".", "_"), name)))
 
     def same(self, first: Term, second: Term) -> None:
         self.positions.same(first, second, self._reason("what moves together does not fit"))
@@ -82,26 +96,73 @@ class _Rules:
         return self.positions.cut(term, sizes, self._reason("channels do not split there"))
 
     def parameter(self, name: str, dims: Sequence[Term]) -> None:
+        self.stacked(name, [dims])
+
+    def stacked(self, name: str, parts: Sequence[Sequence[Term]]) -> None:
         path = f"{self.node.path}.{name}"
-        tied = self.parameters.setdefault(path, tuple(dims))
-        for term, other in zip(dims, tied, strict=True):
-            self.same(term, other)
+        stack = Stack(tuple(map(tuple, parts)), self._reason("parts of one matrix do not fit"))
+        tied = self.parameters.setdefault(path, stack)
+        for dims, others in zip(stack.parts, tied.parts, strict=True):
+            for term, other in zip(dims, others, strict=True):
+                self.same(term, other)
 
     def _reason(self, reason: str) -> Pin:
         return Pin(reason, self.node)
 
 
-def weight_space(
-    model: str, parameters: Mapping[str, Sequence[Term]], positions: Positions[Pin]
-) -> Weights:
+def weight_space(model: str, parameters: Mapping[str, Stack], positions: Positions[Pin]) -> Weights:
     """The solved positions as a type: one axis for each atom, named after the first born."""
-    dims = {name: [positions.resolve(term) for term in terms] for name, terms in parameters.items()}
-    axes = _Axes(model, positions, dims)
-    kept = tuple(axes.stored(name, terms) for name, terms in dims.items())
+    stacks = _evenly_cut(parameters, positions)
+    axes = _Axes(model, positions, [dims for parts in stacks.values() for dims in parts])
+    kept = tuple(axes.stored(name, parts) for name, parts in stacks.items())
     tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
     plain = all(each.is_plain for each in kept)
     space = Collection(tensors, f"weights({model})", () if plain else kept)
     return Weights(space, tuple(axes.pins))
+
+
+_Parts = list[list[Term]]
+"""The terms of a parameter: its parts, and the dimensions of each."""
+
+
+def _evenly_cut(parameters: Mapping[str, Stack], positions: Positions[Pin]) -> dict[str, _Parts]:
+    """The parameters in solved terms; the parts of one are stored alike along all dimensions but the first.
+
+    Where they would not be, they are made to move together.
+    """
+    given = {name: [list(dims) for dims in stack.parts] for name, stack in parameters.items()}
+    while True:
+        solved = {
+            name: [[positions.resolve(term) for term in dims] for dims in parts]
+            for name, parts in given.items()
+        }
+        uneven = [
+            (name, dim)
+            for name, parts in solved.items()
+            for dim in range(1, len(parts[0]))
+            if not _alike([dims[dim] for dims in parts])
+        ]
+        if not uneven:
+            return solved
+        for name, dim in uneven:
+            _move_together(given[name], dim, positions, parameters[name].pin)
+
+
+def _move_together(parts: _Parts, dim: int, positions: Positions[Pin], pin: Pin) -> None:
+    """Makes the parts the same along a dimension; where they cannot be it is pinned, and taken as one."""
+    first, *others = [dims[dim] for dims in parts]
+    for other in others:
+        positions.same(first, other, pin)
+    if not _alike([positions.resolve(dims[dim]) for dims in parts]):
+        whole = positions.fresh(first.size, next(atoms_of(first)).birth)
+        positions.pin(whole, pin)
+        for dims in parts:
+            dims[dim] = whole
+
+
+def _alike(terms: Sequence[Term]) -> bool:
+    """Whether resolved terms are stored alike: each as one axis, or all as the same parts and factors."""
+    return all(isinstance(term, Atom) for term in terms) or len(set(terms)) == 1
 
 
 _Choice = tuple[tuple[Atom, ...], Mapping[Atom, int]]
@@ -116,11 +177,11 @@ class _Axes:
     """
 
     def __init__(
-        self, model: str, positions: Positions[Pin], dims: Mapping[str, Sequence[Term]]
+        self, model: str, positions: Positions[Pin], tensors: Sequence[Sequence[Term]]
     ) -> None:
         self._model = model
         self._positions = positions
-        self._homes = _homes(positions, dims)
+        self._homes = _homes(positions, tensors)
         self._separate = {
             home
             for atom, home in self._homes.items()
@@ -130,19 +191,26 @@ class _Axes:
         self._taken: dict[str, int] = {}
         self.pins: list[tuple[Axis, Pin]] = []
 
-    def stored(self, name: str, terms: Sequence[Term]) -> Stored:
+    def stored(self, name: str, parts: _Parts) -> Stored:
         """A parameter with the axes of all its pieces."""
-        dims = [list(self._parts(term)) for term in terms]
-        sizes = [[prod(atom.size for atom in factors) for factors, _ in parts] for parts in dims]
-        pieces = []
-        for choice in product(*dims):
-            place: dict[Atom, int] = {}
-            piece: list[Part] = []
-            for factors, here in choice:
-                place.update(here)
-                piece.append(tuple(self._axis(factor, place) for factor in factors))
-            pieces.append(piece)
+        sizes: list[list[int]] = []
+        pieces: list[list[Part]] = []
+        for terms in parts:
+            dims = [list(self._parts(term)) for term in terms]
+            own = [[prod(atom.size for atom in factors) for factors, _ in dim] for dim in dims]
+            assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
+            sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
+            pieces += [self._piece(choice) for choice in product(*dims)]
         return stored_as(name, sizes, pieces)
+
+    def _piece(self, choice: Sequence[_Choice]) -> list[Part]:
+        """The axes along each dimension, in one choice of parts."""
+        place: dict[Atom, int] = {}
+        piece: list[Part] = []
+        for factors, here in choice:
+            place.update(here)
+            piece.append(tuple(self._axis(factor, place) for factor in factors))
+        return piece
 
     def _parts(self, term: Term) -> Iterator[_Choice]:
         """A dimension as parts one after the other."""
@@ -183,7 +251,7 @@ class _Axes:
         return name if self._taken[name] == 1 else f"{name}_{self._taken[name]}"
 
 
-def _homes(positions: Positions[Pin], dims: Mapping[str, Sequence[Term]]) -> dict[Atom, Atom]:
+def _homes(positions: Positions[Pin], tensors: Sequence[Sequence[Term]]) -> dict[Atom, Atom]:
     """What each free atom lives in, where that stands before every one of its occurrences.
 
     A home that is pinned has to stand first in its dimension, so that each of its positions is a part
@@ -191,12 +259,12 @@ def _homes(positions: Positions[Pin], dims: Mapping[str, Sequence[Term]]) -> dic
     """
     homes = {
         atom: home
-        for terms in dims.values()
+        for terms in tensors
         for term in terms
         for atom in atoms_of(term)
         if positions.pin_of(atom) is None and (home := positions.home_of(atom)) is not None
     }
-    for terms in dims.values():
+    for terms in tensors:
         for factors in _pieces(terms):
             before: set[Atom] = set()
             first: set[Atom] = set()

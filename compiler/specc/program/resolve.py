@@ -18,7 +18,7 @@ from ..groups import Pinned, Symmetric
 from ..operations import CATALOGUE, LATER
 from ..text import syntax
 from ..text.parse import parse, read_source
-from ..types import Axis, Collection, Tensor, Type
+from ..types import Axis, Collection, Part, Stored, Tensor, Type, stored
 from .static import LARGEST, Static, evaluate, show, size
 
 OPERATIONS = frozenset({*CATALOGUE, *LATER, "weights"})
@@ -449,7 +449,8 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
     errors = Errors()
     with errors.collect():
         _refuse_twice([entry.name for entry in declaration.tensors])
-    tensors: dict[str, Tensor] = {}
+    kept: list[Stored] = []
+    channels: dict[str, tuple[int | None, int | None]] = {}
     for entry in declaration.tensors:
         name = entry.name.text
         with errors.collect():
@@ -459,52 +460,89 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
             if not isinstance(entry.type.value, syntax.Bracket):
                 raise SpecError("a space holds tensors", entry.type.span, "`[axis; channels]`")
             fresh = f"{declaration.name.text}.{name}"
-            tensors[name] = _tensor(entry.type.value, scope, scope.static, fresh)
+            dims = _dimensions(entry.type.value, scope, fresh)
+            kept.append(stored(name, dims))
+            channels[name] = _channels_of(entry.type.value, scope.static)
     errors.raise_if_any()
-    return Collection(tuple(tensors.items()), declaration.name.text)
+    tensors = tuple(
+        (piece.name, Tensor(piece.axes, *channels[each.name]))
+        for each in kept
+        for piece in each.pieces
+    )
+    plain = all(each.is_plain for each in kept)
+    return Collection(tensors, declaration.name.text, () if plain else tuple(kept))
 
 
 # --- Types ---------------------------------------------------------------------------------------
 
 
 def _tensor(
-    written: syntax.Bracket,
-    scope: Scope,
-    static: Callable[[syntax.Expression], Static],
-    fresh: str | None = None,
+    written: syntax.Bracket, scope: Scope, static: Callable[[syntax.Expression], Static]
 ) -> Tensor:
-    """`[a, b; c]`. In a space, `fresh` names the axes that are written as bare numbers."""
-    axes: list[Axis] = []
-    for place, entry in enumerate(written.entries):
-        axes.append(_entry(entry, place, scope, fresh))
-        parent = axes[-1].parent
-        if parent is not None and parent.name not in {axis.name for axis in axes[:-1]}:
-            raise SpecError(
-                f"`{axes[-1].name}` lives in `{parent.name}` and has to follow it",
-                entry.span,
-                f"`[{parent.name}, {axes[-1].name}]`",
-            )
+    """`[a, b; c]`."""
+    dims = _dimensions(written, scope, None)
+    axes = tuple(axis for ((axis,),) in dims)
+    return Tensor(axes, *_channels_of(written, static))
+
+
+def _channels_of(
+    written: syntax.Bracket, static: Callable[[syntax.Expression], Static]
+) -> tuple[int | None, int | None]:
+    """The number of channels, and of indices; None where there is no such thing."""
     if written.channels is None:
-        return Tensor(tuple(axes), None)
+        return None, None
     if written.index:
-        count = size(written.channels, static, "the number of indices")
-        return Tensor(tuple(axes), None, count)
-    channels = size(written.channels, static, "the number of channels")
-    return Tensor(tuple(axes), channels)
+        return None, size(written.channels, static, "the number of indices")
+    return size(written.channels, static, "the number of channels"), None
 
 
-def _entry(entry: syntax.Expression, place: int, scope: Scope, fresh: str | None) -> Axis:
+def _dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list[tuple[Part, ...]]:
+    """The parts along each dimension. In a space, `fresh` names the axes that are bare numbers."""
+    dims: list[tuple[Part, ...]] = []
+    before: list[set[str]] = [set()]  # the axes before, for each choice of parts
+    for place, entry in enumerate(written.entries):
+        parts = _parts(entry, scope, None if fresh is None else f"{fresh}.{place}")
+        dims.append(parts)
+        for part in parts:
+            for number, axis in enumerate(part):
+                inside = {each.name for each in part[:number]}
+                parent = axis.parent
+                if parent and any(parent.name not in each | inside for each in before):
+                    raise SpecError(
+                        f"`{axis.name}` lives in `{parent.name}` and has to follow it",
+                        entry.span,
+                        f"`[{parent.name}, {axis.name}]`",
+                    )
+        before = [each | {axis.name for axis in part} for each in before for part in parts]
+    return dims
+
+
+def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[Part, ...]:
+    """What stands along one dimension: an axis, a product `(head key)`, or a sum `(a + b)` of those."""
     match entry:
         case syntax.Name():
-            return scope.axis(entry)
+            return ((scope.axis(entry),),)
         case syntax.Number() if fresh is not None:
-            return Axis(f"{fresh}.{place}", size(entry, scope.param, "an axis"), Pinned())
+            return ((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),),)
         case syntax.Number():
             raise SpecError(
                 "an axis needs a name here", entry.span, f"declare `axis pixel = {entry.value}`"
             )
-        case syntax.Product() | syntax.Binary() | syntax.Call():
-            raise not_yet(f"`{entry.span.text}` as an axis", entry.span)
+        case syntax.Product() | syntax.Binary() if fresh is None:
+            raise SpecError(
+                "a product or a sum of axes is how a space is stored, and stands only there",
+                entry.span,
+                "in a tensor each axis is a dimension of its own: `[head, key]`",
+            )
+        case syntax.Product():
+            axes = tuple(scope.axis(each) for each in entry.factors)
+            masked = next((axis for axis in axes if axis.masked), None)
+            if masked is not None:
+                raise SpecError(f"`{masked.name}` is masked and stands alone", entry.span)
+            return (axes,)
+        case syntax.Binary(operator="+"):
+            before = _parts(entry.left, scope, fresh)
+            return (*before, *_parts(entry.right, scope, f"{fresh}.{len(before)}"))
         case _:
             raise SpecError("the name of an axis is needed here", entry.span)
 

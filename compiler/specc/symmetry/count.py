@@ -8,15 +8,15 @@ rest. Axes that live in others (wreath products) are counted inside each block o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from math import comb, prod
 
 from ..types import Axis, Tensor
-from .derive import Operand
 from .diagrams import enclosing_index, free_indices
+from .folding import Operand, Own, Runs, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,13 @@ class Index:
 @cache
 def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Independent maps at one channel in and out, pinned positions included."""
-    return _total(
-        [(each.tensor, each.pinned_positions) for each in inputs],
-        [(each.tensor, each.pinned_positions) for each in outputs],
-    )
+    return _total(inputs, outputs, lambda each: each.pinned_positions)
 
 
 @cache
 def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Like `count_maps`, times the channels on both sides: the parameters of a layer without bias."""
-    return _total(
-        [(each.tensor, each.features) for each in inputs],
-        [(each.tensor, each.features) for each in outputs],
-    )
+    return _total(inputs, outputs, lambda each: each.features)
 
 
 @cache
@@ -52,34 +46,69 @@ def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
     return any(_diagrams(_roots(each.tensor) + target) for each in inputs)
 
 
-_Weighted = Sequence[tuple[Tensor, int]]
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A tensor's indices, what it weighs, and the runs of a repeat that have one like it."""
+
+    indices: tuple[Index, ...]
+    weight: int
+    runs: Runs | None
+
+    @property
+    def count(self) -> int:
+        return self.runs.count if self.runs else 1
+
+    @property
+    def axes(self) -> set[str]:
+        return {index.axis.name for index in self.indices}
+
+    @property
+    def alone(self) -> int:
+        """The diagrams on this side alone, of all runs."""
+        return self.count * self.weight * _diagrams(self.indices)
 
 
-def _total(sources: _Weighted, targets: _Weighted) -> int:
+def _total(
+    inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], weight: Callable[[Operand], int]
+) -> int:
     """The diagrams between all pairs of tensors, each pair times the weights of both.
 
     Two tensors that share no axis have the product of their own diagrams, so that only pairs that
-    share one are looked at one by one.
+    share one are looked at one by one; tensors of runs that are alike, once for all of them.
     """
-    read = [(_roots(tensor), weight) for tensor, weight in sources]
-    written = [(_roots(tensor), weight) for tensor, weight in targets]
-    apart = _alone(read) * _alone(written)
+    folded = fold(inputs, outputs)
+    read = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.inputs]
+    written = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.outputs]
+    apart = sum(each.alone for each in read) * sum(each.alone for each in written)
     by_axis: dict[str, list[int]] = {}
-    for number, (indices, _) in enumerate(written):
-        for name in {index.axis.name for index in indices}:
+    for number, target in enumerate(written):
+        for name in target.axes:
             by_axis.setdefault(name, []).append(number)
     together = 0
-    for indices, weight in read:
-        names = {index.axis.name for index in indices}
-        for number in {each for name in names for each in by_axis.get(name, ())}:
-            others, other_weight = written[number]
-            joint = _diagrams(indices + others) - _diagrams(indices) * _diagrams(others)
-            together += weight * other_weight * joint
+    for source in read:
+        for number in sorted({each for name in source.axes for each in by_axis.get(name, ())}):
+            target = written[number]
+            together += source.weight * target.weight * _joint(source, target, folded.own)
     return apart + together
 
 
-def _alone(tensors: Sequence[tuple[tuple[Index, ...], int]]) -> int:
-    return sum(weight * _diagrams(indices) for indices, weight in tensors)
+def _joint(source: _Counted, target: _Counted, own: Mapping[str, Own]) -> int:
+    """The diagrams between two tensors beyond the products of their own, over all pairs of runs."""
+    apart = _diagrams(source.indices) * _diagrams(target.indices)
+    here = _diagrams(source.indices + target.indices) - apart
+    if source.runs is None or source.runs != target.runs:
+        return source.count * target.count * here
+    elsewhere = tuple(_renamed(index, own) for index in target.indices)
+    there = _diagrams(source.indices + elsewhere) - apart
+    return source.count * here + source.count * (source.count - 1) * there
+
+
+def _renamed(index: Index, own: Mapping[str, Own]) -> Index:
+    """The index in another run, where the run's own axes are others."""
+    axis = index.axis
+    if axis.name in own:
+        axis = replace(axis, name=f"{axis.name}, in another run")
+    return Index(axis, tuple(_renamed(inner, own) for inner in index.inner))
 
 
 def _roots(tensor: Tensor) -> tuple[Index, ...]:

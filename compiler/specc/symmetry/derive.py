@@ -7,33 +7,12 @@ Nothing after this pass knows which groups there were.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from math import prod
 
 from ..names import counted
-from ..types import Tensor
-from .diagrams import Half, Slot, Strand, pinned_indices, pools, spreads, strand_key
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """A tensor that a layer reads or writes; `name` is its key in a collection, or empty."""
-
-    name: str
-    tensor: Tensor
-
-    @property
-    def pinned_positions(self) -> int:
-        return prod(self.tensor.axes[i].size for i in pinned_indices(self.tensor))
-
-    @property
-    def features(self) -> int:
-        """What counts as channels: pinned positions times channels."""
-        return self.pinned_positions * self.tensor.width
-
-    def __str__(self) -> str:
-        return f"{self.name or 'value'}: {self.tensor}"
+from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
+from .folding import Folded, Operand, Own, Runs, fold, unfold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +27,28 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The maps through one multiset of strands. `strands` holds them with those inside, in preorder."""
+    """The maps through one multiset of strands. `strands` holds them with those inside, in preorder.
+
+    With `runs` it stands for a level of each run, through axes that the run has for itself.
+    """
 
     name: str
     roots: tuple[Strand, ...]
     pools: tuple[Half, ...]
     spreads: tuple[Half, ...]
     products: tuple[Product, ...]
+    runs: Runs | None = None
+
+    @property
+    def count(self) -> int:
+        """How many levels it stands for."""
+        return self.runs.count if self.runs else 1
+
+    def modules(self, each: Product) -> tuple[str, ...]:
+        """The matrices of a product by name: one, or one for each run."""
+        if self.runs is None:
+            return (f"mix_{each.name}",)
+        return tuple(f"mix_{each.name}.{run}" for run in range(self.runs.count))
 
     @property
     def strands(self) -> tuple[Strand, ...]:
@@ -68,48 +62,99 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """All equivariant maps from `inputs` to `outputs`, level by level, finest first."""
+    """All equivariant maps from `inputs` to `outputs`, level by level, finest first.
+
+    `own` are the axes that runs have for themselves, by their names in the first.
+    """
 
     inputs: tuple[Operand, ...]
     outputs: tuple[Operand, ...]
     levels: tuple[Level, ...]
+    own: tuple[tuple[str, Runs], ...] = ()
 
     @property
     def dimension(self) -> int:
         """Independent linear maps at one channel in and out; pinned positions count."""
         return sum(
-            self.inputs[level.pools[p].tensor].pinned_positions
-            * self.outputs[level.spreads[s].tensor].pinned_positions
+            level.count
+            * sum(
+                self._read(level, p).pinned_positions * self.pool_count(level, p)
+                for p in each.pools
+            )
+            * sum(
+                self._written(level, s).pinned_positions * self.spread_count(level, s)
+                for s in each.spreads
+            )
             for level in self.levels
             for each in level.products
-            for p in each.pools
-            for s in each.spreads
         )
 
     @property
     def bias_dimension(self) -> int:
         """Independent invariant vectors of the outputs at one channel."""
         return sum(
-            self.outputs[level.spreads[s].tensor].pinned_positions
+            self._written(level, s).pinned_positions * self.spread_count(level, s)
             for level in self.levels
             for each in level.products
             if each.bias
             for s in each.spreads
         )
 
+    def pool_count(self, level: Level, pool: int) -> int:
+        """How many blocks of columns of a product's weight a pool stands for."""
+        return 1 if level.runs else self._read(level, pool).count
+
+    def spread_count(self, level: Level, spread: int) -> int:
+        """How many blocks of rows of a product's weight a spread stands for."""
+        return 1 if level.runs else self._written(level, spread).count
+
     def pool_width(self, level: Level, each: Product) -> int:
-        return sum(self.inputs[level.pools[p].tensor].features for p in each.pools)
+        return sum(self._read(level, p).features * self.pool_count(level, p) for p in each.pools)
 
     def spread_width(self, level: Level, each: Product) -> int:
-        return sum(self.outputs[level.spreads[s].tensor].features for s in each.spreads)
+        return sum(
+            self._written(level, s).features * self.spread_count(level, s) for s in each.spreads
+        )
 
     @property
     def parameters(self) -> int:
         return sum(
-            self.spread_width(level, each) * (self.pool_width(level, each) + each.bias)
+            level.count
+            * self.spread_width(level, each)
+            * (self.pool_width(level, each) + each.bias)
             for level in self.levels
             for each in level.products
         )
+
+    @property
+    def pool_total(self) -> int:
+        """The pools of all levels."""
+        return sum(
+            level.count * self.pool_count(level, p)
+            for level in self.levels
+            for p in {p for each in level.products for p in each.pools}
+        )
+
+    @property
+    def spread_total(self) -> int:
+        """The spreads of all levels."""
+        return sum(
+            level.count * self.spread_count(level, s)
+            for level in self.levels
+            for each in level.products
+            for s in each.spreads
+        )
+
+    @property
+    def product_total(self) -> int:
+        """The matrix products of all levels."""
+        return sum(level.count * len(level.products) for level in self.levels)
+
+    def _read(self, level: Level, pool: int) -> Operand:
+        return self.inputs[level.pools[pool].tensor]
+
+    def _written(self, level: Level, spread: int) -> Operand:
+        return self.outputs[level.spreads[spread].tensor]
 
     def __str__(self) -> str:
         return "\n".join([counted(self.dimension, "map"), *map(str, self.levels)])
@@ -117,9 +162,28 @@ class Maps:
 
 @cache
 def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool = True) -> Maps:
-    """Every map between the two collections, and with `bias` every invariant of the outputs."""
-    order = _axis_order(inputs + outputs)
-    names = short_names(tuple(order))
+    """Every map between the two collections, and with `bias` every invariant of the outputs.
+
+    One run of a repeat stands for all that are alike.
+    """
+    folded = fold(inputs, outputs)
+    return _maps(folded.inputs, folded.outputs, bias, folded)
+
+
+def derive_each(
+    inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool = True
+) -> Maps:
+    """The same with every run by itself. Parameters have the same names, shapes and order in them."""
+    folded = fold(inputs, outputs)
+    return _maps(unfold(folded.inputs, inputs), unfold(folded.outputs, outputs), bias, folded)
+
+
+def _maps(
+    inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool, folded: Folded
+) -> Maps:
+    order = _axis_order(folded)
+    names = level_names(folded)
+    stands = inputs == folded.inputs and outputs == folded.outputs
     input_halves: dict[tuple[Strand, ...], list[Half]] = {}
     output_halves: dict[tuple[Strand, ...], list[Half]] = {}
     for number, operand in enumerate(inputs):
@@ -130,16 +194,28 @@ def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool
             output_halves.setdefault(roots, []).append(half)
     levels = []
     for roots in sorted(output_halves, key=lambda roots: _level_key(roots, order)):
-        level = _level(roots, input_halves.get(roots, []), output_halves[roots], bias, names)
+        own = _own(roots, folded)
+        name = "_".join(root.name(names) for root in roots) or "scalar"
+        label = Label(name, own.run if own and not stands else None)
+        level = _level(label, roots, input_halves.get(roots, []), output_halves[roots], bias)
         if level.products:
-            levels.append(level)
-    return Maps(inputs, outputs, tuple(levels))
+            levels.append(replace(level, runs=own.runs if own and stands else None))
+    first = ((name, own.runs) for name, own in folded.own.items() if stands and own.run == 0)
+    return Maps(inputs, outputs, tuple(levels), tuple(first))
 
 
-def _axis_order(operands: tuple[Operand, ...]) -> dict[str, int]:
-    """Numbers the axes by first appearance, so that names never decide anything."""
+def _own(roots: tuple[Strand, ...], folded: Folded) -> Own | None:
+    """The run whose own axes a level goes through."""
+    axes = (strand.axis.name for root in roots for strand in root.preorder())
+    return next((folded.own[name] for name in axes if name in folded.own), None)
+
+
+def _axis_order(folded: Folded) -> dict[str, int]:
+    """Numbers the axes by first appearance, so that names never decide anything; those of runs alike."""
+    operands = folded.inputs + folded.outputs
     names = dict.fromkeys(axis.name for each in operands for axis in each.tensor.axes)
-    return {name: number for number, name in enumerate(names)}
+    order = {name: number for number, name in enumerate(names)}
+    return order | {name: order[own.first] for name, own in folded.own.items()}
 
 
 def short_names(names: tuple[str, ...]) -> dict[str, str]:
@@ -152,17 +228,48 @@ def short_names(names: tuple[str, ...]) -> dict[str, str]:
     }
 
 
+def level_names(folded: Folded) -> dict[str, str]:
+    """Identifiers for axes; those that runs have for themselves are called alike, without the number."""
+    operands = folded.inputs + folded.outputs
+    axes = dict.fromkeys(axis.name for each in operands for axis in each.tensor.axes)
+    plain: dict[str, str] = {}
+    for name in axes:
+        without = _without_run(name, folded.own.get(name))
+        plain[name] = name if without in axes or without in plain.values() else without
+    short = short_names(tuple(plain.values()))
+    names = {name: short[plain[name]] for name in axes}
+    return names | {name: names[own.first] for name, own in folded.own.items()}
+
+
+def _without_run(name: str, own: Own | None) -> str:
+    """`Language.blocks_0_up` as `Language.blocks_up`; as it is where the number stands elsewhere."""
+    if own is None:
+        return name
+    home, dot, last = name.rpartition(".")
+    path = own.runs.path.replace(".", "_") + "_" if own.runs.path else ""
+    start = f"{path}{own.runs.first}_"
+    return f"{home}{dot}{path}{last.removeprefix(start)}" if last.startswith(start) else name
+
+
 def _level_key(roots: tuple[Strand, ...], order: dict[str, int]) -> tuple[object, ...]:
     strands = sum(1 for root in roots for _ in root.preorder())
     return (-strands, tuple(strand_key(root, order) for root in roots))
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the products of a level are called: by its strands, and by the run it belongs to."""
+
+    name: str
+    run: int | None
+
+    def product(self, number: int) -> str:
+        name = self.name if number == 0 else f"{self.name}_{number + 1}"
+        return name if self.run is None else f"{name}.{self.run}"
+
+
 def _level(
-    roots: tuple[Strand, ...],
-    pools: list[Half],
-    spreads: list[Half],
-    bias: bool,
-    names: dict[str, str],
+    label: Label, roots: tuple[Strand, ...], pools: list[Half], spreads: list[Half], bias: bool
 ) -> Level:
     """Joins the halves of a level: spreads that admit the same pools share a product.
 
@@ -170,7 +277,6 @@ def _level(
     allows; then the level has several products, each with all of its own pairs, so that there is one
     parameter for each map and no mask.
     """
-    name = "_".join(root.name(names) for root in roots) or "scalar"
     has_bias = bias and not roots
     taken = _taken(roots)
     partners: dict[tuple[int, ...], list[int]] = {}
@@ -179,10 +285,10 @@ def _level(
         if admitted or has_bias:
             partners.setdefault(admitted, []).append(number)
     products = tuple(
-        Product(name if number == 0 else f"{name}_{number + 1}", admitted, tuple(group), has_bias)
+        Product(label.product(number), admitted, tuple(group), has_bias)
         for number, (admitted, group) in enumerate(partners.items())
     )
-    return Level(name, roots, tuple(pools), tuple(spreads), products)
+    return Level(label.name, roots, tuple(pools), tuple(spreads), products)
 
 
 def _taken(roots: tuple[Strand, ...]) -> dict[Slot, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import prod
 from typing import Generic, TypeVar
 
@@ -71,6 +72,17 @@ def product_of(factors: Sequence[Atom]) -> Atom | Product:
     if not wide:
         return factors[0]
     return wide[0] if len(wide) == 1 else Product(wide)
+
+
+def spread_out(term: Term, inner: Sequence[Atom]) -> Term:
+    """The positions of a term with a row-major grid of further ones in the place of each."""
+    match term:
+        case Atom():
+            return product_of([term, *inner])
+        case Product():
+            return product_of([*term.factors, *inner])
+        case Sum():
+            return joined([spread_out(part, inner) for part in term.parts])
 
 
 def joined(terms: Sequence[Term]) -> Term:
@@ -173,13 +185,30 @@ class Positions(Generic[Reason]):
         """Why a resolved atom may not move, if it may not."""
         return self._pins.get(atom.number)
 
-    def home_of(self, atom: Atom) -> Atom | None:
-        """The atom that a resolved atom lives in, if all its occurrences agree on one."""
-        homes: set[Atom | None] = set()
-        for home in self._homes[atom.number]:
-            found = None if home is None else self.resolve(home)
-            homes.add(found if isinstance(found, Atom) else None)
+    def home_of(self, atom: Atom, asked: frozenset[Atom] = frozenset()) -> Atom | None:
+        """The atom that a resolved atom lives in, if all its occurrences agree on one.
+
+        `asked` are those whose home is being looked for: nothing lives in itself.
+        """
+        if atom in asked:
+            return None
+        homes = {
+            None if home is None else self._innermost(home, asked | {atom})
+            for home in self._homes[atom.number]
+        }
         return homes.pop() if len(homes) == 1 else None
+
+    def _innermost(self, home: Atom, asked: frozenset[Atom]) -> Atom | None:
+        """What lives in an atom lives in its last factor, where each factor lives in the one before."""
+        match self.resolve(home):
+            case Atom() as found:
+                return found
+            case Product(factors) if all(
+                self.home_of(inner, asked) == outer for outer, inner in pairwise(factors)
+            ):
+                return factors[-1]
+            case _:
+                return None
 
     # --- Unification
 
@@ -234,7 +263,7 @@ class Positions(Generic[Reason]):
             large, small = (f, g) if f.size > g.size else (g, f)
             if large.size % small.size:
                 return None
-            outer = self.fresh(small.size, large.birth)
+            outer = self._heir(small.size, large)
             inner = self.fresh(large.size // small.size, large.birth, outer)
             self._bind(large, Product((outer, inner)))
             return [(a, b)]
@@ -255,10 +284,16 @@ class Positions(Generic[Reason]):
         inner = term.size // first.size
         if size % inner or size // inner >= first.size:
             return False
-        before = self.fresh(size // inner, first.birth)
-        after = self.fresh(first.size - size // inner, first.birth)
+        before = self._heir(size // inner, first)
+        after = self._heir(first.size - size // inner, first)
         self._bind(first, Sum((before, after)))
         return True
+
+    def _heir(self, size: int, atom: Atom) -> Atom:
+        """New positions that are to take the place of an atom, and live where it does."""
+        heir = self.fresh(size, atom.birth)
+        self._homes[heir.number] = set(self._homes[atom.number])
+        return heir
 
     def _flat(self, factors: Sequence[Term]) -> Term:
         """A product of resolved terms: products spliced, a sum in front distributed."""

@@ -15,7 +15,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from ..symmetry.derive import Operand
+from ..symmetry.folding import Operand
 from ..types import Axis
 from .actions import Element, act, generators
 from .draws import randomise

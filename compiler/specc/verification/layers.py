@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, without_absent
 from ..reference import evaluate_maps
-from ..symmetry.derive import Operand, derive
+from ..symmetry.derive import derive_each
+from ..symmetry.folding import Operand
 from ..types import Axis, Type, tensors_of
 from .actions import Element, act, act_on_mask, generators, random_element
 from .draws import gap, random_mask, random_tensor
@@ -104,7 +105,7 @@ def run(layer: Layer, values: Sequence[Tensor], masks: Mapping[str, Tensor]) -> 
         for keys in layer.arguments
     ]
     answer = layer.module(*arguments, **masks)
-    return [answer] if isinstance(answer, Tensor) else list(answer.values())
+    return [answer] if isinstance(answer, Tensor) else [answer[o.name] for o in layer.outputs]
 
 
 def full_masks(layer: Layer, batch: int) -> dict[str, Tensor]:
@@ -150,9 +151,10 @@ def absence_gap(layer: Layer, generator: torch.Generator) -> float:
 
 def meaning_gap(layer: Layer, generator: torch.Generator) -> float:
     """How far the layer is from the sum over its diagrams, with the parameters it has."""
-    maps = derive(layer.inputs, layer.outputs, layer.bias)
+    maps = derive_each(layer.inputs, layer.outputs, layer.bias)
     values, masks = _random(layer, generator)
     state: Mapping[str, Tensor] = dict(layer.module.state_dict())
-    expected = evaluate_maps(torch, maps, values, layer.result, {**state, **masks})
+    named = {operand.name: value for operand, value in zip(layer.inputs, values, strict=True)}
+    expected = evaluate_maps(torch, maps, named, layer.result, {**state, **masks})
     wanted = [expected] if isinstance(expected, Tensor) else list(expected.values())
     return gap(run(layer, values, masks), wanted)

@@ -237,7 +237,9 @@ def _tensors(values: Iterable[Value]) -> list[Tensor]:
     return [
         tensor
         for value in values
-        for tensor in ([value] if isinstance(value, Tensor) else value.values())
+        for tensor in (
+            [value] if isinstance(value, Tensor) else [value[name] for name in sorted(value)]
+        )
     ]
 
 

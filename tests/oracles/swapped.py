@@ -1,0 +1,85 @@
+"""What a network itself says of symmetries of a state_dict whose dimensions are products and sums.
+
+A *place* is an axis where it stands in a tensor: along one part of a dimension, and for an axis that
+lives in another in one position of that one. Positions are swapped at every set of places of one size;
+the network is run before and after. Nothing is derived here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from .action import Axis, Positions
+from .stored import StateSpace
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """Where an axis stands; `scope` are the positions of what it lives in, outermost first.
+
+    `entries` are those of the whole state_dict, one tensor after the other: a row for each position.
+    """
+
+    axis: Axis
+    scope: tuple[int, ...]
+    entries: Positions
+
+
+def places(space: StateSpace) -> list[Place]:
+    """Every place in all tensors, in their order."""
+    found: list[Place] = []
+    offset = 0
+    for tensor in space.tensors:
+        rows: dict[tuple[object, ...], list[list[int]]] = {}
+        axes_of: dict[tuple[object, ...], tuple[Axis, tuple[int, ...]]] = {}
+        for entry, (parts, index) in enumerate(tensor.indices()):
+            axes = [a for dim, n in zip(tensor.dims, parts, strict=True) for a in dim[n]]
+            for number, axis in enumerate(axes):
+                scope = _scope(axes, index, number)
+                key = (parts, number, scope)
+                axes_of[key] = (axis, scope)
+                rows.setdefault(key, [[] for _ in range(axis.size)])
+                rows[key][index[number]].append(offset + entry)
+        found += [Place(*axes_of[key], np.array(entries)) for key, entries in rows.items()]
+        offset += tensor.size
+    return found
+
+
+def _scope(axes: Sequence[Axis], index: Sequence[int], number: int) -> tuple[int, ...]:
+    """The positions of the axes that one lives in, each the nearest before it."""
+    return tuple(
+        next(index[k] for k in range(number - 1, -1, -1) if axes[k] == outer)
+        for outer in axes[number].lineage[:-1]
+    )
+
+
+def swaps(everywhere: Sequence[Place]) -> Iterator[tuple[frozenset[Place], Positions]]:
+    """Every set of places of one size, and from which entry each is taken when first and last are swapped."""
+    entries = 1 + max(int(place.entries.max()) for place in everywhere)
+    for size in sorted({place.axis.size for place in everywhere} - {1}):
+        alike = [place for place in everywhere if place.axis.size == size]
+        assert len(alike) <= 12, f"{len(alike)} places of size {size} are too many sets"
+        for count in range(1, len(alike) + 1):
+            for chosen in combinations(alike, count):
+                yield frozenset(chosen), _taken(entries, chosen)
+
+
+def _taken(size: int, chosen: Sequence[Place]) -> Positions:
+    taken = np.arange(size)
+    for place in chosen:
+        first, last = place.entries[0], place.entries[-1]
+        taken[first], taken[last] = taken[last], taken[first].copy()
+    return taken
+
+
+def orbits(everywhere: Sequence[Place]) -> list[frozenset[Place]]:
+    """For each free axis, in each position of what it lives in: all the places that it stands at."""
+    found: dict[tuple[str, tuple[int, ...]], set[Place]] = {}
+    for place in everywhere:
+        if not place.axis.pinned:
+            found.setdefault((place.axis.name, place.scope), set()).add(place)
+    return [frozenset(places) for places in found.values()]
