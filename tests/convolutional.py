@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 DECLARATIONS = """
-    axis t = 4  axis y = 7  axis x = 6  axis row = S(5)  axis one = 1
-    axis club = S(2, masked)  axis fan = S(3, masked) in club
+    axis t = 4  axis y = 7  axis x = 6  axis row = S(5)  axis single = 1
+    axis troop = S(2, masked)  axis scout = S(3, masked) in troop
     axis place = 42  axis frame = 24  axis wide = 12
     space Images { small: [y, x; 4]  scene: [t, y, x; 4]  total: [; 4] }
     space Pair { left: [y; 6]  right: [x; 6] }
@@ -16,7 +16,7 @@ _MODELS = {
     "three axes": "(v: [t, y, x; 2]) -> [t, y, x; 3] { return conv(v, 3, over = [t, y, x], kernel = 3, padding = same) }",
     "another order": "(v: [y, x; 2]) -> [y, x; 3] { return conv(v, 3, over = [x, y], kernel = [5, 3], padding = [2, 1]) }",
     "axes beside": "(v: [t, y, row, x; 2]) -> [t, y, row, x; 3] { return conv(v, 3, over = [x, y], kernel = 3, padding = same) }",
-    "masked axes beside": "(v: [club, y, fan; 2]) -> [club, y, fan; 3] { return conv(v, 3, over = y, kernel = 3, padding = same) }",
+    "masked axes beside": "(v: [troop, y, scout; 2]) -> [troop, y, scout; 3] { return conv(v, 3, over = y, kernel = 3, padding = same) }",
     "interchangeable axes": "(v: [row; 2]) -> [; 9] { return flatten(conv(v, 3, over = row, kernel = 3)) }",
     "an even kernel of the same length": "(v: [y, x; 2]) -> [y, x; 3] { return conv(v, 3, over = [y, x], kernel = [2, 4], padding = same, dilation = [2, 1]) }",
     "strides and dilations": "(v: [y, x; 2]) -> [; 36] { return flatten(conv(v, 3, over = [y, x], kernel = [2, 3], stride = [2, 1], dilation = [1, 2], padding = [0, 1])) }",
@@ -40,7 +40,7 @@ _MODELS = {
     "flatten a coded axis": "(v: [y; 3]) -> [; 21] { return flatten(coded(v)) }",
     "flatten into an axis": "(v: [y, x; 3]) -> [place; 3] { return flatten(v, over = [y, x], into = place) }",
     "flatten in another order": "(v: [t, row, y, x; 3]) -> [frame, row, y; 3] { return flatten(v, over = [x, t], into = frame) }",
-    "flatten one axis": "(v: [row, one, y; 3]) -> [row, one, place; 3] { h = upsample(v, over = y, factor = 6)  return flatten(h, over = y, into = place) }",
+    "flatten one axis": "(v: [row, single, y; 3]) -> [row, single, place; 3] { h = upsample(v, over = y, factor = 6)  return flatten(h, over = y, into = place) }",
     "split": "(v: [row; 6]) -> [row; 3], [row; 4] { a, b, c = split(v, 1, 2, 3)  return c - a, concat(b, relu(b)) }",
     "split a collection": "(v: Images) -> Images(; 3), Images(; 1) { a, b = split(2 * v, 3, 1)  return a * b, b + 1 }",
     "split an expression": "(v: [y; 4]) -> [y; 2] { a, b = split(v * 2 - 1, 2, 2)  return a / (b ^ 2 + 1) }",

@@ -39,6 +39,19 @@ SPECS: dict[str, str] = {
             return mlp(h, 4, 3, act = sin)
         }
     """,
+    "images": """
+        axis y = 6
+        axis x = 4
+        axis patch = 6
+        model M(image: [y, x; 3]) -> [; 2], [patch; 4] {
+            stem = tanh(group_norm(conv(image, 4, over = [y, x], kernel = 3, padding = same), 2))
+            low  = conv(max_pool(stem, over = [y, x], kernel = 2), 8, over = [x, y], kernel = [3, 1], padding = [1, 0], groups = 2)
+            a, b = split(low, 4, 4)
+            up   = conv_transpose(a * sigmoid(b), 4, over = [y, x], kernel = 2, stride = 2)
+            same = upsample(avg_pool(stem, over = [y, x], kernel = 2), over = [y, x])
+            return linear(flatten(concat(up, same)), 2), flatten(instance_norm(a), over = [y, x], into = patch)
+        }
+    """,
     "set": """
         axis point = S(5)
         model M(x: [point; 3]) -> [; 2] {

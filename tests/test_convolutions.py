@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
+from oracles.values import randomise
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
@@ -122,19 +122,17 @@ def spec_of(case: Case, results: int) -> str:
     return f"{axes} model M({given}) -> [; {results}] {{ layer = {case.written} return flatten(layer) }}"
 
 
-def drawn(module: nn.Module, generator: torch.Generator) -> nn.Module:
-    """The module in float64 with parameters drawn at random."""
-    module = module.double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(generator=generator)
+def random_network(make: Callable[[], nn.Module], generator: torch.Generator) -> nn.Module:
+    """A module in float64 with parameters and running statistics drawn at random."""
+    module = make().double()
+    randomise(module, generator)
     return module
 
 
 def pair(case: Case, batch: int = 3) -> tuple[nn.Module, nn.Module, Tensor]:
     """Torch's module, ours with the same weights, and an input as torch takes it."""
     generator = torch.Generator().manual_seed(0)
-    theirs = drawn(case.make(), generator)
+    theirs = random_network(case.make, generator)
     shape = (batch, case.channels, *SIZES[: case.axes])
     x = torch.randn(shape, generator=generator, dtype=torch.float64)
     with torch.no_grad():
@@ -187,7 +185,7 @@ def test_a_batch_of_networks_at_once(name: str) -> None:
     case = CASES[name]
     _, ours, x = pair(case)
     generator = torch.Generator().manual_seed(1)
-    networks = [drawn(copy.deepcopy(ours), generator) for _ in range(3)]
+    networks = [random_network(lambda: copy.deepcopy(ours), generator) for _ in range(3)]
     parameters, buffers = stack_module_state(networks)
     y = channels_last(x)
     found = torch.vmap(lambda p, b: functional_call(ours, (p, b), y))(parameters, buffers)

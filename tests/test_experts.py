@@ -1,4 +1,4 @@
-"""`experts` against a mixture written expert by expert in plain PyTorch; its messages."""
+"""`experts` against a mixture written expert by expert in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ import torch
 from networks import draw, draw_masks
 from oracles.attention import PlainExperts
 from oracles.values import randomise
-from test_messages import mistakes_of, place
-from test_reference import agree
 from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 import specc
-from specc.program.arguments import signature
 from specc_runtime import Model
 
 AXES = (
@@ -80,16 +77,6 @@ def test_equal_to_plain_torch(name: str) -> None:
         for value, module in ((found, ours), (expected, theirs))
     ]
     torch.testing.assert_close(of[0], of[1], rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_equal_to_the_reference(name: str) -> None:
-    agree(model(CASES[name][0]))
-
-
-def test_equal_to_the_reference_without_axes_and_with_masks() -> None:
-    agree(model("experts(x, 6, 3)", "x: [; 4]", "[; 3]"))
-    agree(model("experts(x, 6, 3, count = 2)", "x: [node, token; 4]", "[node, token; 3]"))
 
 
 def test_experts_are_drawn_as_linear_layers_are() -> None:
@@ -172,31 +159,3 @@ def test_compiled() -> None:
             for value, each in ((found, compiled), (expected, module))
         ]
         torch.testing.assert_close(gradients[0], gradients[1])
-
-
-# --- Messages ------------------------------------------------------------------------------------
-
-SIGNATURE = f"`{signature('experts')}`"
-
-# Per row: inputs, a statement with its mistake marked, the message, the hint.
-MISTAKES = [
-    ("x: [token; 4]", "⟦experts(x, 8)⟧", "`experts` needs `channels`, a number", SIGNATURE),
-    ("x: [token; 4]", "experts(x, 8, ⟦0⟧)",
-     "`channels` of `experts` cannot be 0: it is at least 1", SIGNATURE),
-    ("x: [token; 4]", "experts(x, 8, 4, count = ⟦0⟧)",
-     "`count` of `experts` cannot be 0: it is at least 1", SIGNATURE),
-    ("x: [token; 4]", "experts(x, 8, 4, act = ⟦gellu⟧)",
-     "there is no activation `gellu`", "did you mean `gelu`?"),
-    ("x: Graph", "⟦experts(x, 8, 4)⟧",
-     "`experts` works on one tensor, and Graph(; 4) is a collection",
-     "take one out of it: `x.edge`"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("inputs", "statement", "message", "hint"), MISTAKES)
-def test_a_mistake_is_told(inputs: str, statement: str, message: str, hint: str) -> None:
-    kind = inputs.partition(": ")[2]
-    text, start, end = place(f"{AXES} model M({inputs}) -> {kind} {{ y = {statement} return x }}")
-    (error,) = mistakes_of(text)
-    assert (error.message, error.hint) == (message, hint)
-    assert error.span is not None and (error.span.start, error.span.end) == (start, end)

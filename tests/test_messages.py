@@ -218,7 +218,7 @@ ARGUMENTS: list[Row] = [
     (
         body("y = ⟦equivariant(x)⟧"),
         "`equivariant` needs `shape`, a number of channels or a type",
-        "`equivariant(x, shape, bias = true)`",
+        "`equivariant(x, shape, bias = true, coupling = all, summary = 32, rank = ...)`",
     ),
     (
         body("y = ⟦mlp(x, act = relu)⟧"),
@@ -681,7 +681,7 @@ LATER: list[Row] = [
     (body("y = ⟦x[i]⟧"), later("index notation"), None),
     (body("⟦y[i]⟧ = x z = relu(y)"), later("index notation"), None),
     (body("y = ⟦gate⟧(x) z = y + relu(y)"), later("`gate`"), None),
-    (body("y = equivariant(x, 3, ⟦coupling = near⟧)"), later("the option `coupling`"), None),
+    (body("y = equivariant(x, 3, ⟦support = 3⟧)"), later("the option `support`"), None),
 ]
 
 

@@ -84,9 +84,8 @@ def _entered(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
     """An input with a channel dimension, and zeros where nothing is."""
 
     def enter(array: Array, tensor: Tensor) -> Array:
-        if tensor.index is not None:
-            return array
-        array = array.unsqueeze(-1) if tensor.channels is None else array
+        bare = tensor.channels is None and tensor.index is None
+        array = array.unsqueeze(-1) if bare else array
         return without_absent(array, tensor.axes, masks)
 
     if isinstance(declared, Tensor):
@@ -100,7 +99,8 @@ def _left(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
 
     def leave(array: Array, tensor: Tensor) -> Array:
         array = without_absent(array, tensor.axes, masks)
-        return array.squeeze(-1) if tensor.channels is None else array
+        bare = tensor.channels is None and tensor.index is None
+        return array.squeeze(-1) if bare else array
 
     if isinstance(declared, Tensor):
         return leave(value, declared)
@@ -154,7 +154,8 @@ def evaluate_maps(
 
     where all indices of a block agree, and an input block that does not go through is averaged.
     Indices of pinned axes take part in the coefficient: `coefficient[o, d, i, c]`.
-    `maps` are those of each run of a repeat by itself (`derive_each`). `parameters` may hold masks: then averages are over what is there, and what is not is zero.
+    `maps` have each run of a repeat by itself (`expand`). `parameters` may hold masks: then averages
+    are over what is there, and what is not is zero.
     """
     arrays = [
         without_absent(values[operand.name], operand.tensor.axes, parameters)
@@ -198,7 +199,7 @@ def _add_product(
         for p in each.pools:
             pool = level.pools[p]
             read = maps.inputs[pool.tensor]
-            weight = parameters[f"mix_{each.name}.weight"]
+            weight = _weight(each, parameters)
             block = weight[top : top + written.features, left : left + read.features]
             diagram = _Einsum(xp, arrays[pool.tensor], parameters)
             totals[spread.tensor] += diagram.map(read, pool, written, spread, block)
@@ -208,6 +209,14 @@ def _add_product(
             diagram = _Einsum(xp, totals[spread.tensor], parameters)
             totals[spread.tensor] += diagram.invariant(written, spread, block)
         top += written.features
+
+
+def _weight(each: Product, parameters: Mapping[str, Array]) -> Array:
+    """The matrix of a product, of rows and columns."""
+    name = f"mix_{each.name}"
+    if each.rank is None:
+        return parameters[f"{name}.weight"]
+    return parameters[f"{name}.weight_out"] @ parameters[f"{name}.weight_in"]
 
 
 class _Einsum:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +13,7 @@ from .operations import Equivariant
 from .planning.compose import layer_plan
 from .planning.cost import cost
 from .planning.plan import Formulation, LayerPlan
+from .symmetry.coupling import Coupling, couple
 from .types import Axis, Collection, Stored, Tensor, Type, axes_of
 
 
@@ -62,7 +64,8 @@ class LevelReport(_Record):
 
 class LayerReport(_Record):
     """An equivariant layer. `maps` and `bias_maps` count at one channel in and out, pinned positions
-    included; `flops` and `bytes` are for a batch of one in float32."""
+    included; `flops` and `bytes` are for a batch of one in float32; `parameters_near` is what
+    `coupling = near` would have."""
 
     name: str
     input: str
@@ -73,6 +76,7 @@ class LayerReport(_Record):
     spreads: int
     products: int
     parameters: int
+    parameters_near: int
     flops: int
     bytes: int
     levels: list[LevelReport]
@@ -99,11 +103,15 @@ class Report(_Record):
 def report(program: Program, formulation: Formulation | None = None) -> Report:
     """Everything that `specc explain` shows."""
     pins = {
-        axis.name: f"{pin.reason} ({pin.node.label or pin.node.operation}, line {pin.node.span.line})"
+        axis.name: f"{pin.reason} ({_called(pin.node)}, line {pin.node.span.line})"
         for weights in program.weights
         for axis, pin in weights.pins
     }
     return Report(models=[_model(typed, pins, formulation) for typed in program.models])
+
+
+def _called(node: Node) -> str:
+    return node.label or node.path or str(node.operation)
 
 
 def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) -> ModelReport:
@@ -182,11 +190,14 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
             name=level.name,
             count=level.count,
             pools=sum(
-                maps.pool_count(level, p)
+                1 if level.runs else maps.inputs[level.pools[p].tensor].count
                 for p in {p for each in level.products for p in each.pools}
             ),
             spreads=sum(
-                maps.spread_count(level, s) for each in level.products for s in each.spreads
+                maps.spread_count(level, each, s)
+                for each in level.products
+                if not each.beside
+                for s in each.spreads
             ),
             products=len(level.products),
         )
@@ -202,6 +213,7 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
         spreads=maps.spread_total,
         products=maps.product_total,
         parameters=maps.parameters,
+        parameters_near=couple(maps, Coupling(near=True)).parameters,
         flops=total.flops,
         bytes=total.bytes,
         levels=levels,
@@ -209,12 +221,10 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
 
 
 def _parameters(typed: Typed) -> int:
-    """The numbers in the state_dict; layers that share a name count once."""
+    """The numbers that are trained; layers that share a name count once."""
     counted: dict[str, int] = {}
     for node in typed.graph.nodes:
         for parameter in node.operation.parameters(typed.input_types(node), typed.type(node)):
-            size = 1
-            for dim in parameter.shape:
-                size *= dim
-            counted[f"{node.path}.{parameter.name}"] = size
+            if not parameter.buffer:
+                counted[f"{node.path}.{parameter.name}"] = prod(parameter.shape)
     return sum(counted.values())

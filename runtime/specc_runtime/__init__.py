@@ -12,11 +12,22 @@ from .convolution import (
     max_pool,
     pixel_shuffle,
 )
+from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .inputs import InputError, check_inputs, check_mask
 from .models import Model, compile
-from .modules import Codes, Mix, PerTensor, Pointwise, init_mix_, reset_parameters
+from .modules import (
+    Codes,
+    FactoredMix,
+    Mix,
+    PerTensor,
+    Pointwise,
+    init_factored_mix_,
+    init_mix_,
+    reset_parameters,
+)
+from .recurrent import GRU, LSTM, RNN
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
@@ -35,6 +46,9 @@ from .tensors import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "BatchNorm",
     "Codes",
     "Conv1d",
@@ -44,6 +58,7 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Equivariant",
+    "FactoredMix",
     "FusedAttention",
     "GroupNorm",
     "InputError",
@@ -53,7 +68,9 @@ __all__ = [
     "Part",
     "PerTensor",
     "Pointwise",
+    "Positions",
     "SeparateAttention",
+    "Sinusoidal",
     "SoftExperts",
     "accumulate",
     "apply_mask",
@@ -65,6 +82,7 @@ __all__ = [
     "diagonal",
     "embed_diagonal",
     "full_mask",
+    "init_factored_mix_",
     "init_mix_",
     "masked_max",
     "masked_mean",

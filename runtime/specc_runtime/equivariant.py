@@ -64,7 +64,7 @@ class Equivariant(nn.Module):
         batch = self._one_hot(sizes)
         zeros = {name: torch.zeros_like(value) for name, value in self.named_parameters()}
         return [
-            (f"{column} -> {row}", self._dense(batch, sizes, zeros, f"{name}.weight", (i, j)))
+            (f"{column} -> {row}", self._dense(batch, sizes, zeros, name, (i, j)))
             for name, columns in self.columns.items()
             for column, j in _offsets(columns)
             for row, i in _offsets(self.rows[name])
@@ -79,8 +79,7 @@ class Equivariant(nn.Module):
         place: tuple[int, int],
     ) -> Tensor:
         """The matrix of one coefficient: the layer's answers to all unit inputs when it alone is 1."""
-        weight = zeros[name].clone()
-        weight[place] = 1
+        chosen = _single(zeros, name, place)
         first = next(iter(batch.values()))
         masks = {
             mask: first.new_ones(
@@ -88,7 +87,7 @@ class Equivariant(nn.Module):
             )
             for mask, shape in self.masks.items()
         }
-        parameters = {**zeros, name: weight}
+        parameters = {**zeros, **chosen}
         answer = functional_call(self, parameters, tuple(self._arguments(batch)), masks)
         outputs = [answer] if isinstance(answer, Tensor) else list(answer.values())
         return torch.cat(
@@ -129,6 +128,18 @@ class Equivariant(nn.Module):
             assert isinstance(group, dict)
             group[key] = value
         return list(groups.values())
+
+
+def _single(zeros: Mapping[str, Tensor], name: str, place: tuple[int, int]) -> dict[str, Tensor]:
+    """Parameters with which the matrix of a product is 1 at one place, and 0 elsewhere."""
+    if f"{name}.weight" in zeros:
+        weight = zeros[f"{name}.weight"].clone()
+        weight[place] = 1
+        return {f"{name}.weight": weight}
+    row, column = place
+    outer, inner = (zeros[f"{name}.{end}"].clone() for end in ("weight_out", "weight_in"))
+    outer[row, 0] = inner[0, column] = 1
+    return {f"{name}.weight_out": outer, f"{name}.weight_in": inner}
 
 
 def _offsets(parts: Sequence[Part]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class PerTensor(nn.ModuleDict):
@@ -82,6 +83,38 @@ class Mix(nn.Linear):
 
     def reset_parameters(self) -> None:
         """Draws nothing, so that building a layer and `reset_parameters` draw the same numbers."""
+
+
+class FactoredMix(nn.Module):
+    """A product of a level whose matrix is one of low rank: `weight_out @ weight_in`."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        rank: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+
+        def empty(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.weight_in = empty(rank, in_features)
+        self.weight_out = empty(out_features, rank)
+        self.bias = empty(out_features) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(F.linear(x, self.weight_in), self.weight_out, self.bias)
+
+
+def init_factored_mix_(mix: FactoredMix, rows: Iterable[tuple[int, float]]) -> None:
+    """Draws both factors so that their product has the variance that `init_mix_` gives a matrix."""
+    rank, in_features = mix.weight_in.shape
+    init_mix_(mix.weight_in, [(rank, in_features)])
+    init_mix_(mix.weight_out, [(count, rank * fan_in / in_features) for count, fan_in in rows])
 
 
 def init_mix_(weight: Tensor, rows: Iterable[tuple[int, float]]) -> None:

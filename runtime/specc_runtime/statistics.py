@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -16,12 +18,35 @@ class GroupNorm(nn.GroupNorm):
     """`nn.GroupNorm`: statistics over the channels of a group and all axes."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(-1, 1)).movedim(1, -1)
+        return super().forward(by_channel(x)).movedim(1, -1).reshape(x.shape)
 
 
 class InstanceNorm(nn.InstanceNorm1d):
-    """`nn.InstanceNorm1d`, `2d`, `3d`: statistics of each channel over all axes."""
+    """`nn.InstanceNorm1d`, `2d`, `3d`: statistics of each channel over all axes.
+
+    These are statistics of groups of one channel. Torch's own function folds the batch into the
+    channels, and so has no graph for every batch size.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.flatten(1, -2).movedim(-1, 1)
-        return super().forward(rows).movedim(1, -1).reshape(x.shape)
+        weight, bias, eps = self.weight, self.bias, self.eps
+        if self.track_running_stats and not self.training:
+            mean, variance = self.running_mean, self.running_var
+            return F.batch_norm(x.flatten(0, -2), mean, variance, weight, bias, eps=eps).view_as(x)
+        rows = by_channel(x)
+        if self.track_running_stats:
+            self.track(rows)
+        normal = F.group_norm(rows, self.num_features, weight, bias, eps)
+        return normal.movedim(1, -1).reshape(x.shape)
+
+    @torch.no_grad()
+    def track(self, rows: Tensor) -> None:
+        """Moves the running statistics towards the means over a batch `(batch, channels, positions)`."""
+        variance, mean = torch.var_mean(rows, -1)
+        self.running_mean.mul_(1 - self.momentum).add_(self.momentum * mean.mean(0))
+        self.running_var.mul_(1 - self.momentum).add_(self.momentum * variance.mean(0))
+
+
+def by_channel(x: Tensor) -> Tensor:
+    """`(batch, *axes, channels)` as `(batch, channels, positions)`."""
+    return x.flatten(1, -2).movedim(-1, 1) if x.dim() > 2 else x

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from .attention import PlainAttention, PlainExperts
@@ -96,16 +97,27 @@ class Transformer(nn.Module):
 
 
 class Crossed(nn.Module):
-    """Attention of one stream to another, by one matrix for all projections."""
+    """Attention of one stream to another, by one matrix for all projections.
 
-    def __init__(self) -> None:
+    The first is made by one layer, or by two, of `cut` channels and of the others.
+    """
+
+    def __init__(self, cut: int = 0) -> None:
         super().__init__()
-        self.start, self.other = nn.Linear(2, 3), nn.Linear(2, 3)
+        if cut:
+            self.left, self.right = nn.Linear(2, cut), nn.Linear(2, 3 - cut)
+        else:
+            self.start = nn.Linear(2, 3)
+        self.other = nn.Linear(2, 3)
         self.core = PlainAttention(3, 2, head_size=1, fused=True, bias=False)
         self.head = nn.Linear(3, 2)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        return self.head(self.core(self.start(x), self.other(memory)))  # type: ignore[no-any-return]
+        if hasattr(self, "start"):
+            stream = self.start(x)
+        else:
+            stream = torch.cat([self.left(x), self.right(x)], -1)
+        return self.head(self.core(stream, self.other(memory)))  # type: ignore[no-any-return]
 
 
 class Shared(nn.Module):
@@ -279,6 +291,28 @@ ATTENTIVE: Mapping[str, Attentive] = {
             (Slots("core.out_proj.weight", 1, 0, 2),),
             (Slots("head.weight", 1, 0, 3), Slots("core.out_proj.weight", 0, 0, 3)),
         ),
+    ),
+    "packed, with a memory that is cut elsewhere": Attentive(
+        lambda: Crossed(cut=2),
+        "axis token = 3 axis source = 4 model Net(x: [token; 2], m: [source; 2]) -> [token; 2] {"
+        " left = linear(x, 2)  right = linear(x, 1)  other = linear(m, 3)"
+        " core = attention(concat(left, right), over = token, heads = 2, head_size = 1, memory = other, bias = false)"
+        " head = linear(core, 2)  return head }",
+        "left = S(2)  right = 1  sum = S(3)  head = S(2)  in = 2  out = 2",
+        """
+        left.weight: left, in
+        left.bias: left
+        right.weight: right, in
+        right.bias: right
+        other.weight: left + right, in
+        other.bias: left + right
+        core.in_proj_weight: head + head + head, left + right
+        core.out_proj.weight: sum, head
+        head.weight: out, sum
+        head.bias: out
+        """,
+        2 * 6 * 2,
+        ((3, 2), (4, 2)),
     ),
     "grouped queries of one": Attentive(
         lambda: Alone("attention", PlainAttention(2, 4, 2, 1, bias=False)),

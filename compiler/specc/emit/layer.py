@@ -95,8 +95,10 @@ def _constructor(maps: Maps) -> list[str]:
             continue
         bias = "" if each.bias else "bias=False, "
         mix = f"Mix({read}, {written}, {bias}**factory)"
-        if level.runs is not None:
-            mix = f"nn.ModuleList([{mix} for _ in range({level.count})])"
+        if each.rank is not None:
+            mix = f"FactoredMix({read}, {written}, {each.rank}, {bias}**factory)"
+        if each.runs is not None:
+            mix = f"nn.ModuleList([{mix} for _ in range({each.count})])"
         body += statement(f"self.{name} = {mix}", 2)
     return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
 
@@ -116,13 +118,14 @@ def _reset(maps: Maps) -> list[str]:
         rows = []
         for s in each.spreads:
             number = level.spreads[s].tensor
-            count = maps.outputs[number].features * maps.spread_count(level, s)
+            count = maps.outputs[number].features * maps.spread_count(level, each, s)
             rows.append(f"({count}, {fans[number]})")
-        if each.pools and level.runs:
+        draw = "init_mix_({}.weight, [{}])" if each.rank is None else "init_factored_mix_({}, [{}])"
+        if each.pools and each.runs:
             body.append(f"for mix in self.{name}:")
-            body += indent(statement(f"init_mix_(mix.weight, [{', '.join(rows)}])", 3))
+            body += indent(statement(draw.format("mix", ", ".join(rows)), 3))
         elif each.pools:
-            body += statement(f"init_mix_(self.{name}.weight, [{', '.join(rows)}])", 2)
+            body += statement(draw.format(f"self.{name}", ", ".join(rows)), 2)
         if each.bias:
             body.append(f"nn.init.zeros_(self.{name}{'.bias' if each.pools else ''})")
     return ["def reset_parameters(self) -> None:", *indent(body)]
@@ -261,7 +264,7 @@ def _product(step: Mix) -> str:
     """The matrix product of a level, of run `i` where each has its own."""
     of_run = "[i]" if step.runs else ""
     module = f"self.{step.module}{of_run}"
-    parts = [_operand(each, of_run) for each in step.operands]
+    parts = [_operand(each) for each in step.operands]
     if not parts:
         return f"{module}[None]"
     if len(parts) == 1 and step.operands[0].count is None:
@@ -271,9 +274,10 @@ def _product(step: Mix) -> str:
     return f"accumulate({module}, {', '.join(parts)})"
 
 
-def _operand(operand: Arranged, of_run: str) -> str:
+def _operand(operand: Arranged) -> str:
     if operand.count is None:
-        return _permuted(operand.source + of_run, operand.permutation)
+        source = f"{operand.source}[i]" if operand.of_run else operand.source
+        return _permuted(source, operand.permutation)
     if operand.permutation is None:
         return f"*{operand.source}"
     return f"*[{_permuted('each', operand.permutation)} for each in {operand.source}]"

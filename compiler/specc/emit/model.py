@@ -195,15 +195,12 @@ def _found(axis: Axis, arguments: Sequence[ForwardArgument]) -> tuple[str, tuple
 
 def _normal(argument: ForwardArgument) -> list[str]:
     name, kind = argument.name, argument.type
-    if isinstance(kind, Tensor) and kind.index is not None:
-        return []
     if isinstance(kind, Tensor):
-        value = masked_value(name, kind.axes) if kind.channels is not None else name
-        if kind.channels is None:
-            value = masked_value(f"{name}.unsqueeze(-1)", kind.axes)
+        end = ".unsqueeze(-1)" if _is_bare(kind) else ""
+        value = masked_value(f"{name}{end}", kind.axes)
         return statement(f"{name} = {value}", 2) if value != name else []
     masked = any(axis.masked for axis in axes_of(kind))
-    bare = {tensor.channels is None for _, tensor in kind.tensors}
+    bare = {_is_bare(tensor) for _, tensor in kind.tensors}
     apart = []
     if kind.stored:
         code = f'take_apart({name}, self.inputs["{name}"])'
@@ -219,11 +216,16 @@ def _normal(argument: ForwardArgument) -> list[str]:
         return statement(text, 2)
     entries = []
     for key, tensor in kind.tensors:
-        end = ".unsqueeze(-1)" if tensor.channels is None else ""
+        end = ".unsqueeze(-1)" if _is_bare(tensor) else ""
         entries.append(
             f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}'
         )
     return [*apart, *statement(f"{name} = {{{', '.join(entries)}}}", 2)]
+
+
+def _is_bare(tensor: Tensor) -> bool:
+    """Whether numbers come without a channel dimension, and get one inside; indices have none."""
+    return tensor.channels is None and tensor.index is None
 
 
 def _results(plan: ModulePlan) -> list[str]:
@@ -252,13 +254,13 @@ def _exit(text: str, declared: Type, table: str) -> str:
     """The code of a result; `table` is that of the shapes in which a collection is stored."""
     if isinstance(declared, Tensor):
         value = masked_value(text, declared.axes)
-        return f"{_called_on(value)}.squeeze(-1)" if declared.channels is None else value
-    bare = {tensor.channels is None for _, tensor in declared.tensors}
+        return f"{_called_on(value)}.squeeze(-1)" if _is_bare(declared) else value
+    bare = {_is_bare(tensor) for _, tensor in declared.tensors}
     if any(axis.masked for axis in axes_of(declared)) or len(bare) > 1:
         entries = []
         for key, tensor in declared.tensors:
             value = masked_value(f'{text}["{key}"]', tensor.axes)
-            entries.append(f'"{key}": {value}{".squeeze(-1)" if tensor.channels is None else ""}')
+            entries.append(f'"{key}": {value}{".squeeze(-1)" if _is_bare(tensor) else ""}')
         text = f"{{{', '.join(entries)}}}"
     elif bare == {True}:
         text = f"{{key: value.squeeze(-1) for key, value in {_called_on(text)}.items()}}"

@@ -18,6 +18,8 @@ MODULES = (
     "statistics",
     "attention",
     "experts",
+    "embedding",
+    "recurrent",
     "equivariant",
     "compilation",
     "models",

@@ -63,10 +63,12 @@ def layer_tables(layer: LayerUse, words: Words) -> list[str]:
     lines += statement(f"sizes = {_sizes(maps, words)}", 1)
     columns, rows = [], []
     for level, each in products(maps):
+        if each.beside:
+            continue
         pools = [(maps.inputs[level.pools[p].tensor], level.pools[p]) for p in each.pools]
         spreads = [(maps.outputs[level.spreads[s].tensor], level.spreads[s]) for s in each.spreads]
-        columns.append(_entry(level, each, [_part(o, h, "ijklmno", "x") for o, h in pools]))
-        rows.append(_entry(level, each, [_part(o, h, "pqrstuvw", "y") for o, h in spreads]))
+        columns.append(_entry(each, [_part(o, h, "ijklmno", "x") for o, h in pools]))
+        rows.append(_entry(each, [_part(o, h, "pqrstuvw", "y") for o, h in spreads]))
     lines += statement(f"columns = {{{', '.join(columns)}}}", 1)
     lines += statement(f"rows = {{{', '.join(rows)}}}", 1)
     lines += mask_table(layer.masks, words.plain)
@@ -154,15 +156,15 @@ def _part(operand: Operand, half: Half, letters: str, unnamed: str) -> _Part:
     return _Part(f"Part({label}, {operand.tensor.width}{sizes})", operand.runs)
 
 
-def _entry(level: Level, each: Product, parts: Sequence[_Part]) -> str:
+def _entry(each: Product, parts: Sequence[_Part]) -> str:
     """The parts of a product's columns or rows, by the product; of each run's where it has its own."""
     module = module_name(each)
-    if level.runs is None:
+    if each.runs is None:
         codes = [
             f"*({part.code} for i in {numbers_of(part.runs)})" if part.runs else part.code
             for part in parts
         ]
         return f'"{module}": [{", ".join(codes)}]'
-    number = f"{{i - {level.runs.first}}}" if level.runs.first else "{i}"
+    number = f"{{i - {each.runs.first}}}" if each.runs.first else "{i}"
     codes = [part.code for part in parts]
-    return f'**{{f"{module}.{number}": [{", ".join(codes)}] for i in {numbers_of(level.runs)}}}'
+    return f'**{{f"{module}.{number}": [{", ".join(codes)}] for i in {numbers_of(each.runs)}}}'

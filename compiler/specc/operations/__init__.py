@@ -14,12 +14,14 @@ from .attention import Attention
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .channels import Flatten, PixelShuffle, Split
 from .convolution import Conv, ConvTranspose
+from .embedding import Embedding, Positions, Sinusoidal
 from .equivariant import Coded, Equivariant, Invariant
 from .experts import Experts
 from .layers import Linear, Mlp
 from .norms import Dropout, LayerNorm, RmsNorm
 from .pointwise import FUNCTIONS, Pointwise
 from .pooling import AvgPool, MaxPool, Upsample
+from .recurrent import Gru, Lstm, Rnn
 from .reductions import Reduce, Softmax
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .structure import Collect, Concat, Input, Take
@@ -63,6 +65,12 @@ _OPERATIONS: tuple[type[Operation], ...] = (
     InstanceNorm,
     Attention,
     Experts,
+    Embedding,
+    Positions,
+    Sinusoidal,
+    Rnn,
+    Gru,
+    Lstm,
 )
 
 CATALOGUE: Mapping[str, Entry] = {
@@ -77,18 +85,13 @@ LATER = frozenset(
         "norm_act",
         "outer",
         "inner",
-        "embedding",
-        "positions",
-        "rnn",
-        "gru",
-        "lstm",
         "gated",
         "bilinear",
     ]
 )
 """Words of the language whose meaning this version does not have yet."""
 
-LATER_OPTIONS = frozenset({"coupling", "support", "rank"})
+LATER_OPTIONS = frozenset({"support"})
 """Options of the language whose meaning this version does not have yet."""
 
 __all__ = [

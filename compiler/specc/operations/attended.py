@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from ..types import Axis, Tensor, Type
@@ -35,9 +34,9 @@ class Attended:
         return tuple(self.tensor.axes[place] for place in self.over)
 
     @property
-    def positions(self) -> int:
-        """How many positions are attended over."""
-        return prod(axis.size for axis in self.axes)
+    def batch(self) -> list[str]:
+        """The names of the other axes, of a tensor that lacks nothing."""
+        return [self.tensor.axes[place].name for place in self.others if place is not None]
 
     @property
     def _places(self) -> tuple[int | None, ...]:
@@ -119,25 +118,34 @@ def keys(value: Type, over: Sequence[str] | None, asking: Attended) -> Attended:
     tensor = _tensor(value)
     places = _attended_places(tensor, over or _default(tensor, asking))
     others: list[int | None] = [None] * len(asking.others)
-    names = [asking.tensor.axes[i].name for i in asking.others if i is not None]
     for place, axis in enumerate(tensor.axes):
-        if place in places:
-            continue
-        if names.count(axis.name) != 1:
-            times = "no axis of its own" if axis.name not in names else "two axes"
-            raise Refusal(
-                f"`{axis.name}` of the memory {tensor} is not attended to, and x has {times} for it",
-                f"attend along it too: `memory_over = [{', '.join(a.name for a in tensor.axes)}]`",
-                show_types=True,
-            )
-        others[names.index(axis.name)] = place
+        if place not in places:
+            others[_batch_place(axis.name, tensor, asking)] = place
     return Attended(tensor, places, tuple(others))
+
+
+def _batch_place(name: str, memory: Tensor, asking: Attended) -> int:
+    """Which of the queries' other axes an axis of the memory is."""
+    batch = asking.batch
+    if batch.count(name) == 1:
+        return batch.index(name)
+    if name in batch:
+        raise Refusal(
+            f"`{name}` stands twice in {asking.tensor}, so it is ambiguous which of the two the memory "
+            f"{memory} has",
+            show_types=True,
+        )
+    has = "attends over" if name in (axis.name for axis in asking.axes) else "does not have"
+    raise Refusal(
+        f"the memory {memory} is not attended along `{name}`, which {asking.tensor} {has}",
+        f"`memory_over = [{', '.join(axis.name for axis in memory.axes)}]` attends along all its axes",
+        show_types=True,
+    )
 
 
 def _default(tensor: Tensor, asking: Attended) -> tuple[str, ...]:
     over = [axis.name for axis in asking.axes]
-    batch = [asking.tensor.axes[i].name for i in asking.others if i is not None]
-    names = [axis.name for axis in tensor.axes if axis.name in over or axis.name not in batch]
+    names = [a.name for a in tensor.axes if a.name in over or a.name not in asking.batch]
     if sorted(names) == sorted(over):
         return tuple(over)
     if len(names) == 1:

@@ -12,7 +12,7 @@ from ..symmetry.positions import Term, joined, product_of
 from ..types import Axis, Tensor, Type
 from .attended import Attended, keys, queries
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
-from .broadcast import keep_enclosed, meet
+from .broadcast import keep_enclosed, meet_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Attention(Operation):
             _check_rotary(asking, asked)
         axes = list(asking.tensor.axes)
         if self.memory is not None:
-            axes = [_met(axis, asked.tensor) for axis in axes]
+            axes = [meet_with(axis, asked.tensor) for axis in axes]
         if self.causal or self.rotary:
             axes = [a.pin() if i in asking.over else a for i, a in enumerate(axes)]
         return Tensor(keep_enclosed(tuple(axes)), asking.tensor.channels)
@@ -287,14 +287,6 @@ def _rotated(xp: Any, x: Any, base: float) -> Any:
             angle = xp.tensor(position * base ** (-i / n), dtype=x.dtype)
             pairs[..., position, i] *= xp.complex(angle.cos(), angle.sin())
     return xp.cat([pairs.real, pairs.imag], -1)
-
-
-def _met(axis: Axis, memory: Tensor) -> Axis:
-    """An axis with the symmetry that it has in the memory too."""
-    for other in memory.axes:
-        if other.name == axis.name:
-            axis = meet(axis, other)
-    return axis
 
 
 def _check_causal(asking: Attended, asked: Attended) -> None:

@@ -29,6 +29,7 @@ class Kind(Enum):
     SIZES = "a number, or a list with one for each axis"
     AXIS = "an axis"
     AXES = "an axis or a list of axes"
+    GRID = "an axis or a list of axes, as declared"
     SHAPE = "a number of channels or a type"
     VALUE = "a value, or a tuple of values"
 
@@ -225,6 +226,10 @@ class Operation(BaseModel):
 
 
 def _show(value: object) -> str:
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(str, value)) + "]"
-    return str(value)
+    match value:
+        case (int() as number,):
+            return str(number)
+        case tuple():
+            return f"[{', '.join(map(str, value))}]"
+        case _:
+            return str(value)

@@ -25,6 +25,14 @@ def meet(first: Axis, second: Axis) -> Axis:
     return first.pin()
 
 
+def meet_with(axis: Axis, tensor: Tensor) -> Axis:
+    """The axis with the symmetry that it also has in a tensor, if it stands there."""
+    for other in tensor.axes:
+        if other.name == axis.name:
+            axis = meet(axis, other)
+    return axis
+
+
 def common_axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
     """The axes of the broadcast value: those of the value with most, then those only others have."""
     longest = max(tensors, key=lambda tensor: len(tensor.axes))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from ..symmetry.positions import product_of
 from ..types import Tensor, Type
-from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
+from .base import Channels, Kind, Parameter, Refusal, Rules
 from .windows import (
     NotNegative,
     Positive,
@@ -119,7 +119,9 @@ class _Convolution(Windowed):
 
     def _options(self) -> str:
         """The options that differ from torch's defaults."""
-        padding = '"same"' if self.padding == "same" else numbers(self.padding)
+        ends = [(window.before, window.after) for window in self._windows()]
+        even = all(before == after for before, after in ends)
+        padding = numbers([before for before, _ in ends]) if even else '"same"'
         shown = {
             "stride": (numbers(self.stride), "1"),
             "padding": (padding, "0"),

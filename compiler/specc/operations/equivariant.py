@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import InstanceOf
+from pydantic import Field, InstanceOf
 
 from ..groups import Symmetric
 from ..naming import Names, prefixes
 from ..repeats import arranged
-from ..symmetry.derive import Maps, derive, derive_each
+from ..symmetry.coupling import Coupling, couple
+from ..symmetry.derive import Maps, derive
+from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
@@ -28,11 +30,14 @@ class Equivariant(Operation):
     word: ClassVar[str] = "equivariant"
     arity: ClassVar[int | None] = None
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    kinds: ClassVar[Mapping[str, Kind]] = {"shape": Kind.SHAPE}
+    kinds: ClassVar[Mapping[str, Kind]] = {"shape": Kind.SHAPE, "coupling": Kind.SYMBOL}
     parametrised: ClassVar[bool] = True
 
     shape: int | InstanceOf[Tensor] | InstanceOf[Collection]
     bias: bool = True
+    coupling: Literal["all", "near"] = "all"
+    summary: int = Field(32, ge=1)
+    rank: int | None = Field(None, ge=1)
 
     @property
     def keeps_space(self) -> bool:
@@ -56,7 +61,12 @@ class Equivariant(Operation):
 
     def maps(self, inputs: tuple[Type, ...], result: Type) -> Maps:
         """The maps of the layer, between the two types with the symmetry that they share."""
-        return derive(*self.operands(inputs, result), bias=self.bias)
+        return self.derived(*self.operands(inputs, result))
+
+    def derived(self, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Maps:
+        """The maps between tensors, with the coupling that is asked for."""
+        maps = derive(inputs, outputs, bias=self.bias)
+        return couple(maps, Coupling(self.coupling == "near", self.summary, self.rank))
 
     def operands(
         self, inputs: tuple[Type, ...], result: Type
@@ -72,9 +82,8 @@ class Equivariant(Operation):
         for level in maps.levels:
             for each in level.products:
                 rows, columns = maps.spread_width(level, each), maps.pool_width(level, each)
-                if columns:
-                    names = level.modules(each)
-                    found += [Parameter(f"{name}.weight", (rows, columns)) for name in names]
+                for name in each.modules if columns else ():
+                    found += _matrix(name, rows, columns, each.rank)
                 if each.bias:
                     name = f"mix_{each.name}.bias" if columns else f"bias_{each.name}"
                     found.append(Parameter(name, (rows,)))
@@ -107,7 +116,8 @@ class Equivariant(Operation):
     ) -> Any:
         from ..reference import evaluate_maps  # the one meaning long enough for a module of its own
 
-        maps = derive_each(*self.operands(inputs, result), bias=self.bias)
+        read, written = self.operands(inputs, result)
+        maps = expand(self.derived(read, written), read, written)
         arrays = [
             array
             for value, kind in zip(values, inputs, strict=True)
@@ -125,7 +135,7 @@ class Invariant(Equivariant):
 
     word: ClassVar[str] = "invariant"
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    kinds: ClassVar[Mapping[str, Kind]] = {}
+    kinds: ClassVar[Mapping[str, Kind]] = {"coupling": Kind.SYMBOL}
 
     shape: int
 
@@ -232,6 +242,15 @@ class Coded(Operation):
                 shape[dim], shape[-1] = size, -1
                 coded[tensor] = coded[tensor] + parameters[start[tensor] + code].reshape(shape)
         return coded if isinstance(values[0], dict) else coded[""]
+
+
+def _matrix(name: str, rows: int, columns: int, rank: int | None) -> list[Parameter]:
+    if rank is None:
+        return [Parameter(f"{name}.weight", (rows, columns))]
+    return [
+        Parameter(f"{name}.weight_in", (rank, columns)),
+        Parameter(f"{name}.weight_out", (rows, rank)),
+    ]
 
 
 def _codes(shapes: Mapping[str, tuple[int, int, int]]) -> str:

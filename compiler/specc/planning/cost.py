@@ -89,8 +89,9 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
 def _mix(step: Mix) -> Cost:
     positions = step.shape.positions
     read, written = sum(step.input_widths), step.shape.features
-    flops = 2 * positions * read * written
-    moved = positions * (read + written) + read * written
+    matrix = read * written if step.rank is None else step.rank * (read + written)
+    flops = 2 * positions * matrix
+    moved = positions * (read + written + 2 * (step.rank or 0)) + matrix
     if step.formulation == "accumulate":
         moved += 2 * positions * written * (len(step.input_widths) - 1)
     elif len(step.input_widths) > 1:

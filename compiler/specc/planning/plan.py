@@ -82,12 +82,13 @@ class Mean:
 class Arranged:
     """A tensor with its dimensions permuted, where `permutation` is not None.
 
-    With a `count`, the tensors of so many runs one after the other.
+    With a `count`, the tensors of so many runs one after the other; with `of_run`, that of the run.
     """
 
     source: str
     permutation: tuple[int, ...] | None
-    count: int | None
+    count: int | None = None
+    of_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Mix:
     formulation: Formulation
     shape: Shape
     runs: Runs | None
+    rank: int | None
 
 
 @dataclass(frozen=True, slots=True)

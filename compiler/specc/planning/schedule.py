@@ -73,7 +73,7 @@ def schedule(
         base = names.claim(operand.name.replace("{}.", "")) if key else source
         pools.add_tensor(number, source, key, base)
     mixes = []
-    pieces: dict[int, dict[State, Arranged]] = {n: {} for n in range(len(maps.outputs))}
+    pieces: dict[int, dict[State, list[Arranged]]] = {n: {} for n in range(len(maps.outputs))}
     spread_names = _SpreadNames(maps, names)
     for level in maps.levels:
         for each in level.products:
@@ -250,6 +250,7 @@ class _SpreadNames:
     def __init__(self, maps: Maps, names: Variables) -> None:
         self._outputs = maps.outputs
         self._names = names
+        self._given: set[str] = set()
         self.bases = [
             names.claim(
                 f"to_{identifier(operand.name.replace('{}.', ''))}" if operand.name else "y"
@@ -260,7 +261,11 @@ class _SpreadNames:
     def fresh(self, number: int, state: State) -> str:
         """A variable for a spread of an output; the finest is called as the output itself."""
         end = suffix(state, self._outputs[number].tensor, "all")
-        return self._names.claim(f"{self.bases[number]}_{end}") if end else self.bases[number]
+        base = self.bases[number]
+        if end or base in self._given:
+            return self._names.claim(f"{base}_{end}" if end else base)
+        self._given.add(base)
+        return base
 
     def diagonal(self, number: int) -> str:
         """A variable for a full-size tensor that is zero off a diagonal."""
@@ -273,7 +278,7 @@ def _mix(
     each: Product,
     pools: _Pools,
     names: _SpreadNames,
-    pieces: dict[int, dict[State, Arranged]],
+    pieces: dict[int, dict[State, list[Arranged]]],
     formulation: Formulation | None,
 ) -> Mix:
     """The product of a level; its dimensions are in the order of its first pool."""
@@ -283,21 +288,23 @@ def _mix(
         half = level.pools[p]
         state = state_of(half)
         order = [state.kept.index(half.strands[strand]) for strand in layout]
-        count = _count(level, maps.inputs[half.tensor])
-        operands.append(Arranged(pools.variable(half.tensor, state), _permutation(order), count))
+        read = maps.inputs[half.tensor]
+        source = pools.variable(half.tensor, state)
+        of_run = read.runs is not None and each.runs is not None
+        operands.append(Arranged(source, _permutation(order), _count(each, read), of_run))
     targets = []
     for s in each.spreads:
         half = level.spreads[s]
         state = state_of(half)
         target = names.fresh(half.tensor, state)
         order = [layout.index(half.strands.index(block)) for block in state.kept]
-        pieces[half.tensor][state] = Arranged(target, _permutation(order), None)
+        pieces[half.tensor].setdefault(state, []).append(Arranged(target, _permutation(order)))
         written = maps.outputs[half.tensor]
-        targets.append(Target(target, written.features, _count(level, written)))
+        targets.append(Target(target, written.features, _count(each, written)))
     input_widths = tuple(
         maps.inputs[level.pools[p].tensor].features
         for p in each.pools
-        for _ in range(maps.pool_count(level, p))
+        for _ in range(maps.pool_count(level, each, p))
     )
     output_widths = [target.width for target in targets for _ in range(target.count or 1)]
     axes = tuple(level.strands[strand].axis for strand in layout)
@@ -309,15 +316,16 @@ def _mix(
         tuple(targets),
         input_widths,
         each.bias,
-        chosen if len(input_widths) > 1 else "stack",
+        chosen if len(input_widths) > 1 and each.rank is None else "stack",
         shape,
-        level.runs,
+        each.runs,
+        each.rank,
     )
 
 
-def _count(level: Level, operand: Operand) -> int | None:
-    """How many tensors of an operand a product of the level takes or gives; None for just the one."""
-    return operand.runs.count if operand.runs and not level.runs else None
+def _count(each: Product, operand: Operand) -> int | None:
+    """How many tensors of an operand a product takes or gives; None for just the one."""
+    return operand.runs.count if operand.runs and not each.runs else None
 
 
 def _layout(level: Level, each: Product) -> tuple[int, ...]:
@@ -348,13 +356,13 @@ class _Partial:
 
 
 def _spread(
-    number: int, operand: Operand, pieces: dict[State, Arranged], names: _SpreadNames
+    number: int, operand: Operand, pieces: dict[State, list[Arranged]], names: _SpreadNames
 ) -> tuple[list[SpreadStep], str]:
     """Adds up what belongs to one output, coarse to fine; returns the steps and the last variable."""
     steps: list[SpreadStep] = []
     partials = {
-        state: _Partial([Term(piece.source, piece.permutation, ())], set(state.kept))
-        for state, piece in pieces.items()
+        state: _Partial([Term(p.source, p.permutation, ()) for p in found], set(state.kept))
+        for state, found in pieces.items()
     }
     last = finest(operand.tensor)
     while True:

@@ -39,7 +39,8 @@ def make_operation(
     if call.axes is not None:
         if entry.operation.bracket is None:
             raise SpecError(f"`{call.function.text}` takes no axes in brackets", call.axes[0].span)
-        attributes[entry.operation.bracket] = _distinct_axes(call.axes, scope)
+        axes = _distinct_axes(call.axes, scope)
+        attributes[entry.operation.bracket] = tuple(axis.name for axis in axes)
     if call.channels is not None:
         raise SpecError(
             f"`;` has no meaning in `{call.function.text}`",
@@ -82,6 +83,7 @@ _REQUIRED = {
     Kind.SIZES: "n",
     Kind.AXIS: "axis",
     Kind.AXES: "[axis, ...]",
+    Kind.GRID: "[axis, ...]",
     Kind.SYMBOL: "word",
     Kind.FUNCTION: "relu",
     Kind.SHAPE: "c",
@@ -202,6 +204,8 @@ def _read(
         case Kind.AXIS:
             return _axis(name, expression, scope)
         case Kind.AXES:
+            return tuple(axis.name for axis in _axes(expression, scope))
+        case Kind.GRID:
             return _axes(expression, scope)
         case Kind.SHAPE:
             return _shape(expression, lookup, type_of, scope)
@@ -240,7 +244,7 @@ def _axis(name: str, expression: syntax.Expression, scope: Scope) -> Axis:
     return scope.axis(expression)
 
 
-def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:
+def _axes(expression: syntax.Expression, scope: Scope) -> tuple[Axis, ...]:
     entries = expression.entries if isinstance(expression, syntax.Bracket) else (expression,)
     names = []
     for entry in entries:
@@ -254,15 +258,15 @@ def _axes(expression: syntax.Expression, scope: Scope) -> tuple[str, ...]:
 
 def _distinct_axes(
     written: Sequence[syntax.Identifier | syntax.Name], scope: Scope
-) -> tuple[str, ...]:
-    """The names of declared axes, each once."""
-    names: list[str] = []
+) -> tuple[Axis, ...]:
+    """The declared axes, each once."""
+    found: list[Axis] = []
     for each in written:
-        name = scope.axis(each).name
-        if name in names:
-            raise SpecError(f"`{name}` is given twice", each.span)
-        names.append(name)
-    return tuple(names)
+        axis = scope.axis(each)
+        if axis in found:
+            raise SpecError(f"`{axis.name}` is given twice", each.span)
+        found.append(axis)
+    return tuple(found)
 
 
 def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope) -> object:

@@ -90,7 +90,12 @@ def _affordable(
     """Counts a layer's maps before anything is derived, and refuses it when they are too many."""
     read, written = layer.operands(inputs, result)
     maps = count_maps(read, written)
-    coefficients = count_coefficients(read, written)
+    coefficients = 0
+    if maps <= most_maps:
+        full = layer.coupling == "all" and layer.rank is None
+        coefficients = (
+            count_coefficients(read, written) if full else layer.derived(read, written).parameters
+        )
     raised = f"a larger limit is `--max-maps {maps}`"
     if maps > most_maps:
         raise SpecError(
@@ -104,7 +109,8 @@ def _affordable(
         raise SpecError(
             f"this layer has {maps} maps and {coefficients} coefficients, and the limit is {limit}",
             node.span,
-            _shorter(inputs, result) or f"fewer channels; {more}",
+            _shorter(inputs, result)
+            or f"`coupling = near`, `rank = 64` or fewer channels need fewer; {more}",
         )
     folded = fold(read, written)
     for target in folded.outputs:
@@ -199,9 +205,15 @@ def _unlike_tensor(actual: Tensor, declared: Tensor) -> str | None:
             return f"axis `{have.name}` has {have.size} positions, not {want.size}"
         if not _as_symmetric(have, want):
             return f"axis `{have.name}` is {have.symmetry} by now, and {want.symmetry} is declared"
+    if actual.index != declared.index:
+        return f"it holds {_held(actual)}, not {_held(declared)}"
     if actual.width != declared.width:
         return f"it has {counted(actual.width, 'channel')}, not {declared.width}"
     return None
+
+
+def _held(tensor: Tensor) -> str:
+    return "numbers" if tensor.index is None else f"indices below {tensor.index}"
 
 
 def _as_symmetric(have: Axis, want: Axis) -> bool:
@@ -219,7 +231,8 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
         shapes = node.operation.parameters(known, result)
         own_class = known if isinstance(node.operation, Equivariant) else ()
         layer = (node.operation.tie, shapes, own_class)
-        _refuse_unlike(node, layer, f"two layers are called `{node.path}`", first)
+        message = f"two layers are called `{node.path}`"
+        _refuse_unlike(node, layer, message, first, _untied(node, shapes))
     for region in (each for outer in graph.regions for each in outer.walk()):
         nodes = graph.nodes[region.first : region.last]
         if region.kind == "block" and region.path and nodes:
@@ -228,12 +241,16 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
 
 
 def _refuse_unlike(
-    node: Node, key: object, message: str, first: dict[str, tuple[Node, object]]
+    node: Node,
+    key: object,
+    message: str,
+    first: dict[str, tuple[Node, object]],
+    hint: str | None = None,
 ) -> None:
     kept, wanted = first.setdefault(message, (node, key))
     if wanted != key:
         note = Note("the other one", kept.span)
-        raise SpecError(f"{message}, and they differ", node.span, notes=(note,))
+        raise SpecError(f"{message}, and they differ", node.span, hint, (note,))
 
 
 def _wiring(region: Region, nodes: Sequence[Node], types: list[Type | None]) -> object:

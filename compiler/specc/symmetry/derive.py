@@ -12,17 +12,37 @@ from functools import cache
 
 from ..names import counted
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
-from .folding import Folded, Operand, Own, Runs, fold, unfold
+from .folding import Folded, Operand, Own, Runs, fold
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One matrix product: all its pools (numbers within the level) meet all its spreads."""
+    """One matrix product: all its pools (numbers within the level) meet all its spreads.
+
+    With `runs` there is one for each run of a repeat, from the pools of that run, and those of no run,
+    to its spreads. With a `rank` the matrix is a product of two. One that stands `beside` another
+    adds coefficients to maps that the other has already.
+    """
 
     name: str
     pools: tuple[int, ...]
     spreads: tuple[int, ...]
     bias: bool
+    runs: Runs | None = None
+    rank: int | None = None
+    beside: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many products it stands for."""
+        return self.runs.count if self.runs else 1
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Its matrices by name: one, or one for each run."""
+        if self.runs is None:
+            return (f"mix_{self.name}",)
+        return tuple(f"mix_{self.name}.{run}" for run in range(self.runs.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +63,6 @@ class Level:
     def count(self) -> int:
         """How many levels it stands for."""
         return self.runs.count if self.runs else 1
-
-    def modules(self, each: Product) -> tuple[str, ...]:
-        """The matrices of a product by name: one, or one for each run."""
-        if self.runs is None:
-            return (f"mix_{each.name}",)
-        return tuple(f"mix_{each.name}.{run}" for run in range(self.runs.count))
 
     @property
     def strands(self) -> tuple[Strand, ...]:
@@ -76,61 +90,65 @@ class Maps:
     def dimension(self) -> int:
         """Independent linear maps at one channel in and out; pinned positions count."""
         return sum(
-            level.count
+            each.count
             * sum(
-                self._read(level, p).pinned_positions * self.pool_count(level, p)
+                self._read(level, p).pinned_positions * self.pool_count(level, each, p)
                 for p in each.pools
             )
             * sum(
-                self._written(level, s).pinned_positions * self.spread_count(level, s)
+                self._written(level, s).pinned_positions * self.spread_count(level, each, s)
                 for s in each.spreads
             )
             for level in self.levels
             for each in level.products
+            if not each.beside
         )
 
     @property
     def bias_dimension(self) -> int:
         """Independent invariant vectors of the outputs at one channel."""
         return sum(
-            self._written(level, s).pinned_positions * self.spread_count(level, s)
+            self._written(level, s).pinned_positions * self.spread_count(level, each, s)
             for level in self.levels
             for each in level.products
             if each.bias
             for s in each.spreads
         )
 
-    def pool_count(self, level: Level, pool: int) -> int:
+    def pool_count(self, level: Level, each: Product, pool: int) -> int:
         """How many blocks of columns of a product's weight a pool stands for."""
-        return 1 if level.runs else self._read(level, pool).count
+        return 1 if each.runs else self._read(level, pool).count
 
-    def spread_count(self, level: Level, spread: int) -> int:
+    def spread_count(self, level: Level, each: Product, spread: int) -> int:
         """How many blocks of rows of a product's weight a spread stands for."""
-        return 1 if level.runs else self._written(level, spread).count
+        return 1 if each.runs else self._written(level, spread).count
 
     def pool_width(self, level: Level, each: Product) -> int:
-        return sum(self._read(level, p).features * self.pool_count(level, p) for p in each.pools)
+        return sum(
+            self._read(level, p).features * self.pool_count(level, each, p) for p in each.pools
+        )
 
     def spread_width(self, level: Level, each: Product) -> int:
         return sum(
-            self._written(level, s).features * self.spread_count(level, s) for s in each.spreads
+            self._written(level, s).features * self.spread_count(level, each, s)
+            for s in each.spreads
         )
+
+    def size(self, level: Level, each: Product) -> int:
+        """The coefficients of a product and its bias, of all runs."""
+        read, written = self.pool_width(level, each), self.spread_width(level, each)
+        matrix = read * written if each.rank is None else each.rank * (read + written)
+        return each.count * (matrix + written * each.bias)
 
     @property
     def parameters(self) -> int:
-        return sum(
-            level.count
-            * self.spread_width(level, each)
-            * (self.pool_width(level, each) + each.bias)
-            for level in self.levels
-            for each in level.products
-        )
+        return sum(self.size(level, each) for level in self.levels for each in level.products)
 
     @property
     def pool_total(self) -> int:
         """The pools of all levels."""
         return sum(
-            level.count * self.pool_count(level, p)
+            level.count * (1 if level.runs else self._read(level, p).count)
             for level in self.levels
             for p in {p for each in level.products for p in each.pools}
         )
@@ -139,16 +157,17 @@ class Maps:
     def spread_total(self) -> int:
         """The spreads of all levels."""
         return sum(
-            level.count * self.spread_count(level, s)
+            each.count * self.spread_count(level, each, s)
             for level in self.levels
             for each in level.products
+            if not each.beside
             for s in each.spreads
         )
 
     @property
     def product_total(self) -> int:
         """The matrix products of all levels."""
-        return sum(level.count * len(level.products) for level in self.levels)
+        return sum(each.count for level in self.levels for each in level.products)
 
     def _read(self, level: Level, pool: int) -> Operand:
         return self.inputs[level.pools[pool].tensor]
@@ -166,24 +185,13 @@ def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool
 
     One run of a repeat stands for all that are alike.
     """
-    folded = fold(inputs, outputs)
-    return _maps(folded.inputs, folded.outputs, bias, folded)
+    return _maps(fold(inputs, outputs), bias)
 
 
-def derive_each(
-    inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool = True
-) -> Maps:
-    """The same with every run by itself. Parameters have the same names, shapes and order in them."""
-    folded = fold(inputs, outputs)
-    return _maps(unfold(folded.inputs, inputs), unfold(folded.outputs, outputs), bias, folded)
-
-
-def _maps(
-    inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool, folded: Folded
-) -> Maps:
-    order = _axis_order(folded)
+def _maps(folded: Folded, bias: bool) -> Maps:
+    inputs, outputs = folded.inputs, folded.outputs
+    order = _axis_order(inputs + outputs)
     names = level_names(folded)
-    stands = inputs == folded.inputs and outputs == folded.outputs
     input_halves: dict[tuple[Strand, ...], list[Half]] = {}
     output_halves: dict[tuple[Strand, ...], list[Half]] = {}
     for number, operand in enumerate(inputs):
@@ -196,12 +204,16 @@ def _maps(
     for roots in sorted(output_halves, key=lambda roots: _level_key(roots, order)):
         own = _own(roots, folded)
         name = "_".join(root.name(names) for root in roots) or "scalar"
-        label = Label(name, own.run if own and not stands else None)
-        level = _level(label, roots, input_halves.get(roots, []), output_halves[roots], bias)
+        level = _level(name, roots, input_halves.get(roots, []), output_halves[roots], bias)
         if level.products:
-            levels.append(replace(level, runs=own.runs if own and stands else None))
-    first = ((name, own.runs) for name, own in folded.own.items() if stands and own.run == 0)
+            levels.append(_of_runs(level, own.runs) if own else level)
+    first = ((name, own.runs) for name, own in folded.own.items() if own.run == 0)
     return Maps(inputs, outputs, tuple(levels), tuple(first))
+
+
+def _of_runs(level: Level, runs: Runs) -> Level:
+    products = tuple(replace(each, runs=runs) for each in level.products)
+    return replace(level, products=products, runs=runs)
 
 
 def _own(roots: tuple[Strand, ...], folded: Folded) -> Own | None:
@@ -210,12 +222,10 @@ def _own(roots: tuple[Strand, ...], folded: Folded) -> Own | None:
     return next((folded.own[name] for name in axes if name in folded.own), None)
 
 
-def _axis_order(folded: Folded) -> dict[str, int]:
-    """Numbers the axes by first appearance, so that names never decide anything; those of runs alike."""
-    operands = folded.inputs + folded.outputs
+def _axis_order(operands: tuple[Operand, ...]) -> dict[str, int]:
+    """Numbers the axes by first appearance, so that names never decide anything."""
     names = dict.fromkeys(axis.name for each in operands for axis in each.tensor.axes)
-    order = {name: number for number, name in enumerate(names)}
-    return order | {name: order[own.first] for name, own in folded.own.items()}
+    return {name: number for number, name in enumerate(names)}
 
 
 def short_names(names: tuple[str, ...]) -> dict[str, str]:
@@ -237,8 +247,7 @@ def level_names(folded: Folded) -> dict[str, str]:
         without = _without_run(name, folded.own.get(name))
         plain[name] = name if without in axes or without in plain.values() else without
     short = short_names(tuple(plain.values()))
-    names = {name: short[plain[name]] for name in axes}
-    return names | {name: names[own.first] for name, own in folded.own.items()}
+    return {name: short[plain[name]] for name in axes}
 
 
 def _without_run(name: str, own: Own | None) -> str:
@@ -256,20 +265,8 @@ def _level_key(roots: tuple[Strand, ...], order: dict[str, int]) -> tuple[object
     return (-strands, tuple(strand_key(root, order) for root in roots))
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What the products of a level are called: by its strands, and by the run it belongs to."""
-
-    name: str
-    run: int | None
-
-    def product(self, number: int) -> str:
-        name = self.name if number == 0 else f"{self.name}_{number + 1}"
-        return name if self.run is None else f"{name}.{self.run}"
-
-
 def _level(
-    label: Label, roots: tuple[Strand, ...], pools: list[Half], spreads: list[Half], bias: bool
+    name: str, roots: tuple[Strand, ...], pools: list[Half], spreads: list[Half], bias: bool
 ) -> Level:
     """Joins the halves of a level: spreads that admit the same pools share a product.
 
@@ -285,10 +282,10 @@ def _level(
         if admitted or has_bias:
             partners.setdefault(admitted, []).append(number)
     products = tuple(
-        Product(label.product(number), admitted, tuple(group), has_bias)
+        Product(name if number == 0 else f"{name}_{number + 1}", admitted, tuple(group), has_bias)
         for number, (admitted, group) in enumerate(partners.items())
     )
-    return Level(label.name, roots, tuple(pools), tuple(spreads), products)
+    return Level(name, roots, tuple(pools), tuple(spreads), products)
 
 
 def _taken(roots: tuple[Strand, ...]) -> dict[Slot, int]:

@@ -72,11 +72,10 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """An axis that a run has for itself: the `run`-th of `runs`, and what it is called in the first."""
+    """An axis that the `run`-th of `runs` has for itself."""
 
     runs: Runs
     run: int
-    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +117,10 @@ def fold(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Folded:
                 for each in tensors:
                     stands = replace(each.operand, name=each.template, runs=runs)
                     folded[each.side, each.operand] = stands if run == 0 else None
-                names = zip(_own_axes(tensors, homes), _own_axes(stretch[0], homes), strict=True)
-                own |= {name: Own(runs, run, first_name) for name, first_name in names}
+                own |= {name: Own(runs, run) for name in _own_axes(tensors, homes)}
     kept = [(side, folded.get((side, operand), operand)) for side, operand in operands]
     sides = [tuple(each for side, each in kept if side == s and each is not None) for s in (0, 1)]
     return Folded(sides[0], sides[1], own)
-
-
-def unfold(folded: Sequence[Operand], operands: Sequence[Operand]) -> tuple[Operand, ...]:
-    """The operands themselves, in the order in which a layer's parameters have them."""
-    by_name = {operand.name: operand for operand in operands}
-    return tuple(by_name[name] for each in folded for name in each.names)
 
 
 _NUMBER = re.compile(r"(?:(?<=\.)|^)(\d+)(?=\.)")

@@ -17,6 +17,8 @@ _LONG = 8
 """A pinned axis with more positions than this is long."""
 _MANY = 64
 """With so many coefficients for each pair of pool and spread, positions are what makes them many."""
+_COSTLY = 100_000
+"""A layer with more parameters is told how to have fewer."""
 _LISTED = 3
 _COUNTS = ("maps", "biases", "pools", "spreads", "products", "params", "flops", "bytes")
 
@@ -44,6 +46,7 @@ def _model(model: ModelReport, width: int) -> Iterator[Text]:
         yield from _section("layers", _layers(model.layers), width)
         yield from _levels(model.layers, width)
     yield from _hint(model, width)
+    yield from _coupling_hint(model, width)
 
 
 def _section(title: str, rows: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:
@@ -121,7 +124,8 @@ def _levels(layers: Sequence[LayerReport], width: int) -> Iterator[Text]:
 
 def _level(level: LevelReport) -> str:
     several = f" in {level.products} products" if level.products > 1 else ""
-    return f"{level.name} {level.pools}→{level.spreads}{several}"
+    times = f"{level.count} x " if level.count > 1 else ""
+    return f"{times}{level.name} {level.pools}→{level.spreads}{several}"
 
 
 def _hint(model: ModelReport, width: int) -> Iterator[Text]:
@@ -136,6 +140,26 @@ def _hint(model: ModelReport, width: int) -> Iterator[Text]:
         f"most of the {count(sum(layer.parameters for layer in layers))} parameters of {names} "
         f"tell apart the positions of long pinned axes, {axes}; "
         f"`coded(x)` before them needs far fewer"
+    )
+    yield Text()
+    yield from wrapped(Text.assemble(("hint: ", "bold green"), text), width)
+
+
+def _coupling_hint(model: ModelReport, width: int) -> Iterator[Text]:
+    """Says so where coefficients are many because every tensor has some for every other."""
+    layers = [
+        layer
+        for layer in model.layers
+        if layer.parameters > _COSTLY and 2 * layer.parameters_near < layer.parameters
+    ]
+    if not layers:
+        return
+    text = (
+        f"the {count(sum(layer.parameters for layer in layers))} parameters of "
+        f"{_listed([f'`{layer.name}`' for layer in layers])} grow with the square of the number of "
+        f"tensors, for each is coupled with each; `coupling = near` has "
+        f"{count(sum(layer.parameters_near for layer in layers))} and grows in proportion, and "
+        f"`rank = r` makes large matrices thin"
     )
     yield Text()
     yield from wrapped(Text.assemble(("hint: ", "bold green"), text), width)

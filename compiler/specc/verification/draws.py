@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..operations.masks import mask_axes
 from ..types import Axis
+from ..types import Tensor as TensorType
 
 
 def randomise(module: nn.Module, generator: torch.Generator) -> None:
@@ -26,6 +27,14 @@ def random_tensor(
     """A tensor `(batch, *axes, channels)` of independent normal numbers."""
     shape = [batch, *(axis.size for axis in axes), *([] if channels is None else [channels])]
     return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def random_value(tensor: TensorType, batch: int, generator: torch.Generator) -> Tensor:
+    """A tensor of a type: of independent normal numbers, or of indices."""
+    if tensor.index is None:
+        return random_tensor(batch, tensor.axes, tensor.channels, generator)
+    shape = (batch, *(axis.size for axis in tensor.axes))
+    return torch.randint(tensor.index, shape, generator=generator)
 
 
 def random_mask(batch: int, axis: Axis, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, without_absent
 from ..reference import evaluate_maps
-from ..symmetry.derive import derive_each
+from ..symmetry.derive import Maps
+from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..types import Axis, Type, tensors_of
 from .actions import Element, act, act_on_mask, generators, random_element
@@ -34,7 +35,15 @@ class Layer:
     arguments: tuple[tuple[str, ...], ...]
     masks: tuple[Axis, ...]
     result: Type
-    bias: bool
+    operation: Equivariant
+
+    @property
+    def bias(self) -> bool:
+        return self.operation.bias
+
+    def maps(self, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Maps:
+        """What the layer computes between these tensors, one run of a repeat for all."""
+        return self.operation.derived(inputs, outputs)
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -50,7 +59,7 @@ class Layer:
     @property
     def kind(self) -> object:
         """Layers of one kind run the same code on the same types."""
-        return type(self.module), self.inputs, self.outputs, self.bias
+        return type(self.module), self.inputs, self.outputs, self.operation
 
 
 def layer_of(
@@ -62,7 +71,7 @@ def layer_of(
     masked = dict.fromkeys(
         axis for each in (*read, *written) for axis in each.tensor.axes if axis.masked
     )
-    return Layer(name, module, read, written, arguments, tuple(masked), result, operation.bias)
+    return Layer(name, module, read, written, arguments, tuple(masked), result, operation)
 
 
 def shrunk(layer: Layer) -> Layer:
@@ -151,7 +160,7 @@ def absence_gap(layer: Layer, generator: torch.Generator) -> float:
 
 def meaning_gap(layer: Layer, generator: torch.Generator) -> float:
     """How far the layer is from the sum over its diagrams, with the parameters it has."""
-    maps = derive_each(layer.inputs, layer.outputs, layer.bias)
+    maps = expand(layer.maps(layer.inputs, layer.outputs), layer.inputs, layer.outputs)
     values, masks = _random(layer, generator)
     state: Mapping[str, Tensor] = dict(layer.module.state_dict())
     named = {operand.name: value for operand, value in zip(layer.inputs, values, strict=True)}

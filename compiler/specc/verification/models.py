@@ -19,7 +19,7 @@ from ..types import Axis, Collection, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
 from .actions import Element, act, act_on_mask, random_element
 from .completeness import Completeness, completeness
-from .draws import gap, random_mask, random_tensor, randomise
+from .draws import gap, random_mask, random_value, randomise
 from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
 from .records import TOLERANCE, LayerVerification, ModelVerification, Verification
 
@@ -220,8 +220,7 @@ def _drawn(
 
 def _random(kind: Type, generator: torch.Generator) -> Value:
     tensors = {
-        name: random_tensor(BATCH, tensor.axes, tensor.channels, generator)
-        for name, tensor in tensors_of(kind)
+        name: random_value(tensor, BATCH, generator) for name, tensor in tensors_of(kind)
     }
     return tensors[""] if isinstance(kind, TensorType) else put_together(tensors, kind)
 
@@ -255,15 +254,17 @@ def _moved(element: Element, value: Value, kind: Type) -> Value:
 
 
 def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
-    """The value with numbers that are none where nothing is."""
+    """The value with numbers that are none, and indices that do not exist, where nothing is."""
 
     def spoil(x: Tensor, tensor: TensorType) -> Tensor:
-        x = x.unsqueeze(-1) if tensor.channels is None else x
+        bare = tensor.channels is None and tensor.index is None
+        nothing = torch.nan if tensor.index is None else -1
+        x = x.unsqueeze(-1) if bare else x
         for dim in range(1, len(tensor.axes) + 1):
             present = presence(x, tensor.axes, dim, masks)
             if present is not None:
-                x = x.masked_fill(~present, torch.nan)
-        return x.squeeze(-1) if tensor.channels is None else x
+                x = x.masked_fill(~present, nothing)
+        return x.squeeze(-1) if bare else x
 
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)

@@ -1,0 +1,111 @@
+"""Attention is used as torch's modules are: copied, differentiated twice, mapped, exported, compiled."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from attentive import AXES, CASES, make, model
+from networks import draw, draw_masks
+from oracles.values import randomise
+from torch import Tensor
+from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+import specc
+from specc_runtime import Model
+
+USES = ("causal", "grouped queries, fused", "as Llama has it", "a narrow memory")
+
+
+def used(name: str) -> tuple[Model, list[Tensor]]:
+    case = CASES[name]
+    module = make(model(case.call, case.inputs, case.result))
+    return module, [value for value in draw(module, 3).values() if isinstance(value, Tensor)]
+
+
+@pytest.mark.parametrize("name", USES)
+def test_copies_compute_the_same(name: str) -> None:
+    module, inputs = used(name)
+    for made in (copy.deepcopy(module.attention), pickle.loads(pickle.dumps(module.attention))):
+        torch.testing.assert_close(made(*inputs), module(*inputs), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_second_derivatives(name: str) -> None:
+    """Of the fused kernels torch has none; its plain one is asked for."""
+    module, inputs = used(name)
+    inputs = [value[:1].requires_grad_() for value in inputs]
+    with sdpa_kernel(SDPBackend.MATH):
+        assert torch.autograd.gradgradcheck(lambda *x: module(*x), inputs, fast_mode=True)
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("name", USES)
+def test_many_modules_at_once(name: str) -> None:
+    case = CASES[name]
+    modules = [make(model(case.call, case.inputs, case.result)) for _ in range(2)]
+    for seed, each in enumerate(modules):
+        randomise(each, torch.Generator().manual_seed(seed))
+    inputs = [value for value in draw(modules[0], 3).values() if isinstance(value, Tensor)]
+    parameters, _ = stack_module_state(modules)  # type: ignore[arg-type]
+
+    def loss(own: dict[str, Tensor]) -> Tensor:
+        value: Tensor = functional_call(modules[0], own, tuple(inputs))
+        return value.sin().sum()
+
+    found = vmap(grad(loss))(parameters)
+    for number, each in enumerate(modules):
+        expected = torch.autograd.grad(each(*inputs).sin().sum(), list(each.parameters()))
+        for (key, _), gradient in zip(each.named_parameters(), expected, strict=True):
+            torch.testing.assert_close(found[key][number], gradient)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", USES)
+def test_half_precision(name: str, dtype: torch.dtype) -> None:
+    module, inputs = used(name)
+    exact = module(*inputs)
+    found = module.to(dtype)(*(value.to(dtype) for value in inputs))
+    assert found.dtype == dtype
+    assert (found.double() - exact).norm() < 0.05 * exact.norm()
+
+
+def test_meta_modules_can_be_filled() -> None:
+    case = CASES["as Llama has it"]
+    compiled = specc.load(model(case.call, case.inputs, case.result))
+    module = compiled.M(device="meta", dtype=torch.float64).to_empty(device="cpu")
+    full, inputs = used("as Llama has it")
+    module.load_state_dict(full.state_dict())
+    torch.testing.assert_close(module.eval()(*inputs), full(*inputs), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_exported(name: str) -> None:
+    module, inputs = used(name)
+    exported = torch.export.export(module, tuple(inputs)).module()
+    torch.testing.assert_close(exported(*inputs), module(*inputs))
+
+
+@pytest.mark.slow
+@pytest.mark.representative
+def test_compiled() -> None:
+    """Grouped queries, rotary, a mask, and attention over an axis in front, in one full graph."""
+    text = f"""{AXES} model M(x: [guest, token; 8]) -> [guest, token; 8] {{
+        h = attention(x, over = token, heads = 4, kv_heads = 2, causal = true, rotary = true, head_size = 4)
+        return h + attention(h, over = guest, heads = 2)
+    }}"""
+    module = make(text)
+    compiled = copy.deepcopy(module)
+    compiled.compile()
+    for batch in (2, 1, 3):
+        given = {**draw(module, batch), **draw_masks(module, batch, guest=4)}
+        found, expected = compiled(**given), module(**given)
+        torch.testing.assert_close(found, expected)
+        gradients = [
+            torch.autograd.grad(value.sin().sum(), list(each.parameters()))
+            for value, each in ((found, compiled), (expected, module))
+        ]
+        torch.testing.assert_close(gradients[0], gradients[1])
