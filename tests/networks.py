@@ -118,7 +118,10 @@ def draw(model: Model, batch: int, seed: int = 0, **sizes: int) -> dict[str, Val
     dtype = next((p.dtype for p in model.parameters()), None)
 
     def tensor(shape: str) -> Tensor:
+        shape, _, indices = shape.partition(" <")
         dims = [int(word) if word.isdigit() else given.get(word, 4) for word in shape.split()]
+        if indices:
+            return torch.randint(int(indices), dims, generator=stream)
         return torch.randn(dims, generator=stream).to(dtype)
 
     return {

@@ -52,9 +52,14 @@ def check_runs(typed: Typed, model: nn.Module) -> None:
 def random_value(kind: Type) -> Value:
     match kind:
         case TensorType():
-            return torch.randn(run_time_shape(kind))
+            return random_tensor(kind)
         case Collection():
-            return {name: torch.randn(run_time_shape(tensor)) for name, tensor in kind.tensors}
+            return {name: random_tensor(tensor) for name, tensor in kind.tensors}
+
+
+def random_tensor(kind: TensorType) -> Tensor:
+    shape = run_time_shape(kind)
+    return torch.randn(shape) if kind.index is None else torch.randint(kind.index, shape)
 
 
 def random_masks(typed: Typed) -> dict[str, Tensor]:

@@ -212,7 +212,11 @@ NAMES: list[Row] = [
 ]
 
 ARGUMENTS: list[Row] = [
-    (body("y = ⟦linear()⟧"), "`linear` needs a value first", "`linear(x, channels, bias = true, shared = false)`"),
+    (
+        body("y = ⟦linear()⟧"),
+        "`linear` needs a value first",
+        "`linear(x, channels, bias = true, shared = false)`",
+    ),
     (body("y = ⟦concat()⟧"), "`concat` needs values", None),
     (body("y = ⟦linear(x)⟧"), "`linear` needs `channels`, a number", LINEAR),
     (
@@ -590,7 +594,7 @@ TYPES: list[Row] = [
         "model M(x: [node, node, node, node; 300]) -> [node, node, node, node; 300] {\n"
         "    return ⟦equivariant(x, [node, node, node, node; 300])⟧\n}",
         "this layer has 2795 maps and 251550000 coefficients, and the limit is 200000000",
-        "fewer channels; a larger limit is `--max-maps 2000000`",
+        "`coupling = near`, `rank = 64` or fewer channels need fewer; a larger limit is `--max-maps 2000000`",
     ),
     # Ties.
     (

@@ -336,7 +336,9 @@ def random_value(kind: Type, generator: torch.Generator) -> Value:
 
     def draw(tensor: TensorType) -> Tensor:
         channels = () if tensor.channels is None else (tensor.channels,)
-        sizes = (axis.size for axis in tensor.axes)
+        sizes = tuple(axis.size for axis in tensor.axes)
+        if tensor.index is not None:
+            return torch.randint(tensor.index, (BATCH, *sizes), generator=generator)
         return torch.randn(BATCH, *sizes, *channels, dtype=torch.float64, generator=generator)
 
     if isinstance(kind, TensorType):

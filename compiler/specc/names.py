@@ -7,6 +7,7 @@ import re
 
 RUNTIME = (
     "BatchNorm",
+    "Bilinear",
     "Codes",
     "Conv1d",
     "Conv2d",
@@ -17,9 +18,12 @@ RUNTIME = (
     "Equivariant",
     "FactoredMix",
     "FusedAttention",
+    "FusedGatedLinearUnit",
     "GRU",
+    "GatedLinearUnit",
     "GroupNorm",
     "InstanceNorm",
+    "KanLayer",
     "LSTM",
     "Mix",
     "Model",

@@ -84,8 +84,7 @@ def _entered(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
     """An input with a channel dimension, and zeros where nothing is."""
 
     def enter(array: Array, tensor: Tensor) -> Array:
-        bare = tensor.channels is None and tensor.index is None
-        array = array.unsqueeze(-1) if bare else array
+        array = array.unsqueeze(-1) if tensor.bare else array
         return without_absent(array, tensor.axes, masks)
 
     if isinstance(declared, Tensor):
@@ -99,8 +98,7 @@ def _left(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
 
     def leave(array: Array, tensor: Tensor) -> Array:
         array = without_absent(array, tensor.axes, masks)
-        bare = tensor.channels is None and tensor.index is None
-        return array.squeeze(-1) if bare else array
+        return array.squeeze(-1) if tensor.bare else array
 
     if isinstance(declared, Tensor):
         return leave(value, declared)

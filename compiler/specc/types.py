@@ -69,6 +69,11 @@ class Tensor:
         return 1 if self.channels is None else self.channels
 
     @property
+    def bare(self) -> bool:
+        """Whether it comes without a channel dimension, and gets one inside; indices have none."""
+        return self.channels is None and self.index is None
+
+    @property
     def positions(self) -> int:
         return prod(axis.size for axis in self.axes)
 

@@ -16,6 +16,7 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .inputs import InputError, check_inputs, check_mask
+from .kan import KanLayer
 from .models import Model, compile
 from .modules import (
     Codes,
@@ -27,6 +28,7 @@ from .modules import (
     init_mix_,
     reset_parameters,
 )
+from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
@@ -50,6 +52,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "BatchNorm",
+    "Bilinear",
     "Codes",
     "Conv1d",
     "Conv2d",
@@ -60,9 +63,12 @@ __all__ = [
     "Equivariant",
     "FactoredMix",
     "FusedAttention",
+    "FusedGatedLinearUnit",
+    "GatedLinearUnit",
     "GroupNorm",
     "InputError",
     "InstanceNorm",
+    "KanLayer",
     "Mix",
     "Model",
     "Part",

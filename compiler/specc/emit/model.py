@@ -196,11 +196,11 @@ def _found(axis: Axis, arguments: Sequence[ForwardArgument]) -> tuple[str, tuple
 def _normal(argument: ForwardArgument) -> list[str]:
     name, kind = argument.name, argument.type
     if isinstance(kind, Tensor):
-        end = ".unsqueeze(-1)" if _is_bare(kind) else ""
+        end = ".unsqueeze(-1)" if kind.bare else ""
         value = masked_value(f"{name}{end}", kind.axes)
         return statement(f"{name} = {value}", 2) if value != name else []
     masked = any(axis.masked for axis in axes_of(kind))
-    bare = {_is_bare(tensor) for _, tensor in kind.tensors}
+    bare = {tensor.bare for _, tensor in kind.tensors}
     apart = []
     if kind.stored:
         code = f'take_apart({name}, self.inputs["{name}"])'
@@ -216,16 +216,11 @@ def _normal(argument: ForwardArgument) -> list[str]:
         return statement(text, 2)
     entries = []
     for key, tensor in kind.tensors:
-        end = ".unsqueeze(-1)" if _is_bare(tensor) else ""
+        end = ".unsqueeze(-1)" if tensor.bare else ""
         entries.append(
             f'"{key}": {masked_value(f"{name}[{chr(34)}{key}{chr(34)}]{end}", tensor.axes)}'
         )
     return [*apart, *statement(f"{name} = {{{', '.join(entries)}}}", 2)]
-
-
-def _is_bare(tensor: Tensor) -> bool:
-    """Whether numbers come without a channel dimension, and get one inside; indices have none."""
-    return tensor.channels is None and tensor.index is None
 
 
 def _results(plan: ModulePlan) -> list[str]:
@@ -254,13 +249,13 @@ def _exit(text: str, declared: Type, table: str) -> str:
     """The code of a result; `table` is that of the shapes in which a collection is stored."""
     if isinstance(declared, Tensor):
         value = masked_value(text, declared.axes)
-        return f"{_called_on(value)}.squeeze(-1)" if _is_bare(declared) else value
-    bare = {_is_bare(tensor) for _, tensor in declared.tensors}
+        return f"{_called_on(value)}.squeeze(-1)" if declared.bare else value
+    bare = {tensor.bare for _, tensor in declared.tensors}
     if any(axis.masked for axis in axes_of(declared)) or len(bare) > 1:
         entries = []
         for key, tensor in declared.tensors:
             value = masked_value(f'{text}["{key}"]', tensor.axes)
-            entries.append(f'"{key}": {value}{".squeeze(-1)" if _is_bare(tensor) else ""}')
+            entries.append(f'"{key}": {value}{".squeeze(-1)" if tensor.bare else ""}')
         text = f"{{{', '.join(entries)}}}"
     elif bare == {True}:
         text = f"{{key: value.squeeze(-1) for key, value in {_called_on(text)}.items()}}"

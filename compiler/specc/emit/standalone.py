@@ -20,6 +20,8 @@ MODULES = (
     "experts",
     "embedding",
     "recurrent",
+    "products",
+    "kan",
     "equivariant",
     "compilation",
     "models",

@@ -12,11 +12,14 @@ from typing import Any
 from .arithmetic import Arithmetic, Constant, Minus
 from .attention import Attention
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
+from .bilinear import Bilinear
 from .channels import Flatten, PixelShuffle, Split
 from .convolution import Conv, ConvTranspose
 from .embedding import Embedding, Positions, Sinusoidal
 from .equivariant import Coded, Equivariant, Invariant
 from .experts import Experts
+from .gated import Gated
+from .kan import Kan
 from .layers import Linear, Mlp
 from .norms import Dropout, LayerNorm, RmsNorm
 from .pointwise import FUNCTIONS, Pointwise
@@ -71,6 +74,9 @@ _OPERATIONS: tuple[type[Operation], ...] = (
     Rnn,
     Gru,
     Lstm,
+    Bilinear,
+    Gated,
+    Kan,
 )
 
 CATALOGUE: Mapping[str, Entry] = {
@@ -85,8 +91,6 @@ LATER = frozenset(
         "norm_act",
         "outer",
         "inner",
-        "gated",
-        "bilinear",
     ]
 )
 """Words of the language whose meaning this version does not have yet."""

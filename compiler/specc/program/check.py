@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
-from ..operations import Equivariant, Operation, Refusal
+from ..operations import Equivariant, Operation, Parameter, Refusal
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.folding import Operand, fold
 from ..types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
@@ -220,6 +221,15 @@ def _as_symmetric(have: Axis, want: Axis) -> bool:
     return want.pinned or have == want
 
 
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What layers that share a name have in common; `inputs` where their class depends on them."""
+
+    tie: object
+    parameters: tuple[Parameter, ...]
+    inputs: tuple[Type, ...]
+
+
 def _check_ties(graph: Graph, types: list[Type | None]) -> None:
     """Layers that share a name are the same layer, and blocks that do the same block."""
     first: dict[str, tuple[Node, object]] = {}
@@ -230,9 +240,8 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
             continue
         shapes = node.operation.parameters(known, result)
         own_class = known if isinstance(node.operation, Equivariant) else ()
-        layer = (node.operation.tie, shapes, own_class)
-        message = f"two layers are called `{node.path}`"
-        _refuse_unlike(node, layer, message, first, _untied(node, shapes))
+        layer = _Layer(node.operation.tie, shapes, own_class)
+        _refuse_unlike(node, layer, f"two layers are called `{node.path}`", first)
     for region in (each for outer in graph.regions for each in outer.walk()):
         nodes = graph.nodes[region.first : region.last]
         if region.kind == "block" and region.path and nodes:
@@ -241,16 +250,22 @@ def _check_ties(graph: Graph, types: list[Type | None]) -> None:
 
 
 def _refuse_unlike(
-    node: Node,
-    key: object,
-    message: str,
-    first: dict[str, tuple[Node, object]],
-    hint: str | None = None,
+    node: Node, key: object, message: str, first: dict[str, tuple[Node, object]]
 ) -> None:
     kept, wanted = first.setdefault(message, (node, key))
     if wanted != key:
         note = Note("the other one", kept.span)
+        hint = _way_to_tie(wanted, key)
         raise SpecError(f"{message}, and they differ", node.span, hint, (note,))
+
+
+def _way_to_tie(first: object, second: object) -> str | None:
+    """What would make two layers the same, if they differ in a bias alone."""
+    if not isinstance(first, _Layer) or not isinstance(second, _Layer):
+        return None
+    without = [[p for p in each.parameters if p.name != "bias"] for each in (first, second)]
+    alike = first.tie == second.tie and without[0] == without[1]
+    return "`bias = false`: one of them has no bias" if alike else None
 
 
 def _wiring(region: Region, nodes: Sequence[Node], types: list[Type | None]) -> object:

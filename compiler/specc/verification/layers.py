@@ -26,7 +26,10 @@ MOST_GENERATORS = 8
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer of a module with the tensors it reads and writes, and how they are grouped in arguments."""
+    """A layer of a module with the tensors it reads and writes, and how they are grouped in arguments.
+
+    `maps` are those at the sizes that the module was built for.
+    """
 
     name: str
     module: nn.Module
@@ -35,15 +38,8 @@ class Layer:
     arguments: tuple[tuple[str, ...], ...]
     masks: tuple[Axis, ...]
     result: Type
-    operation: Equivariant
-
-    @property
-    def bias(self) -> bool:
-        return self.operation.bias
-
-    def maps(self, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Maps:
-        """What the layer computes between these tensors, one run of a repeat for all."""
-        return self.operation.derived(inputs, outputs)
+    maps: Maps
+    bias: bool
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -59,7 +55,7 @@ class Layer:
     @property
     def kind(self) -> object:
         """Layers of one kind run the same code on the same types."""
-        return type(self.module), self.inputs, self.outputs, self.operation
+        return type(self.module), self.inputs, self.outputs, self.maps
 
 
 def layer_of(
@@ -71,7 +67,9 @@ def layer_of(
     masked = dict.fromkeys(
         axis for each in (*read, *written) for axis in each.tensor.axes if axis.masked
     )
-    return Layer(name, module, read, written, arguments, tuple(masked), result, operation)
+    maps = operation.derived(read, written)
+    masks = tuple(masked)
+    return Layer(name, module, read, written, arguments, masks, result, maps, operation.bias)
 
 
 def shrunk(layer: Layer) -> Layer:
@@ -160,7 +158,7 @@ def absence_gap(layer: Layer, generator: torch.Generator) -> float:
 
 def meaning_gap(layer: Layer, generator: torch.Generator) -> float:
     """How far the layer is from the sum over its diagrams, with the parameters it has."""
-    maps = expand(layer.maps(layer.inputs, layer.outputs), layer.inputs, layer.outputs)
+    maps = expand(layer.maps, layer.inputs, layer.outputs)
     values, masks = _random(layer, generator)
     state: Mapping[str, Tensor] = dict(layer.module.state_dict())
     named = {operand.name: value for operand, value in zip(layer.inputs, values, strict=True)}

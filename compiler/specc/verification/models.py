@@ -219,9 +219,7 @@ def _drawn(
 
 
 def _random(kind: Type, generator: torch.Generator) -> Value:
-    tensors = {
-        name: random_value(tensor, BATCH, generator) for name, tensor in tensors_of(kind)
-    }
+    tensors = {name: random_value(tensor, BATCH, generator) for name, tensor in tensors_of(kind)}
     return tensors[""] if isinstance(kind, TensorType) else put_together(tensors, kind)
 
 
@@ -257,14 +255,13 @@ def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
     """The value with numbers that are none, and indices that do not exist, where nothing is."""
 
     def spoil(x: Tensor, tensor: TensorType) -> Tensor:
-        bare = tensor.channels is None and tensor.index is None
         nothing = torch.nan if tensor.index is None else -1
-        x = x.unsqueeze(-1) if bare else x
+        x = x.unsqueeze(-1) if tensor.bare else x
         for dim in range(1, len(tensor.axes) + 1):
             present = presence(x, tensor.axes, dim, masks)
             if present is not None:
                 x = x.masked_fill(~present, nothing)
-        return x.squeeze(-1) if bare else x
+        return x.squeeze(-1) if tensor.bare else x
 
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)
