@@ -247,11 +247,6 @@ MASKED = {
         "x: [token, node; 4], m: [source, node, guest; 4]",
         "[token, node; 4]",
     ),
-    "causal": (
-        "attention(x, over = guest, heads = 2, causal = true) |> mean[guest]",
-        "x: [guest; 4]",
-        "[; 4]",
-    ),
 }
 
 

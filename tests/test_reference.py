@@ -13,6 +13,7 @@ from attentive import PROGRAMS as ATTENTIVE
 from convolutional import PROGRAMS as CONVOLUTIONAL
 from oracles.values import Value, randomise
 from random_programs import random_program
+from sequential import PROGRAMS as SEQUENTIAL
 from torch import Tensor
 
 import specc
@@ -327,6 +328,7 @@ PROGRAMS = (
         for name, text in table.items()
     }
     | CONVOLUTIONAL
+    | SEQUENTIAL
     | ATTENTIVE
 )
 

@@ -163,21 +163,19 @@ def attend(
 ) -> Tensor:
     """Scaled dot-product attention on `(batch, *others, heads, positions, size)`.
 
-    `mask` is `(batch, *others, keys)`. Others of size one in keys and values go with any in the queries.
+    `mask` is `(batch, *others, keys)`, and there is none beside `causal`. Others of size one in keys and values go with any in the queries.
     """
     others, groups = queries.shape[:-3], queries.shape[-3] != keys.shape[-3]
     keys, values = (each.expand(*others, *each.shape[-3:]) for each in (keys, values))
     if mask is not None:
         mask = mask.expand(*others, mask.shape[-1])[..., None, None, :].flatten(0, -4)
-        if causal:
-            mask = mask & mask.new_ones(queries.shape[-2], keys.shape[-2]).tril()
     attended = F.scaled_dot_product_attention(
         queries.flatten(0, -4),
         keys.flatten(0, -4),
         values.flatten(0, -4),
         mask,
         dropout,
-        is_causal=causal and mask is None,
+        is_causal=causal,
         enable_gqa=groups,
     )
     return attended.unflatten(0, others)  # type: ignore[no-any-return]

@@ -14,9 +14,10 @@ from .attention import Attention
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .bilinear import Bilinear
 from .channels import Flatten, PixelShuffle, Split
+from .coded import Coded
 from .convolution import Conv, ConvTranspose
 from .embedding import Embedding, Positions, Sinusoidal
-from .equivariant import Coded, Equivariant, Invariant
+from .equivariant import Equivariant, Invariant
 from .experts import Experts
 from .gated import Gated
 from .kan import Kan

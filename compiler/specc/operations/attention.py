@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -65,7 +65,7 @@ class Attention(Operation):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         asking, asked = self._reads(inputs)
         self._check_sizes(self._sizes(inputs), asked.tensor)
-        if self.memory is not None and self.causal:
+        if self.causal:
             _check_causal(asking, asked)
         if self.rotary:
             _check_rotary(asking, asked)
@@ -290,6 +290,7 @@ def _rotated(xp: Any, x: Any, base: float) -> Any:
 
 
 def _check_causal(asking: Attended, asked: Attended) -> None:
+    _check_there("causal", (*asking.axes, *asked.axes))
     names = [[axis.name for axis in each.axes] for each in (asking, asked)]
     if names[0] != names[1]:
         over, memory_over = (", ".join(f"`{name}`" for name in each) for each in names)
@@ -302,11 +303,22 @@ def _check_causal(asking: Attended, asked: Attended) -> None:
 
 def _check_rotary(asking: Attended, asked: Attended) -> None:
     """What the result depends on is told by its axes: the memory's order must not matter unseen."""
+    _check_there("rotary", (*asking.axes, *asked.axes))
     kept = [axis.name for axis in asking.axes]
     for axis in asked.axes:
-        if axis.name not in kept and not axis.pinned:
+        if axis.name not in kept and not axis.pinned and not axis.coded:
             raise Refusal(
                 f"`rotary` reads the positions of `{axis.name}`, which are interchangeable",
                 f"`rotary = false`, or `axis {axis.name} = {axis.size}` if their order matters",
+                show_types=True,
+            )
+
+
+def _check_there(option: str, axes: Sequence[Axis]) -> None:
+    for axis in axes:
+        if axis.masked:
+            raise Refusal(
+                f"`{option}` reads the positions of `{axis.name}`, and some may not be there",
+                f"`axis {axis.name} = {axis.size}` has all of them",
                 show_types=True,
             )

@@ -1,24 +1,21 @@
-"""Equivariant layers: all linear maps that commute with the groups, and codes that shorten them."""
+"""Equivariant layers: all linear maps that commute with the groups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, InstanceOf
 
-from ..groups import Symmetric
-from ..naming import Names, prefixes
-from ..repeats import arranged
 from ..symmetry.coupling import Coupling, couple
-from ..symmetry.derive import Maps, derive
+from ..symmetry.derive import Maps, Product, derive
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
+from ..symmetry.positions import Atom, Sum, Term, joined, product_of
+from ..symmetry.positions import Product as ProductTerm
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
-from .layers import per_tensor
 
 
 class Equivariant(Operation):
@@ -92,13 +89,26 @@ class Equivariant(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        reason = f"{self.word} has no symmetry rule yet"
-        for channels in inputs:
-            for atom in channels.values():
-                rules.pin(atom, reason)
-        for parameter in self.parameters(types, result):
-            rules.parameter(parameter.name, [rules.pinned(n, reason) for n in parameter.shape])
-        return {name: rules.pinned(tensor.width, reason) for name, tensor in tensors_of(result)}
+        read, written = self.operands(types, result)
+        maps = expand(self.derived(read, written), read, written)
+        terms = [
+            channels[name]
+            for channels, kind in zip(inputs, types, strict=True)
+            for name, _ in tensors_of(kind)
+        ]
+        entering = {o.name: term for o, term in zip(read, terms, strict=True)}
+        leaving: dict[str, Term] = {o.name: rules.fresh(o.tensor.width) for o in written}
+        for level in maps.levels:
+            for each in level.products:
+                columns = [maps.inputs[level.pools[p].tensor] for p in each.pools]
+                rows = [maps.outputs[level.spreads[s].tensor] for s in each.spreads]
+                _product_rule(
+                    rules,
+                    each,
+                    _features(rules, rows, leaving),
+                    _features(rules, columns, entering),
+                )
+        return {name: leaving[name] for name, _ in tensors_of(result)}
 
     def masks(self, inputs: tuple[Type, ...]) -> tuple[Axis, ...]:
         found = dict.fromkeys(axis for value in inputs for axis in axes_of(value))
@@ -149,99 +159,42 @@ class Invariant(Equivariant):
         return Tensor((), self.shape)
 
 
-class Coded(Operation):
-    """`coded(x)`: a learned code for each position of a pinned axis, which then counts as permutable."""
+def _features(rules: Rules, operands: Sequence[Operand], channels: Channels) -> Term | None:
+    """The rows or columns of a product: for each tensor its pinned positions times its channels."""
+    terms = [_positions(rules, o.pinned_positions, channels[o.name]) for o in operands]
+    return joined(terms) if terms else None
 
-    word: ClassVar[str] = "coded"
-    kinds: ClassVar[Mapping[str, Kind]] = {"over": Kind.AXES}
-    parametrised: ClassVar[bool] = True
 
-    over: tuple[str, ...] | None = None
+def _positions(rules: Rules, count: int, channels: Term) -> Term:
+    """Channels for each of some positions that the layer tells apart, positions first."""
+    reason = "a position that the layer tells apart"
+    if count == 1:
+        return channels
+    match channels:
+        case Atom():
+            return product_of([rules.pinned(count, reason), channels])
+        case ProductTerm():
+            return product_of([rules.pinned(count, reason), *channels.factors])
+        case Sum():
+            rules.pin(channels, reason)
+            return rules.pinned(count * channels.size, reason)
 
-    def _chosen(self, axis: Axis) -> bool:
-        return axis.pinned and axis.size > 1 and (self.over is None or axis.name in self.over)
 
-    def result(self, inputs: tuple[Type, ...]) -> Type:
-        there = {axis.name for axis in axes_of(inputs[0]) if axis.pinned and axis.size > 1}
-        for name in self.over or ():
-            if name not in there:
-                raise Refusal(f"`{name}` is no pinned axis of this value", show_types=True)
-        if not there:
-            raise Refusal("there is no pinned axis to tell the positions of", show_types=True)
-        return map_tensors(inputs[0], self._coded)
-
-    def _coded(self, tensor: Tensor) -> Tensor:
-        axes = tuple(
-            replace(axis, group=Symmetric(), coded=True) if self._chosen(axis) else axis
-            for axis in tensor.axes
-        )
-        return Tensor(axes, tensor.width)
-
-    def codes(self, value: Type) -> dict[str, dict[str, tuple[int, int]]]:
-        """For each tensor its codes: name, run-time dimension, number of positions."""
-        found: dict[str, dict[str, tuple[int, int]]] = {}
-        alike: dict[str, str] = {}
-        for name, tensor in tensors_of(value):
-            names = Names()
-            codes = {
-                names.claim(axis.name.rpartition(".")[2]): (dim, axis.size)
-                for dim, axis in enumerate(tensor.axes, start=1)
-                if self._chosen(axis)
-            }
-            if codes:
-                found[name] = codes
-                alike[name] = f"{codes} {tensor.width}"
-        return {name: found[name] for name in arranged(alike)}
-
-    def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
-        widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
-        found = self.codes(inputs[0])
-        start = prefixes(found)
-        return tuple(
-            Parameter(start[tensor] + code, (size, widths[tensor]))
-            for tensor, codes in found.items()
-            for code, (_, size) in codes.items()
-        )
-
-    def symmetry(
-        self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
-    ) -> Channels:
-        found = self.codes(types[0])
-        start = prefixes(found)
-        for tensor, codes in found.items():
-            for code, (_, size) in codes.items():
-                place = rules.pinned(size, "a code belongs to its position")
-                rules.parameter(start[tensor] + code, (place, inputs[0][tensor]))
-        return inputs[0]
-
-    def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
-        widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
-        shapes = {
-            tensor: {code: (dim, size, widths[tensor]) for code, (dim, size) in codes.items()}
-            for tensor, codes in self.codes(inputs[0]).items()
-        }
-        if isinstance(inputs[0], Tensor):
-            return _codes(shapes[""])
-        return per_tensor({name: _codes(codes) for name, codes in shapes.items()})
-
-    def reference(
-        self,
-        xp: Any,
-        values: tuple[Any, ...],
-        inputs: tuple[Type, ...],
-        result: Type,
-        parameters: Mapping[str, Any],
-    ) -> Any:
-        value = values[0] if isinstance(values[0], dict) else {"": values[0]}
-        coded = dict(value)
-        found = self.codes(inputs[0])
-        start = prefixes(found)
-        for tensor, codes in found.items():
-            for code, (dim, size) in codes.items():
-                shape = [1] * value[tensor].ndim
-                shape[dim], shape[-1] = size, -1
-                coded[tensor] = coded[tensor] + parameters[start[tensor] + code].reshape(shape)
-        return coded if isinstance(values[0], dict) else coded[""]
+def _product_rule(rules: Rules, each: Product, rows: Term | None, columns: Term | None) -> None:
+    """The parameters of a product: rows move with what leaves the layer, columns with what enters."""
+    assert rows is not None
+    name = f"mix_{each.name}"
+    if columns is None:
+        rules.parameter(f"bias_{each.name}", [rows])
+        return
+    if each.rank is None:
+        rules.parameter(f"{name}.weight", [rows, columns])
+    else:
+        between = rules.fresh(each.rank)
+        rules.parameter(f"{name}.weight_in", [between, columns])
+        rules.parameter(f"{name}.weight_out", [rows, between])
+    if each.bias:
+        rules.parameter(f"{name}.bias", [rows])
 
 
 def _matrix(name: str, rows: int, columns: int, rank: int | None) -> list[Parameter]:
@@ -251,11 +204,6 @@ def _matrix(name: str, rows: int, columns: int, rank: int | None) -> list[Parame
         Parameter(f"{name}.weight_in", (rank, columns)),
         Parameter(f"{name}.weight_out", (rows, rank)),
     ]
-
-
-def _codes(shapes: Mapping[str, tuple[int, int, int]]) -> str:
-    entries = ", ".join(f'"{name}": {shape}' for name, shape in shapes.items())
-    return f"Codes({{{entries}}}, **factory)"
 
 
 def operands(values: tuple[Type, ...]) -> tuple[Operand, ...]:
