@@ -45,11 +45,25 @@ SPECS: dict[str, str] = {
         axis patch = 6
         model M(image: [y, x; 3]) -> [; 2], [patch; 4] {
             stem = tanh(group_norm(conv(image, 4, over = [y, x], kernel = 3, padding = same), 2))
-            low  = conv(max_pool(stem, over = [y, x], kernel = 2), 8, over = [x, y], kernel = [3, 1], padding = [1, 0], groups = 2)
+            half = max_pool(stem, over = [y, x], kernel = 2)
+            low  = conv(half, 8, over = [x, y], kernel = [3, 1], padding = [1, 0], groups = 2)
             a, b = split(low, 4, 4)
             up   = conv_transpose(a * sigmoid(b), 4, over = [y, x], kernel = 2, stride = 2)
             same = upsample(avg_pool(stem, over = [y, x], kernel = 2), over = [y, x])
-            return linear(flatten(concat(up, same)), 2), flatten(instance_norm(a), over = [y, x], into = patch)
+            return linear(flatten(concat(up, same)), 2), flatten(b * instance_norm(half), over = [y, x], into = patch)
+        }
+    """,
+    "sequences": """
+        axis step = 4
+        axis row = S(3)
+        model M(ids: [step; index 9], x: [row, step; 3]) -> [step; 9], [row; 4] {
+            words = embedding(ids, 6, name = embed) + positions(step, 6)
+            h, c = lstm(words, 4, over = step, layers = 2, bidirectional = true, steps = state, name = reader)
+            said = lstm(words, 4, over = step, layers = 2, bidirectional = true, initial = (h, c), name = writer)
+            both = gru(x, 4, over = step, steps = last, initial = linear(h, 4))
+            seen = rnn(x, 4, over = step, act = relu, steps = last)
+            z    = bilinear(both, seen, 4) + gated(both, 4, act = silu) * kan(seen, 4, grid = 2, degree = 2)
+            return linear(gated(said, 6, fused = true), 9, bias = false, name = embed), z
         }
     """,
     "set": """

@@ -54,6 +54,8 @@ def random_value(kind: Type) -> Value:
         case TensorType():
             return random_tensor(kind)
         case Collection():
+            if kind.stored:
+                return {name: torch.randn(shape) for name, shape in stored_shapes(kind).items()}
             return {name: random_tensor(tensor) for name, tensor in kind.tensors}
 
 
@@ -81,7 +83,16 @@ def run_time_shape(tensor: TensorType) -> tuple[int, ...]:
 def shapes_of_type(kind: Type) -> Shapes:
     if isinstance(kind, TensorType):
         return run_time_shape(kind)
+    if kind.stored:
+        return dict(stored_shapes(kind))
     return {name: run_time_shape(tensor) for name, tensor in kind.tensors}
+
+
+def stored_shapes(kind: Collection) -> dict[str, tuple[int, ...]]:
+    """The shapes of the tensors that a collection is kept in, where those are not its own."""
+    channels = kind.tensors[0][1].channels
+    after = () if channels is None else (channels,)
+    return {each.name: (BATCH, *each.shape, *after) for each in kind.stored}
 
 
 def shapes_of_value(value: Value) -> Shapes:

@@ -85,5 +85,7 @@ _MODELS = {
     "kan on a collection": "(v: Two) -> Two(; 2) { return kan(kan(v, 4), 2) }",
 }
 
-PROGRAMS = {f"sequential, {name}": f"{DECLARATIONS} model M{text}" for name, text in _MODELS.items()}
+PROGRAMS = {
+    f"sequential, {name}": f"{DECLARATIONS} model M{text}" for name, text in _MODELS.items()
+}
 """Each has a model `M`."""

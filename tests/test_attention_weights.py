@@ -7,19 +7,18 @@ and the compiler, which has to infer it and to know every equivariant map.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import islice, permutations, product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from compiled import build, layer_report, model_report
+from inferred import state_space
 from oracles.action import Matrix, generators, order, random_element
 from oracles.attentive import ATTENTIVE, Attentive, Place
 from oracles.linear_algebra import rank
-from oracles.stored import State, StateSpace, count, declared, orbit_means, pair_labels, stored
+from oracles.stored import State, StateSpace, count, orbit_means, pair_labels
 from oracles.values import randomise
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
@@ -53,29 +52,7 @@ def state_of(module: nn.Module) -> State:
 
 def inferred(network: Attentive) -> StateSpace:
     """The state_dict with what moves according to the compiler."""
-    report = model_report(f"{network.spec} {READ}", "Read")
-    groups = {each["axis"]: each["group"] for each in report["groups"]}
-    sizes = {each["axis"]: each["size"] for each in report["groups"]}
-    texts = {n: str(sizes[n]) if g == "pinned" else g for n, g in groups.items()}
-    outer_first = sorted(texts, key=lambda name: _depth(texts, name))
-    axes = declared("  ".join(f"{name} = {texts[name]}" for name in outer_first))
-    (space,) = (each for each in report["spaces"] if len(each["tensors"]) > 1)
-    return StateSpace(tuple(stored(t["name"], _blocks(t), axes) for t in space["tensors"]))
-
-
-def _blocks(tensor: dict[str, Any]) -> str:
-    """A tensor in the oracle's notation: where pieces have different columns, a block for each piece."""
-    rows, *columns = tensor["axes"] or [""]
-    if not any("|" in each for each in columns):
-        return ", ".join([rows, *columns])
-    parts = re.findall(r"\([^()+]*\)|[\w.]+", rows)
-    pieces = zip(parts, tensor["pieces"], strict=True)
-    return "; ".join(f"{part}, {piece['axes'][-1]}" for part, piece in pieces)
-
-
-def _depth(texts: dict[str, str], name: str) -> int:
-    outer = texts[name].partition(" in ")[2]
-    return 1 + _depth(texts, outer) if outer else 0
+    return state_space(model_report(f"{network.spec} {READ}", "Read"))
 
 
 # --- The network ---------------------------------------------------------------------------------

@@ -133,7 +133,13 @@ def test_names_and_shapes_are_those_of_torch(spec: str) -> None:
 def test_a_checkpoint_loads_under_another_plan(spec: str) -> None:
     stacked = specc.load(SPECS[spec], plan="stack").M(dtype=torch.float64)
     accumulated = specc.load(SPECS[spec], plan="accumulate").M(dtype=torch.float64)
-    same = {"network", "images", "set", "wreath product"}  # each of their products has one pool
+    same = {
+        "network",
+        "images",
+        "sequences",
+        "set",
+        "wreath product",
+    }  # each of their products has one pool
     assert (type(stacked) is type(accumulated)) == (spec in same)
     accumulated.load_state_dict(stacked.state_dict(), strict=True)
     given = {**draw(stacked, 3), **draw_masks(stacked, 3)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Iterable
 
 RUNTIME = (
     "BatchNorm",
@@ -69,6 +70,23 @@ def identifier(name: str) -> str:
     """`fc1.weight` as a variable: `fc1_weight`."""
     plain = re.sub(r"\W", "_", name)
     return f"t_{plain}" if plain[:1].isdigit() else plain
+
+
+def together(words: Iterable[str]) -> str:
+    """Several names as one, without the words that two in a row both begin with.
+
+    `h_attn_head` and `h_attn_key` make `h_attn_head_key`.
+    """
+    before: list[str] = []
+    found: list[str] = []
+    for word in words:
+        parts = word.split("_")
+        same = 0
+        while same < min(len(before), len(parts)) - 1 and before[same] == parts[same]:
+            same += 1
+        found += parts[same:] if parts[same][:1].isalpha() else parts
+        before = parts
+    return "_".join(found)
 
 
 def counted(number: int, noun: str, several: str | None = None) -> str:

@@ -3,7 +3,8 @@
 Left to itself torch.compile makes a graph of its own for batches of one, whatever is marked dynamic.
 It does not where shapes are declared unknown from the start; that interface,
 `torch.fx.experimental.dynamic_spec`, is experimental, and where it is not there a batch of one costs
-a second graph.
+a second graph. So it does in a module with convolutions of images: of a batch of unknown size torch
+does not know in which memory format it computes them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from .inputs import Shapes
 from .storage import size_of, words_of
 
 
-def one_graph(inputs: Shapes, masks: Mapping[str, str], **options: Any) -> dict[str, Any]:
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+"""Layers whose memory format torch chooses, and cannot tell for a batch of unknown size."""
+
+
+def one_graph(
+    module: nn.Module, inputs: Shapes, masks: Mapping[str, str], **options: Any
+) -> dict[str, Any]:
     """Options of `torch.compile` with which a module has one full graph for every batch size.
 
     `inputs` and `masks` are the shapes in words of what `forward` takes. Sizes of axes are constants
@@ -29,7 +37,8 @@ def one_graph(inputs: Shapes, masks: Mapping[str, str], **options: Any) -> dict[
     options = {"fullgraph": True, **options}
     if dynamic is False or "shapes_spec" in options:
         return options
-    if "shapes_spec" not in inspect.signature(torch.compile).parameters:
+    convolves = any(isinstance(each, CONVOLUTIONS) for each in module.modules())
+    if convolves or "shapes_spec" not in inspect.signature(torch.compile).parameters:
         return {**options, "dynamic": True}
     free = None if dynamic else frozenset({"batch"})
     return {**options, "dynamic": None, "shapes_spec": _unknown_sizes({**inputs, **masks}, free)}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,11 +40,8 @@ class Along(nn.Module):
         self.over = tuple(over or range(1, 1 + len(self.kernel_size)))
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = as_rows(x, self.over)
-        if False and torch.compiler.is_compiling():
-            rows = rows.contiguous()  # for a batch of unknown size torch plans no other format
-        mixed: Tensor = super().forward(rows)
-        return from_rows(mixed, x, self.over)
+        rows: Tensor = super().forward(as_rows(x, self.over))
+        return from_rows(rows, x, self.over)
 
 
 class Conv1d(Along, nn.Conv1d):

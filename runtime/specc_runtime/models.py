@@ -27,12 +27,13 @@ class Model(nn.Module):
         """Compiles `forward` in place with `torch.compile`: one full graph for every batch size.
 
         Sizes of axes are constants of the graph unless `dynamic=True`; other options are torch's. A plain
-        `torch.compile(model)` works as well and has a graph of its own for batches of one.
+        `torch.compile(model)` works as well and has a graph of its own for batches of one, as have
+        modules with convolutions of images here.
         """
-        super().compile(*args, **one_graph(self.inputs, self.masks, **options))
+        super().compile(*args, **one_graph(self, self.inputs, self.masks, **options))
 
 
 def compile(model: Model, **options: Any) -> nn.Module:
     """`torch.compile(model)` with one full graph for every batch size: `Model.compile`, not in place."""
-    compiled = torch.compile(model, **one_graph(model.inputs, model.masks, **options))
+    compiled = torch.compile(model, **one_graph(model, model.inputs, model.masks, **options))
     return cast(nn.Module, compiled)

@@ -177,4 +177,4 @@ class LSTM(Recurrent):
 
 def _side_by_side(states: Tensor, rows: torch.Size) -> Tensor:
     """`(count, rows, hidden)` as `(*rows, count * hidden)`."""
-    return states.transpose(0, 1).reshape(*rows, -1)
+    return states.transpose(0, 1).reshape(*rows, states.shape[0] * states.shape[2])

@@ -6,11 +6,11 @@ touches a full-size tensor, so that each tensor is read once for its pools and o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..names import Variables, identifier, letter
-from ..symmetry.derive import Level, Maps, Product, short_names
+from ..names import Variables, identifier, letter, together
+from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.diagrams import Half, enclosing_index, free_indices, pinned_indices
 from ..symmetry.folding import Operand
 from ..types import Tensor
@@ -134,16 +134,15 @@ def place(block: Block, state: State) -> int:
     return 1 + state.kept.index(block)
 
 
-def suffix(state: State, tensor: Tensor, whole: str) -> str:
-    """How a variable says what it keeps: axes where they are distinct, else letters as in einsum."""
+def suffix(base: str, state: State, tensor: Tensor, whole: str, names: Mapping[str, str]) -> str:
+    """How a variable that begins with `base` says what it keeps: axes where they are distinct, else
+    letters as in einsum."""
     if state == finest(tensor):
         return ""
-    names = [axis.name for axis in tensor.axes]
-    short = short_names(tuple(dict.fromkeys(names)))
-    moving = [names[i] for block in state.blocks for i in block]
+    moving = [tensor.axes[i].name for block in state.blocks for i in block]
     if len(set(moving)) == len(moving):
-        kept = [identifier(short[names[block[0]]]) for block in state.kept]
-        return "_".join(kept) or whole
+        kept = [identifier(names[tensor.axes[block[0]].name]) for block in state.kept]
+        return together([base, *kept]).removeprefix(f"{base}_") if kept else whole
     letters = {block: letter(ALPHABET, n) for n, block in enumerate(state.blocks)}
     pattern = "".join(
         letters[block] for i in free_indices(tensor) for block in state.blocks if i in block
@@ -164,6 +163,7 @@ class _Pools:
         self.steps: list[PoolStep] = []
         self._names = names
         self._inputs = maps.inputs
+        self._axis_names = dict(maps.names)
         self._variables: dict[tuple[int, State], str] = {}
         self._wanted: dict[int, set[State]] = {}
         for level in maps.levels:
@@ -209,18 +209,21 @@ class _Pools:
         if state.is_whole:
             finer, first, second = split_last(state)
             source = self._require(number, operand, base, finer)
-            target = self._names.claim(f"{base}_{suffix(state, operand.tensor, 'mean')}")
+            target = self._names.claim(f"{base}_{self._suffix(base, state, operand.tensor)}")
             dims = place(first, finer), place(second, finer)
             step = Diagonal(target, source, *dims, target_shape, operand.runs)
         else:
             finer, block = self._cheapest_source(number, operand, state)
             source = self._require(number, operand, base, finer)
-            target = self._names.claim(f"{base}_{suffix(state, operand.tensor, 'mean')}")
+            target = self._names.claim(f"{base}_{self._suffix(base, state, operand.tensor)}")
             axes = shape_of(finer, operand).axes
             step = Mean(target, source, place(block, finer), axes, target_shape, operand.runs)
         self.steps.append(step)
         self._variables[number, state] = target
         return target
+
+    def _suffix(self, base: str, state: State, tensor: Tensor) -> str:
+        return suffix(base, state, tensor, "mean", self._axis_names)
 
     def _cheapest_source(self, number: int, operand: Operand, state: State) -> tuple[State, Block]:
         """The smallest tensor that has one block more, of those wanted anyway if there are any."""
@@ -249,6 +252,7 @@ class _SpreadNames:
 
     def __init__(self, maps: Maps, names: Variables) -> None:
         self._outputs = maps.outputs
+        self._axis_names = dict(maps.names)
         self._names = names
         self._given: set[str] = set()
         self.bases = [
@@ -260,8 +264,9 @@ class _SpreadNames:
 
     def fresh(self, number: int, state: State) -> str:
         """A variable for a spread of an output; the finest is called as the output itself."""
-        end = suffix(state, self._outputs[number].tensor, "all")
         base = self.bases[number]
+        tensor = self._outputs[number].tensor
+        end = suffix(base.removeprefix("to_"), state, tensor, "all", self._axis_names)
         if end or base in self._given:
             return self._names.claim(f"{base}_{end}" if end else base)
         self._given.add(base)

@@ -7,10 +7,12 @@ Nothing after this pass knows which groups there were.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain, count
 
-from ..names import counted
+from ..names import counted, together
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
 from .folding import Folded, Operand, Own, Runs, fold
 
@@ -78,13 +80,15 @@ class Level:
 class Maps:
     """All equivariant maps from `inputs` to `outputs`, level by level, finest first.
 
-    `own` are the axes that runs have for themselves, by their names in the first.
+    `own` are the axes that runs have for themselves, by their names in the first; `names` are
+    identifiers for axes, the same for an axis of each run.
     """
 
     inputs: tuple[Operand, ...]
     outputs: tuple[Operand, ...]
     levels: tuple[Level, ...]
     own: tuple[tuple[str, Runs], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -201,14 +205,28 @@ def _maps(folded: Folded, bias: bool) -> Maps:
         for roots, half in spreads(operand.tensor, number, order):
             output_halves.setdefault(roots, []).append(half)
     levels = []
+    taken: set[str] = set()
     for roots in sorted(output_halves, key=lambda roots: _level_key(roots, order)):
         own = _own(roots, folded)
-        name = "_".join(root.name(names) for root in roots) or "scalar"
+        name = _level_name(roots, names, taken)
         level = _level(name, roots, input_halves.get(roots, []), output_halves[roots], bias)
+        taken.add(name)
         if level.products:
             levels.append(_of_runs(level, own.runs) if own else level)
     first = ((name, own.runs) for name, own in folded.own.items() if own.run == 0)
-    return Maps(inputs, outputs, tuple(levels), tuple(first))
+    return Maps(inputs, outputs, tuple(levels), tuple(first), tuple(names.items()))
+
+
+def _level_name(roots: tuple[Strand, ...], names: Mapping[str, str], taken: set[str]) -> str:
+    """The axes of a level's strands, outermost first: `cloud_member`."""
+    words = [
+        names[strand.axis.name] + ("_odd" if strand.parity else "")
+        for root in roots
+        for strand in root.preorder()
+    ]
+    short, full = together(words) or "scalar", "_".join(words)
+    numbered = (f"{full}_{number}" for number in count(2))
+    return next(name for name in chain((short, full), numbered) if name not in taken)
 
 
 def _of_runs(level: Level, runs: Runs) -> Level:

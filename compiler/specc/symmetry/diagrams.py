@@ -27,11 +27,6 @@ class Strand:
     parity: int
     inner: tuple[Strand, ...] = ()
 
-    def name(self, names: dict[str, str]) -> str:
-        """The axes of this strand and of those inside it, outermost first: `cloud_member`."""
-        parts = [names[self.axis.name] + ("_odd" if self.parity else "")]
-        return "_".join(parts + [strand.name(names) for strand in self.inner])
-
     def preorder(self) -> Iterator[Strand]:
         yield self
         for strand in self.inner:

@@ -1,0 +1,36 @@
+"""The library's transformers in sizes that tests can run."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from oracles.values import randomise
+from torch import nn
+
+import specc
+
+SPECS = Path(__file__).parent.parent / "specs"
+
+TINY = {
+    "transformer": {"depth": 2, "width": 8, "vocab": 7},
+    "gpt2": {"depth": 2, "width": 8, "heads": 2, "vocabulary": 7, "context": 5},
+    "vit": {"depth": 2, "width": 8, "heads": 2, "size": 8, "patch": 4, "classes": 3},
+    "llama": {"depth": 2, "width": 8, "heads": 4, "kv_heads": 2, "hidden": 6, "vocabulary": 7, "context": 5},
+    "mixture_of_experts": {"depth": 2, "width": 8, "hidden": 6, "experts": 3, "vocabulary": 7},
+    "encoder_decoder": {"depth": 2, "width": 8, "heads": 2, "hidden": 6, "vocabulary": 7, "context": 5},
+}  # fmt: skip
+
+
+@cache
+def tiny(spec: str) -> ModuleType:
+    return specc.load(SPECS / f"{spec}.spec", **TINY[spec])
+
+
+def random_model(spec: str, name: str) -> nn.Module:
+    module = getattr(tiny(spec), name)(dtype=torch.float64).eval()
+    assert isinstance(module, nn.Module)
+    randomise(module, torch.Generator().manual_seed(0))
+    return module
