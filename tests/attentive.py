@@ -62,7 +62,8 @@ class Grid(Packed):
 
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
         arranged = x.transpose(1, 2) if self.columns else x
-        found = super().forward(arranged.flatten(1, 2)).unflatten(1, arranged.shape[1:3])
+        flat = super().forward(arranged.flatten(1, 2))
+        found: Tensor = flat.unflatten(1, arranged.shape[1:3])
         return found.transpose(1, 2) if self.columns else found
 
 
@@ -75,7 +76,7 @@ class Along(Packed):
 
     def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
         rows = x.transpose(1, 2).flatten(0, 1)
-        found = super().forward(rows).unflatten(0, (x.shape[0], -1))
+        found: Tensor = super().forward(rows).unflatten(0, (x.shape[0], -1))
         return found.transpose(1, 2)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from oracles.values import randomise
-from torch import nn
 
 import specc
+from specc_runtime import Model
 
 SPECS = Path(__file__).parent.parent / "specs"
 
-TINY = {
+TINY: Mapping[str, Mapping[str, Any]] = {
     "transformer": {"depth": 2, "width": 8, "vocab": 7},
     "gpt2": {"depth": 2, "width": 8, "heads": 2, "vocabulary": 7, "context": 5},
     "vit": {"depth": 2, "width": 8, "heads": 2, "size": 8, "patch": 4, "classes": 3},
@@ -29,8 +31,8 @@ def tiny(spec: str) -> ModuleType:
     return specc.load(SPECS / f"{spec}.spec", **TINY[spec])
 
 
-def random_model(spec: str, name: str) -> nn.Module:
+def random_model(spec: str, name: str) -> Model:
     module = getattr(tiny(spec), name)(dtype=torch.float64).eval()
-    assert isinstance(module, nn.Module)
+    assert isinstance(module, Model)
     randomise(module, torch.Generator().manual_seed(0))
     return module

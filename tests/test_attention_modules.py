@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import specc
+from specc.api import generate
 from specc_runtime import Model
 
 USES = ("causal", "grouped queries, fused", "as Llama has it", "a narrow memory")
@@ -29,7 +31,8 @@ def used(name: str) -> tuple[Model, list[Tensor]]:
 @pytest.mark.parametrize("name", USES)
 def test_copies_compute_the_same(name: str) -> None:
     module, inputs = used(name)
-    for made in (copy.deepcopy(module.attention), pickle.loads(pickle.dumps(module.attention))):
+    layer = module.get_submodule("attention")
+    for made in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         torch.testing.assert_close(made(*inputs), module(*inputs), rtol=0, atol=0)
 
 
@@ -50,7 +53,7 @@ def test_many_modules_at_once(name: str) -> None:
     for seed, each in enumerate(modules):
         randomise(each, torch.Generator().manual_seed(seed))
     inputs = [value for value in draw(modules[0], 3).values() if isinstance(value, Tensor)]
-    parameters, _ = stack_module_state(modules)  # type: ignore[arg-type]
+    parameters, _ = stack_module_state(modules)
 
     def loss(own: dict[str, Tensor]) -> Tensor:
         value: Tensor = functional_call(modules[0], own, tuple(inputs))
@@ -109,3 +112,34 @@ def test_compiled() -> None:
             for value, each in ((found, compiled), (expected, module))
         ]
         torch.testing.assert_close(gradients[0], gradients[1])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "attention(x, over = token, heads = 2, rotary = true)",
+        "attention(x, over = token, heads = 4, kv_heads = 2, fused = false)",
+        "experts(x, 6, 8, act = sin)",
+    ],
+)
+def test_standalone_files_have_what_they_need(call: str) -> None:
+    text = generate(model(call), {}, standalone=True)
+    assert "specc_runtime" not in text
+    names: dict[str, Any] = {"__name__": "standalone"}
+    exec(text, names)
+    whole = make(model(call))
+    alone = names["M"](dtype=torch.float64)
+    alone.load_state_dict(whole.state_dict())
+    (x,) = draw(whole, 2).values()
+    torch.testing.assert_close(alone(x), whole(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", USES)
+def test_autocast(name: str) -> None:
+    module, inputs = used(name)
+    single = module.float()
+    floats = [value.float() for value in inputs]
+    exact = single(*floats)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = single(*floats)
+    assert (found.float() - exact).norm() < 0.05 * exact.norm()

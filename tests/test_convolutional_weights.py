@@ -10,12 +10,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from compiled import model_report
+from inferred import state_space
 from oracles.action import generators, order, random_element
 from oracles.convolutional import NETWORKS, Network
 from oracles.stored import State, pair_labels
 from oracles.swapped import orbits, places, swaps
 from oracles.values import randomise
-from test_attention_weights import inferred
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
@@ -99,7 +100,9 @@ def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
 @every_network
 def test_the_inferred_group_is_the_one_by_hand(name: str) -> None:
     """Of one order, and the same pairs of entries are moved to each other."""
-    by_hand, found = NETWORKS[name].space, inferred(NETWORKS[name])
+    read = "model Read(w: weights(Net)) -> [; 1] { return invariant(w, 1) }"
+    by_hand = NETWORKS[name].space
+    found = state_space(model_report(f"{NETWORKS[name].spec} {read}", "Read"))
     assert [t.name for t in found.tensors] == [t.name for t in by_hand.tensors]
     assert order(found.axes) == order(by_hand.axes)
     labels = [pair_labels(space, generators(space.axes)) for space in (by_hand, found)]

@@ -106,7 +106,7 @@ def test_reset_draws_what_construction_draws() -> None:
 
 
 def test_copies_compute_the_same() -> None:
-    module = make("experts(x, 6, 3, act = sin)").experts
+    module = make("experts(x, 6, 3, act = sin)").get_submodule("experts")
     x = torch.randn(2, 5, 4, dtype=torch.float64)
     for made in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         torch.testing.assert_close(made(x), module(x), rtol=0, atol=0)
@@ -123,7 +123,7 @@ def test_second_derivatives(name: str) -> None:
 def test_many_modules_at_once(name: str) -> None:
     modules = [make(CASES[name][0], seed=seed) for seed in range(2)]
     (x,) = values_of(modules[0])
-    parameters, _ = stack_module_state(modules)  # type: ignore[arg-type]
+    parameters, _ = stack_module_state(modules)
 
     def loss(own: dict[str, Tensor]) -> Tensor:
         value: Tensor = functional_call(modules[0], own, (x,))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 COMPILER = ROOT / "compiler" / "specc"
 
 STAGES = (
-    {"errors", "names", "naming", "groups"},
+    {"errors", "names", "naming", "repeats", "groups"},
     {"text"},
     {"types"},
     {"symmetry"},
@@ -58,7 +58,7 @@ def users(library: str) -> set[str]:
     ("library", "allowed"),
     [
         ("lark", {"text/parse", "text/transform"}),
-        ("networkx", {"graph", "program/infer", "terminal/draw"}),
+        ("networkx", {"graph", "terminal/draw"}),
         ("torch", {"verification"}),
         ("specc_runtime", set[str]()),
     ],

@@ -15,7 +15,7 @@ import specc
 from specc.errors import SpecError, SpecErrors, leaves
 from specc.operations import CATALOGUE, FUNCTIONS, LATER, LATER_OPTIONS
 from specc.program.arguments import signature
-from specc.program.resolve import CONSTRUCTORS_LATER
+from specc.program.scope import CONSTRUCTORS_LATER
 from specc.terminal.diagnostics import render
 
 REFERENCE = Path(__file__).parent.parent / "grammar" / "README.md"

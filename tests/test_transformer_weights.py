@@ -18,10 +18,11 @@ from library import SPECS, TINY, random_model
 from oracles.action import generators, order, random_element
 from oracles.counting import orbit_labels
 from oracles.stored import State, StateSpace, declared, stored
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 import specc
+from specc_runtime import Model
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Case:
         numbered = [
             line.replace("{i}", str(i)) for line in lines for i in range(2 if "{i}" in line else 1)
         ]
-        return StateSpace(tuple(stored(*line.split(": "), axes) for line in numbered))
+        pairs = (line.split(": ") for line in numbered)
+        return StateSpace(tuple(stored(name, blocks, axes) for name, blocks in pairs))
 
 
 FUSED = """{path}.in_proj_weight: (head{n} key{n}) + (head{n} key{n}) + (head{n} value{n}), {stream}
@@ -105,9 +107,9 @@ CASES: Mapping[str, Case] = {
         layers.{i}.self_attn.v_proj.weight: (head{i} value{i}), stream
         layers.{i}.self_attn.out_proj.weight: stream, (head{i} group{i} value{i})
         layers.{i}.post_attention_layernorm.weight: stream
-        layers.{i}.mlp.gate_proj.weight: up{i}, stream
-        layers.{i}.mlp.up_proj.weight: up{i}, stream
-        layers.{i}.mlp.down_proj.weight: stream, up{i}
+        layers.{i}.mlp.gate.weight: up{i}, stream
+        layers.{i}.mlp.up.weight: up{i}, stream
+        layers.{i}.down_proj.weight: stream, up{i}
         norm.weight: stream
         lm_head.weight: last, stream
         """,
@@ -170,10 +172,10 @@ CASES: Mapping[str, Case] = {
 every_case = pytest.mark.parametrize("spec", CASES)
 
 
-def random_ids(module: nn.Module) -> list[Tensor]:
+def random_ids(module: Model) -> list[Tensor]:
     generator = torch.Generator().manual_seed(1)
-    shapes = [shape.split() for shape in module.inputs.values()]  # type: ignore[operator,union-attr]
-    return [torch.randint(7, (2, int(length)), generator=generator) for _, length, _ in shapes]
+    lengths = [int(str(shape).split()[1]) for shape in module.inputs.values()]
+    return [torch.randint(7, (2, length), generator=generator) for length in lengths]
 
 
 @every_case

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import specc
+from specc_runtime import Model
 
 
 @pytest.mark.parametrize("spec", TINY)
@@ -98,14 +100,14 @@ class Llama(nn.Module):
 
     def _layer(self) -> nn.ModuleDict:
         attention = PlainAttention(8, 4, 2, causal=True, rotary_base=1e4, bias=False)
-        shapes = {"gate_proj": (8, 6), "up_proj": (8, 6), "down_proj": (6, 8)}
-        mlp = {name: nn.Linear(*shape, bias=False) for name, shape in shapes.items()}
+        mlp = {name: nn.Linear(8, 6, bias=False) for name in ("gate", "up")}
         return nn.ModuleDict(
             {
                 "input_layernorm": nn.RMSNorm(8, eps=1e-5),
                 "self_attn": attention,
                 "post_attention_layernorm": nn.RMSNorm(8, eps=1e-5),
                 "mlp": nn.ModuleDict(mlp),
+                "down_proj": nn.Linear(6, 8, bias=False),
             }
         )
 
@@ -116,7 +118,7 @@ class Llama(nn.Module):
             x = x + layer["self_attn"](layer["input_layernorm"](x))
             h, mlp = layer["post_attention_layernorm"](x), layer["mlp"]
             assert isinstance(mlp, nn.ModuleDict)
-            x = x + mlp["down_proj"](F.silu(mlp["gate_proj"](h)) * mlp["up_proj"](h))
+            x = x + layer["down_proj"](F.silu(mlp["gate"](h)) * mlp["up"](h))
         return self.lm_head(self.norm(x))  # type: ignore[no-any-return]
 
 
@@ -198,21 +200,27 @@ def renamed(state: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, 
     return found
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.spec)
-def test_equal_to_torch(case: Case) -> None:
-    ours, theirs = random_model(case.spec, case.model), case.make().double().eval()
-    theirs.load_state_dict(renamed(ours.state_dict(), case.renamed))
+def random_inputs(model: Model) -> list[Tensor]:
+    """Indices or numbers, as the model declares."""
     generator = torch.Generator().manual_seed(1)
     inputs = []
-    for shape in ours.inputs.values():  # type: ignore[operator,union-attr]
-        *sizes, last = shape.replace("batch", "3").split()
+    for shape in model.inputs.values():
+        *sizes, last = str(shape).replace("batch", "3").split()
         if last.startswith("<"):
             inputs.append(
                 torch.randint(int(last[1:]), [int(n) for n in sizes], generator=generator)
             )
         else:
-            sizes = [int(n) for n in (*sizes, last)]
-            inputs.append(torch.randn(sizes, generator=generator, dtype=torch.float64))
+            whole = [int(n) for n in (*sizes, last)]
+            inputs.append(torch.randn(whole, generator=generator, dtype=torch.float64))
+    return inputs
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.spec)
+def test_equal_to_torch(case: Case) -> None:
+    ours, theirs = random_model(case.spec, case.model), case.make().double().eval()
+    theirs.load_state_dict(renamed(ours.state_dict(), case.renamed))
+    inputs = random_inputs(ours)
     found, expected = ours(*inputs), theirs(*inputs)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
     of_ours, of_theirs = dict(ours.named_parameters()), dict(theirs.named_parameters())
@@ -236,7 +244,7 @@ REAL = [
 
 
 @pytest.mark.parametrize(("spec", "model", "params", "count"), REAL)
-def test_real_sizes(spec: str, model: str, params: dict[str, float], count: int) -> None:
+def test_real_sizes(spec: str, model: str, params: Mapping[str, Any], count: int) -> None:
     """As many parameters as published; ViT-S/16 without a class token, `nn.Transformer` with its tables."""
     module = getattr(specc.load(SPECS / f"{spec}.spec", **params), model)(device="meta")
     assert sum(parameter.numel() for parameter in module.parameters()) == count

@@ -17,7 +17,8 @@ from .planning.plan import Formulation
 from .program.check import MOST_MAPS, check
 from .program.elaborate import elaborate
 from .program.infer import Weights, infer
-from .program.resolve import ModelDeclaration, refuse_private, resolve
+from .program.resolve import resolve
+from .program.scope import ModelDeclaration, refuse_private
 from .program.static import Static, show
 from .text.parse import parse
 from .text.syntax import Identifier

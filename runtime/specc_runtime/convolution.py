@@ -16,13 +16,14 @@ from torch.nn import functional as F
 def as_rows(x: Tensor, over: Sequence[int]) -> Tensor:
     """`(batch, *axes, channels)` as torch has it: `(rows, channels, *over)`, other axes in the rows."""
     others = other_dims(x, over)
-    return x.permute(0, *others, -1, *over).flatten(0, len(others))
+    rows: Tensor = x.permute(0, *others, -1, *over).flatten(0, len(others))
+    return rows
 
 
 def from_rows(rows: Tensor, x: Tensor, over: Sequence[int]) -> Tensor:
     """What was made of `as_rows(x, over)`, with its dimensions in the order that `x` has them."""
     others = other_dims(x, over)
-    apart = rows.unflatten(0, [x.shape[dim] for dim in (0, *others)])
+    apart: Tensor = rows.unflatten(0, [x.shape[dim] for dim in (0, *others)])
     order = (0, *others, x.dim() - 1, *over)
     return apart.permute([order.index(dim) for dim in range(x.dim())])
 
@@ -34,6 +35,8 @@ def other_dims(x: Tensor, over: Sequence[int]) -> tuple[int, ...]:
 
 class Along(nn.Module):
     """Makes a convolution of torch one along dimensions `over`, by default the first after the batch."""
+
+    kernel_size: tuple[int, ...]
 
     def __init__(self, *sizes: Any, over: Sequence[int] | None = None, **options: Any) -> None:
         super().__init__(*sizes, **options)
@@ -56,15 +59,15 @@ class Conv3d(Along, nn.Conv3d):
     """`nn.Conv3d` along three dimensions of `(batch, *axes, channels)`."""
 
 
-class ConvTranspose1d(Along, nn.ConvTranspose1d):
+class ConvTranspose1d(Along, nn.ConvTranspose1d):  # type: ignore[misc]
     """`nn.ConvTranspose1d` along a dimension of `(batch, *axes, channels)`."""
 
 
-class ConvTranspose2d(Along, nn.ConvTranspose2d):
+class ConvTranspose2d(Along, nn.ConvTranspose2d):  # type: ignore[misc]
     """`nn.ConvTranspose2d` along two dimensions of `(batch, *axes, channels)`."""
 
 
-class ConvTranspose3d(Along, nn.ConvTranspose3d):
+class ConvTranspose3d(Along, nn.ConvTranspose3d):  # type: ignore[misc]
     """`nn.ConvTranspose3d` along three dimensions of `(batch, *axes, channels)`."""
 
 
@@ -87,7 +90,7 @@ def avg_pool(
 ) -> Tensor:
     """The mean of each window that slides along dimensions `over`; zeros of the padding count."""
     pool = AVG_POOLS[len(over) - 1]
-    return from_rows(pool(as_rows(x, over), kernel, stride, padding), x, over)
+    return from_rows(pool(as_rows(x, over), kernel, stride or kernel, padding), x, over)
 
 
 def pixel_shuffle(x: Tensor, over: Sequence[int], factor: int) -> Tensor:

@@ -42,9 +42,11 @@ class InstanceNorm(nn.InstanceNorm1d):
     @torch.no_grad()
     def track(self, rows: Tensor) -> None:
         """Moves the running statistics towards the means over a batch `(batch, channels, positions)`."""
+        assert self.running_mean is not None and self.running_var is not None
+        momentum = self.momentum or 0.0
         variance, mean = torch.var_mean(rows, -1)
-        self.running_mean.mul_(1 - self.momentum).add_(self.momentum * mean.mean(0))
-        self.running_var.mul_(1 - self.momentum).add_(self.momentum * variance.mean(0))
+        self.running_mean.mul_(1 - momentum).add_(momentum * mean.mean(0))
+        self.running_var.mul_(1 - momentum).add_(momentum * variance.mean(0))
 
 
 def by_channel(x: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from .counting import Count, orbit_labels
 
 State = dict[str, torch.Tensor]
 Part = tuple[Axis, ...]
+Entry = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
 def declared(text: str) -> dict[str, Axis]:
@@ -51,15 +52,23 @@ class Stored:
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def entries(self) -> list[Entry]:
+        """Each entry, row-major: its block, the part that it is in along each dimension, its index on each axis."""
+        return [(k, *entry) for k, dims in enumerate(self.blocks) for entry in _entries(dims)]
+
+    def axes_at(self, block: int, parts: tuple[int, ...]) -> list[Axis]:
+        """The axes of these parts of a block, in order."""
+        chosen = zip(self.blocks[block], parts, strict=True)
+        return [axis for dim, part in chosen for axis in dim[part]]
+
     def destinations(self, element: Element) -> Positions:
         """Where each entry, row-major, goes."""
-        entries = [(k, *entry) for k, dims in enumerate(self.blocks) for entry in _entries(dims)]
+        entries = self.entries()
         place = {entry: number for number, entry in enumerate(entries)}
         images = np.empty(self.size, dtype=np.intp)
         for number, (block, parts, index) in enumerate(entries):
-            chosen = zip(self.blocks[block], parts, strict=True)
-            axes = [axis for dim, part in chosen for axis in dim[part]]
-            images[number] = place[block, parts, _moved(axes, index, element)]
+            moved = _moved(self.axes_at(block, parts), index, element)
+            images[number] = place[block, parts, moved]
         return images
 
 

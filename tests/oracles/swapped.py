@@ -36,11 +36,11 @@ def places(space: StateSpace) -> list[Place]:
     for tensor in space.tensors:
         rows: dict[tuple[object, ...], list[list[int]]] = {}
         axes_of: dict[tuple[object, ...], tuple[Axis, tuple[int, ...]]] = {}
-        for entry, (parts, index) in enumerate(tensor.indices()):
-            axes = [a for dim, n in zip(tensor.dims, parts, strict=True) for a in dim[n]]
+        for entry, (block, parts, index) in enumerate(tensor.entries()):
+            axes = tensor.axes_at(block, parts)
             for number, axis in enumerate(axes):
                 scope = _scope(axes, index, number)
-                key = (parts, number, scope)
+                key = (block, parts, number, scope)
                 axes_of[key] = (axis, scope)
                 rows.setdefault(key, [[] for _ in range(axis.size)])
                 rows[key][index[number]].append(offset + entry)

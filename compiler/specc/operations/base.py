@@ -29,7 +29,7 @@ class Kind(Enum):
     SIZES = "a number, or a list with one for each axis"
     AXIS = "an axis"
     AXES = "an axis or a list of axes"
-    GRID = "an axis or a list of axes, as declared"
+    GRID = "one axis or a list of axes"
     SHAPE = "a number of channels or a type"
     VALUE = "a value, or a tuple of values"
 

@@ -42,7 +42,7 @@ class _Convolution(Windowed):
     channels: Positive
     kernel: tuple[Positive, ...]
     stride: tuple[Positive, ...] = (1,)
-    padding: Literal["same"] | tuple[NotNegative, ...] = (0,)
+    padding: tuple[NotNegative, ...] | Literal["same"] = (0,)
     dilation: tuple[Positive, ...] = (1,)
     groups: Positive = 1
     bias: bool = True

@@ -86,20 +86,14 @@ class _Table(Operation):
     takes_indices: ClassVar[bool] = True
     parametrised: ClassVar[bool] = True
 
-    channels: Positive
-
-    def _over(self) -> tuple[Axis, ...]:
-        raise NotImplementedError
-
-    def result(self, inputs: tuple[Type, ...]) -> Type:
-        for axis in self._over():
-            if axis.masked:
-                raise Refusal(
-                    f"`{self.word}` tells the positions of `{axis.name}` apart, and some may not be "
-                    "there",
-                    f"`axis {axis.name} = {axis.size}` has all of them",
-                )
-        return Tensor(tuple(axis.pin() for axis in self._over()), self.channels)
+    def _pinned(self, axis: Axis) -> Axis:
+        """The axis as the table has it."""
+        if axis.masked:
+            raise Refusal(
+                f"`{self.word}` tells the positions of `{axis.name}` apart, and some may not be there",
+                f"`axis {axis.name} = {axis.size}` has all of them",
+            )
+        return axis.pin()
 
     def call(
         self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
@@ -131,9 +125,10 @@ class Positions(_Table):
     kinds: ClassVar[Mapping[str, Kind]] = {"axes": Kind.GRID}
 
     axes: tuple[InstanceOf[Axis], ...] = Field(min_length=1)
+    channels: Positive
 
-    def _over(self) -> tuple[Axis, ...]:
-        return self.axes
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        return Tensor(tuple(map(self._pinned, self.axes)), self.channels)
 
     @property
     def _shape(self) -> tuple[int, ...]:
@@ -169,10 +164,11 @@ class Sinusoidal(_Table):
     kinds: ClassVar[Mapping[str, Kind]] = {"axis": Kind.AXIS}
 
     axis: InstanceOf[Axis]
+    channels: Positive
     base: float = Field(10000.0, ge=1)
 
-    def _over(self) -> tuple[Axis, ...]:
-        return (self.axis,)
+    def result(self, inputs: tuple[Type, ...]) -> Type:
+        return Tensor((self._pinned(self.axis),), self.channels)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

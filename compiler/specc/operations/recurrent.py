@@ -151,7 +151,7 @@ class Recurrent(Operation):
             if state.width != self._state_width:
                 raise Refusal(
                     f"`initial` has {counted(state.width, 'channel')}, and {self._width_in_words()} "
-                    f"need {self._state_width}",
+                    f"{self._state_width}",
                     show_types=True,
                 )
             found.append(state)
@@ -159,7 +159,8 @@ class Recurrent(Operation):
 
     def _width_in_words(self) -> str:
         directions = " in 2 directions" if self.bidirectional else ""
-        return f"{counted(self.layers, 'layer')} of {self.channels}{directions}"
+        layers = counted(self.layers, "layer")
+        return f"{layers} of {self.channels}{directions} {'needs' if self.layers == 1 else 'need'}"
 
     # --- Parameters
 

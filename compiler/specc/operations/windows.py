@@ -107,7 +107,8 @@ class Windowed(Operation):
         for name, size, window in zip(self.over, self._sizes(tensor), windows, strict=True):
             counts.append(window.count(size))
             if window.before + size + window.after < window.reach:
-                padded = f" with padding {window.before}" if window.before else ""
+                added = window.before + window.after
+                padded = f", and {added} of padding" if added else ""
                 raise Refusal(
                     f"a kernel that reaches over {counted(window.reach, 'position')} does not fit on "
                     f"`{name}`, which has {size}{padded}",

@@ -12,7 +12,7 @@ from ..errors import Span, SpecError, nearest
 from ..operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
 from ..text import syntax
 from ..types import Axis, Type
-from .resolve import Scope, not_yet
+from .scope import Scope, not_yet
 from .static import Lookup, Static, evaluate, show, size
 
 TypeOf = Callable[[syntax.Expression], Type]

@@ -68,9 +68,14 @@ def _refuse_indices(operation: Operation, inputs: list[Type]) -> None:
         for _, tensor in tensors_of(kind):
             if tensor.index is not None and not operation.takes_indices:
                 raise Refusal(
-                    f"`{operation.word}` works on numbers, and {tensor} holds indices",
+                    f"`{_word(operation)}` works on numbers, and {tensor} holds indices",
                     "`embedding(x, c)` makes a vector of each",
                 )
+
+
+def _word(operation: Operation) -> str:
+    """How a spec calls an operation, without its attributes."""
+    return str(operation).partition("{")[0].partition("[")[0]
 
 
 def _origins(node: Node, graph: Graph, inputs: list[Type]) -> tuple[Note, ...]:

@@ -10,7 +10,7 @@ from typing import assert_never
 from ..errors import Consequence, Errors, Note, Span, SpecError, nearest
 from ..graph import Carry, Graph, Node, Region
 from ..names import counted
-from ..naming import Names, Runs, Scope, snake_case
+from ..naming import Names, Runs, snake_case
 from ..operations import (
     CATALOGUE,
     LATER,
@@ -27,73 +27,21 @@ from ..operations import (
 from ..text import syntax
 from ..types import Collection, Type
 from .arguments import make_operation, signature
-from .resolve import (
+from .layers import Layers, explicit_names
+from .meanings import Broken, Known, Meaning, Place, Result, Several, Value
+from .scope import (
     OPERATIONS,
     BlockDeclaration,
     ModelDeclaration,
     Param,
-    declared_type,
     described,
     not_yet,
     refuse_private,
-    type_of,
 )
-from .resolve import Scope as FileScope
 from .static import Static, combine, evaluate, show, size
+from .written import declared_type, type_of
 
 MOST_NODES = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value of the graph by its node."""
-
-    node: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A number, boolean or string."""
-
-    static: Static
-
-
-@dataclass(frozen=True, slots=True)
-class Several:
-    """What a tuple or a block with several results stands for."""
-
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a body returns, and where that is written."""
-
-    value: Value
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A name whose statement is wrong; that is reported there, and not where it is used."""
-
-
-Meaning = Value | Known | Several | Broken
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an expression stands: its file, the names bound so far, where its layers get theirs.
-
-    `target` is the path that the statement's layers share, `several` says whether they add theirs.
-    """
-
-    file: FileScope
-    names: dict[str, Meaning]
-    paths: Scope
-    blocks: tuple[syntax.Block, ...] = ()
-    target: str | None = None
-    within: Names | None = None
 
 
 def elaborate(model: ModelDeclaration, errors: Errors) -> Graph:
@@ -111,7 +59,7 @@ class _Builder:
         self.errors = errors
         self.steps = 0
         self.tied: dict[str, tuple[str, Span]] = {}  # what an explicit name was first given to
-        self.layered: dict[int, bool] = {}  # blocks, by identity: whether they have layers
+        self.layers = Layers()
 
     def model(self, model: ModelDeclaration) -> Graph:
         names: dict[str, Meaning] = {}
@@ -132,7 +80,7 @@ class _Builder:
         for output in written.outputs:
             with self.errors.collect():
                 types.append(declared_type(output, model.scope))
-        place = Place(model.scope, names, Names("", _explicit(written.body)))
+        place = Place(model.scope, names, Names("", explicit_names(written.body)))
         results: tuple[Result, ...] = ()
         with self.errors.collect():
             results = self.body(written.body, place, written.name)
@@ -223,7 +171,7 @@ class _Builder:
     def assign(self, statement: syntax.Assign, place: Place) -> None:
         targets = [target.name for target in statement.targets]
         _refuse_second_target(targets)
-        layers = self.layers(statement.value, place)
+        layers = self.layers.of(statement.value, place.file)
         if len(targets) == 1 and layers:
             refuse_private(targets[0])
         if len(targets) == 1 and len(layers) == 1:
@@ -259,7 +207,7 @@ class _Builder:
 
     def repeat(self, statement: syntax.Repeat, place: Place) -> None:
         count = size(statement.count, self.known(place), "the count of a repeat", least=0)
-        explicit = _explicit(statement.body)
+        explicit = explicit_names(statement.body)
         alone = len(statement.body) == 1 and isinstance(statement.body[0], syntax.Assign)
         named = statement.path.text if statement.path else None
         if statement.path is not None:
@@ -548,12 +496,12 @@ class _Builder:
         names = self.arguments(call, block, place)
         named = next((k for k in call.keywords if k.name.text == "name"), None)
         path = ""
-        if self.has_layers(block):
+        if self.layers.within(block):
             path = self.path(call, named, place)
         inner = Place(
             block.scope,
             names,
-            Names(path + "." if path else "", _explicit(block.syntax.body)),
+            Names(path + "." if path else "", explicit_names(block.syntax.body)),
             (*place.blocks, block.syntax),
         )
         bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
@@ -613,35 +561,6 @@ class _Builder:
         values = tuple(self.operand(given[name], place) for name in space.names)
         return self.add(Collect(space=space), values, call.span)
 
-    # --- Which calls have parameters
-
-    def layers(self, expression: syntax.Expression, place: Place) -> list[syntax.Call]:
-        """The calls in an expression that have parameters, blocks with any counting as one."""
-        found = []
-        for call in _calls(expression):
-            entry = CATALOGUE.get(call.function.text)
-            declared = place.file.declarations.get(call.function.text)
-            if call.function.text in place.file.imported or isinstance(declared, syntax.Block):
-                meaning = place.file.find(call.function.text, call.function.span)
-                if isinstance(meaning, BlockDeclaration) and self.has_layers(meaning):
-                    found.append(call)
-            elif entry is not None and entry.operation.parametrised:
-                found.append(call)
-        return found
-
-    def has_layers(self, block: BlockDeclaration) -> bool:
-        """Whether a block has parameters; one that uses itself is refused when it is inlined."""
-        key = id(block.syntax)
-        if key not in self.layered:
-            self.layered[key] = False
-            place = Place(block.scope, {}, Names())
-            self.layered[key] = any(
-                self.layers(expression, place)
-                for statement in _statements(block.syntax.body)
-                for expression in _expressions(statement)
-            )
-        return self.layered[key]
-
 
 class _Fixed:
     """The names of a repeat with one statement: whatever it is called, `as` says how."""
@@ -672,50 +591,6 @@ class _Lookup:
 
     def expression(self, expression: syntax.Expression) -> Static:
         return evaluate(expression, self)
-
-
-def _calls(expression: syntax.Expression) -> Iterator[syntax.Call]:
-    match expression:
-        case syntax.Call():
-            yield expression
-            for each in (*expression.arguments, *(k.value for k in expression.keywords)):
-                yield from _calls(each)
-        case syntax.Attribute():
-            yield from _calls(expression.value)
-        case syntax.Tuple():
-            for each in expression.items:
-                yield from _calls(each)
-        case syntax.Negative():
-            yield from _calls(expression.operand)
-        case syntax.Binary():
-            yield from _calls(expression.left)
-            yield from _calls(expression.right)
-        case _:
-            return
-
-
-def _statements(body: Sequence[syntax.Statement]) -> Iterator[syntax.Assign | syntax.Return]:
-    for statement in body:
-        if isinstance(statement, syntax.Repeat):
-            yield from _statements(statement.body)
-        else:
-            yield statement
-
-
-def _expressions(statement: syntax.Assign | syntax.Return) -> tuple[syntax.Expression, ...]:
-    return statement.values if isinstance(statement, syntax.Return) else (statement.value,)
-
-
-def _explicit(body: Sequence[syntax.Statement]) -> frozenset[str]:
-    """The names that layers of a body ask for, which no other layer may take."""
-    return frozenset(
-        keyword.value.text
-        for statement in _statements(body)
-        for expression in _expressions(statement)
-        for call in _calls(expression)
-        for keyword in call.keywords
-        if keyword.name.text == "name" and isinstance(keyword.value, syntax.Name)
-    )
 
 
 def _symbol(keyword: syntax.Keyword) -> syntax.Identifier:
