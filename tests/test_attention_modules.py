@@ -12,6 +12,7 @@ from attentive import AXES, CASES, make, model
 from networks import draw, draw_masks
 from oracles.values import randomise
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -90,6 +91,28 @@ def test_exported(name: str) -> None:
     module, inputs = used(name)
     exported = torch.export.export(module, tuple(inputs)).module()
     torch.testing.assert_close(exported(*inputs), module(*inputs))
+
+
+@pytest.mark.parametrize(
+    ("call", "inputs", "result"),
+    [
+        ("attention(x, over = guest, heads = 2)", "x: [guest; 4]", "[guest; 4]"),
+        ("attention(x, over = node, heads = 2, memory = m)", "x: [node; 4], m: [source; 4]", "[node; 4]"),
+        ("attention(x, over = source, heads = 2, memory = m)", "x: [source; 4], m: [node; 4]", "[source; 4]"),
+        ("experts(x, 3, 4)", "x: [node; 4]", "[node; 4]"),
+    ],
+)  # fmt: skip
+def test_one_graph_serves_all_sizes(call: str, inputs: str, result: str) -> None:
+    torch.compiler.reset()
+    module = make(model(call, inputs, result))
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled.compile(backend=counter, dynamic=True)
+    for batch, size in ((2, 3), (1, 7), (3, 1)):
+        sizes = {"node": size, "guest": size}
+        given = {**draw(module, batch, **sizes), **draw_masks(module, batch, **sizes)}
+        torch.testing.assert_close(compiled(**given), module(**given))
+    assert counter.frame_count == 1
 
 
 @pytest.mark.slow

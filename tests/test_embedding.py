@@ -274,7 +274,7 @@ MISTAKES = [
     ("x: [token; 3]", "y = ⟦positions()⟧",
      "`positions` needs `axes`, one axis or a list of axes", POSITIONS),
     ("x: [token; 3]", "y = positions([y, ⟦y⟧], 3)", "`y` is given twice", None),
-    ("x: [token; 3]", "y = positions(⟦x⟧, token, 3)", "`positions` takes no more arguments by place", POSITIONS),
+    ("x: [token; 3]", "y = positions(x, token, ⟦3⟧)", "`positions` takes no more arguments by place", POSITIONS),
     ("x: [token; 3]", "y = sinusoidal(⟦[y, x]⟧, 3)", "`axis` is the name of one axis", None),
     ("x: [token; 3]", "y = sinusoidal(token, 3, base = ⟦0⟧)",
      "`base` of `sinusoidal` cannot be 0: it is at least 1.0", SINUSOIDAL),

@@ -163,14 +163,17 @@ def attend(
 ) -> Tensor:
     """Scaled dot-product attention on `(batch, *others, heads, positions, size)`.
 
-    `mask` is `(batch, *others, keys)`, and there is none beside `causal`. Others of size one in keys and values go with any in the queries.
+    `mask` is `(batch, *others, keys)`, and there is none beside `causal`. Others of size one in keys and
+    values go with any in the queries.
     """
     others, groups = queries.shape[:-3], queries.shape[-3] != keys.shape[-3]
     keys, values = (each.expand(*others, *each.shape[-3:]) for each in (keys, values))
     if mask is not None:
         mask = mask.expand(*others, mask.shape[-1]).flatten(0, -2)[:, None, None]
         mask = mask.expand(-1, -1, queries.shape[-2], -1)
-    if torch.compiler.is_compiling():  # a graph for all sizes: the kernel asks whether there are any
+    if (
+        torch.compiler.is_compiling()
+    ):  # a graph for all sizes: the kernel asks whether there are any
         torch._check(queries.shape[-2] > 0)
         torch._check(keys.shape[-2] > 0)
     attended = F.scaled_dot_product_attention(

@@ -143,6 +143,42 @@ def _batch_place(name: str, memory: Tensor, asking: Attended) -> int:
     )
 
 
+def check_causal(asking: Attended, asked: Attended) -> None:
+    """Positions are compared along one and the same axes, all of whose positions are there."""
+    _check_there("causal", (*asking.axes, *asked.axes))
+    names = [[axis.name for axis in each.axes] for each in (asking, asked)]
+    if names[0] != names[1]:
+        over, memory_over = (", ".join(f"`{name}`" for name in each) for each in names)
+        raise Refusal(
+            f"`causal` compares positions along {over} with positions along {memory_over}: they are "
+            "of different axes",
+            show_types=True,
+        )
+
+
+def check_rotary(asking: Attended, asked: Attended) -> None:
+    """What the result depends on is told by its axes: the memory's order must not matter unseen."""
+    _check_there("rotary", (*asking.axes, *asked.axes))
+    kept = [axis.name for axis in asking.axes]
+    for axis in asked.axes:
+        if axis.name not in kept and not axis.pinned and not axis.coded:
+            raise Refusal(
+                f"`rotary` reads the positions of `{axis.name}`, which are interchangeable",
+                f"`rotary = false`, or `axis {axis.name} = {axis.size}` if their order matters",
+                show_types=True,
+            )
+
+
+def _check_there(option: str, axes: Sequence[Axis]) -> None:
+    for axis in axes:
+        if axis.masked:
+            raise Refusal(
+                f"`{option}` reads the positions of `{axis.name}`, and some may not be there",
+                f"`axis {axis.name} = {axis.size}` has all of them",
+                show_types=True,
+            )
+
+
 def _default(tensor: Tensor, asking: Attended) -> tuple[str, ...]:
     over = [axis.name for axis in asking.axes]
     names = [a.name for a in tensor.axes if a.name in over or a.name not in asking.batch]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..symmetry.positions import Term, joined, product_of
 from ..types import Axis, Tensor, Type
-from .attended import Attended, keys, queries
+from .attended import Attended, check_causal, check_rotary, keys, queries
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet_with
 
@@ -66,9 +66,9 @@ class Attention(Operation):
         asking, asked = self._reads(inputs)
         self._check_sizes(self._sizes(inputs), asked.tensor)
         if self.causal:
-            _check_causal(asking, asked)
+            check_causal(asking, asked)
         if self.rotary:
-            _check_rotary(asking, asked)
+            check_rotary(asking, asked)
         axes = list(asking.tensor.axes)
         if self.memory is not None:
             axes = [meet_with(axis, asked.tensor) for axis in axes]
@@ -287,38 +287,3 @@ def _rotated(xp: Any, x: Any, base: float) -> Any:
             angle = xp.tensor(position * base ** (-i / n), dtype=x.dtype)
             pairs[..., position, i] *= xp.complex(angle.cos(), angle.sin())
     return xp.cat([pairs.real, pairs.imag], -1)
-
-
-def _check_causal(asking: Attended, asked: Attended) -> None:
-    _check_there("causal", (*asking.axes, *asked.axes))
-    names = [[axis.name for axis in each.axes] for each in (asking, asked)]
-    if names[0] != names[1]:
-        over, memory_over = (", ".join(f"`{name}`" for name in each) for each in names)
-        raise Refusal(
-            f"`causal` compares positions along {over} with positions along {memory_over}: they are "
-            "of different axes",
-            show_types=True,
-        )
-
-
-def _check_rotary(asking: Attended, asked: Attended) -> None:
-    """What the result depends on is told by its axes: the memory's order must not matter unseen."""
-    _check_there("rotary", (*asking.axes, *asked.axes))
-    kept = [axis.name for axis in asking.axes]
-    for axis in asked.axes:
-        if axis.name not in kept and not axis.pinned and not axis.coded:
-            raise Refusal(
-                f"`rotary` reads the positions of `{axis.name}`, which are interchangeable",
-                f"`rotary = false`, or `axis {axis.name} = {axis.size}` if their order matters",
-                show_types=True,
-            )
-
-
-def _check_there(option: str, axes: Sequence[Axis]) -> None:
-    for axis in axes:
-        if axis.masked:
-            raise Refusal(
-                f"`{option}` reads the positions of `{axis.name}`, and some may not be there",
-                f"`axis {axis.name} = {axis.size}` has all of them",
-                show_types=True,
-            )
