@@ -113,6 +113,16 @@ class _Body:
             return variable
         return text
 
+    def returned(self, number: int) -> str:
+        """The code of a block's result; one that only has a name outside stands in the `return`."""
+        text = self.text(number)
+        last = self.lines[-1] if self.lines else None
+        named = self.typed.graph.nodes[number].label == text
+        if not named and isinstance(last, Line) and last.text.startswith(f"{text} = "):
+            self.lines.pop()
+            return last.text.removeprefix(f"{text} = ")
+        return text
+
     def give(self, number: int, code: Code, at: int, name: str) -> None:
         """Keeps a value's code for its one use, or assigns it to a variable."""
         if number not in self._fixed and self._inlined(number) and _length(code) <= MOST_INLINE:
@@ -252,7 +262,7 @@ class _Body:
             body.hold(number, body.names.claim(name))
         body.compose(region.first, region.last, region.inner)
         returned = _made(region) or region.results
-        results = tuple((body.text(n), self.typed.types[n]) for n in returned)
+        results = tuple((body.returned(n), self.typed.types[n]) for n in returned)
         return ModulePlan(
             self.classes.taken.claim(region.name),
             False,
