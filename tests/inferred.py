@@ -26,7 +26,9 @@ def _blocks(tensor: dict[str, Any]) -> str:
         return ", ".join([rows, *columns])
     parts = re.findall(r"\([^()+]*\)|[\w.]+", rows)
     pieces = zip(parts, tensor["pieces"], strict=True)
-    return "; ".join(f"{part}, {piece['axes'][-1]}" for part, piece in pieces)
+    return "; ".join(
+        ", ".join([part, *piece["axes"][len(part.split()) :]]) for part, piece in pieces
+    )
 
 
 def _depth(texts: dict[str, str], name: str) -> int:

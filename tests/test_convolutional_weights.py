@@ -138,3 +138,21 @@ def test_models_of_weights_respect_the_group(name: str) -> None:
         assert score(weights).var(dim=0).max() > 1e-9
         expected = space.moved(edit(weights), element, batch=1)
         torch.testing.assert_close(edit(moved), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_tied_layers_of_which_one_reads_joined_channels_are_pinned() -> None:
+    """Their matrix would be cut in different places: sound, though not complete."""
+    text = """
+        axis x = 5
+        model Net(v: [x; 2]) -> [; 2] {
+            a = conv(v, 4, over = x, kernel = 1)
+            b = conv(v, 4, over = x, kernel = 1)
+            c = conv(v, 8, over = x, kernel = 1)
+            h = conv(concat(a, b), 8, over = x, kernel = 1, groups = 4, name = same)
+            g = conv(c, 8, over = x, kernel = 1, groups = 4, name = same)
+            return linear(mean[x](h * sin(g)), 2)
+        }
+        model Read(w: weights(Net)) -> [; 1] { return invariant(w, 1) }
+    """
+    groups = model_report(text, "Read")["groups"]
+    assert {each["group"] for each in groups if each["size"] > 1} == {"pinned"}

@@ -7,18 +7,26 @@ which has to infer it and to know every equivariant map.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from compiled import layer_report
+from compiled import layer_report, model_report
+from inferred import state_space
+from networks import draw
 from oracles.action import generators, order, random_element
 from oracles.sequential import NETWORKS, Network, chosen_sets, orbits, places, swapped
 from oracles.stored import State, count, pair_labels
-from test_attention_weights import EDIT, inferred
+from programs import PROGRAMS
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 import specc
+
+READ = "model Read(w: weights(Net)) -> [; 1] { return invariant(w, 1) }"
+
+EDIT = "model M(w: weights(Net)) -> weights(Net) { return equivariant(w, 1, name = layer) }"
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
@@ -105,7 +113,8 @@ def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
 @every_network
 def test_the_inferred_group_is_the_one_by_hand(name: str) -> None:
     """Of one order, and the same pairs of entries are moved to each other."""
-    by_hand, found = NETWORKS[name].space, inferred(NETWORKS[name])  # type: ignore[arg-type]
+    by_hand = NETWORKS[name].space
+    found = state_space(model_report(f"{NETWORKS[name].spec} {READ}", "Read"))
     assert [t.name for t in found.tensors] == [t.name for t in by_hand.tensors]
     assert order(found.axes) == order(by_hand.axes)
     labels = [pair_labels(space, generators(space.axes)) for space in (by_hand, found)]
@@ -146,3 +155,47 @@ def test_models_of_weights_respect_the_group(name: str) -> None:
         assert score(weights).var(dim=0).max() > 1e-9
         expected = space.moved(edit(weights), element, batch=1)
         torch.testing.assert_close(edit(permuted), expected, rtol=1e-9, atol=1e-9)
+
+
+# --- The library ---------------------------------------------------------------------------------
+
+SPECS = Path(__file__).parents[1] / "specs"
+
+# A file of the library, small values of its parameters, a network, and a model of its weights.
+LIBRARY = [
+    ("sequences", {"hidden": 6}, "Adder", "SuccessRate"),
+    ("names", {"hidden": 6, "embedded": 4}, "LstmClassifier", "LstmAccuracy"),
+    ("names", {"hidden": 6, "embedded": 4}, "GruClassifier", "GruAccuracy"),
+    (
+        "translation",
+        {"hidden": 6, "embedded": 4, "source_words": 9, "target_words": 7},
+        "Translation",
+        "Optimiser",
+    ),
+    ("splines", {"hidden": 4}, "Kan", "KanLoss"),
+    ("splines", {"hidden": 4}, "Gated", "GatedLoss"),
+]
+
+
+def test_the_target_program_stands_in_the_library_as_it_is() -> None:
+    assert (SPECS / "sequences.spec").read_text(encoding="utf-8") == PROGRAMS["sequences"]
+
+
+@pytest.mark.parametrize(("file", "params", "network", "reader"), LIBRARY)
+def test_models_of_the_library_read_the_weights_of_its_networks(
+    file: str, params: dict[str, int], network: str, reader: str
+) -> None:
+    module = specc.load(SPECS / f"{file}.spec", **params)
+    networks = [getattr(module, network)() for _ in range(3)]
+    said = networks[0](**draw(networks[0], 2))
+    assert said.shape[0] == 2 and said.isfinite().all()
+    weights, _ = stack_module_state(networks)
+    model = getattr(module, reader)()
+    if reader == "Optimiser":
+        weights = {
+            name: tensor.unsqueeze(-1).expand(*tensor.shape, 3) for name, tensor in weights.items()
+        }
+    found = model(weights)
+    shapes = {n: t.shape for n, t in found.items()} if isinstance(found, dict) else found.shape
+    expected = {n: t.shape[:-1] for n, t in weights.items()} if isinstance(found, dict) else (3, 1)
+    assert shapes == expected

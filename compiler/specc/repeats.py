@@ -33,15 +33,14 @@ def arranged(entries: Mapping[str, str]) -> list[str]:
     return [name for stretch in _stretches(entries, _as_it_is) for name in stretch.names]
 
 
-def numbered(words: Iterable[str], paths: Iterable[str]) -> dict[str, list[str]]:
-    """Words that differ in the number of a run alone, by what they have in common: `blocks_i_up`."""
-    starts = [(f"{path.replace('.', '_')}_" if path else "") for path in paths]
+def numbered(texts: Iterable[str], paths: Iterable[str]) -> dict[str, list[str]]:
+    """Texts that differ in the numbers of runs alone, by what they have in common: `blocks_i_up`."""
+    starts = [re.escape(f"{path.replace('.', '_')}_" if path else "") for path in paths]
+    run = re.compile(rf"\b({'|'.join(starts)})\d+_") if starts else None
     found: dict[str, list[str]] = {}
-    for word in words:
-        numbers = (re.match(rf"({re.escape(start)})\d+_", word) for start in starts)
-        number = next(filter(None, numbers), None)
-        common = f"{number[1]}i_{word[number.end() :]}" if number else word
-        found.setdefault(common, []).append(word)
+    for text in texts:
+        common = run.sub(r"\1i_", text) if run else text
+        found.setdefault(common, []).append(text)
     return found
 
 

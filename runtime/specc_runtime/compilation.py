@@ -19,7 +19,6 @@ from torch import nn
 from .inputs import Shapes
 from .storage import size_of, words_of
 
-
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 """Layers whose memory format torch chooses, and cannot tell for a batch of unknown size."""
 

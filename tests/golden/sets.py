@@ -43,7 +43,7 @@ class PointClassifier(Model):
 class CloudRanker(Model):
     """(x: [cloud, member; 3]) -> [cloud; 1]
 
-    Commutes with S(8) on cloud, S(256) in cloud on member.
+    Commutes with S(8) on cloud, S(256) on member in each cloud.
     """
 
     inputs = {"x": "batch cloud member 3"}
@@ -201,7 +201,7 @@ class PointClassifierInvariant(Equivariant):
 class CloudRankerX(Equivariant):
     """[cloud, member; 3] -> [cloud, member; 32]
 
-    Commutes with S(8) on cloud, S(256) in cloud on member.
+    Commutes with S(8) on cloud, S(256) on member in each cloud.
     3 maps and 1 bias for each pair of channels, from 3 pools and 3 spreads in 3 products.
     """
 
@@ -253,7 +253,7 @@ class CloudRankerX(Equivariant):
 class CloudRankerEquivariant(Equivariant):
     """[cloud, member; 32] -> [cloud; 1]
 
-    Commutes with S(8) on cloud, S(256) in cloud on member.
+    Commutes with S(8) on cloud, S(256) on member in each cloud.
     2 maps and 1 bias for each pair of channels, from 2 pools and 2 spreads in 2 products.
     """
 

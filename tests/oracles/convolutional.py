@@ -98,6 +98,32 @@ class Unet(nn.Module):
         return self.out(torch.cat([skip, h], 1)).flatten(1)  # type: ignore[no-any-return]
 
 
+class JoinedGroups(nn.Module):
+    """A convolution in groups, of which two are of one value and four of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv1d(1, 6, 1, bias=False), nn.Conv1d(1, 12, 1, bias=False)
+        self.c, self.head = nn.Conv1d(18, 30, 1, groups=6, bias=False), Mean(30, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = torch.cat([torch.tanh(self.a(x)), torch.cos(self.b(x))], 1)
+        return self.head(torch.tanh(self.c(joined)))  # type: ignore[no-any-return]
+
+
+class JoinedNorm(nn.Module):
+    """A group norm of two values joined: no group is of both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv1d(2, 6, 1, bias=False), nn.Conv1d(2, 9, 1, bias=False)
+        self.norm, self.head = nn.GroupNorm(5, 15, affine=False), Mean(15, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        joined = torch.cat([self.a(x), torch.cos(self.b(x))], 1)
+        return self.head(torch.tanh(self.norm(joined)))  # type: ignore[no-any-return]
+
+
 class Twice(nn.Module):
     """A value joined with itself."""
 
@@ -359,6 +385,43 @@ NETWORKS: Mapping[str, Network] = {
             "b.weight": "(g h b), a, k",
             "c.weight": "(g h), b, l",
             "head.weight": "o, (g h)",
+            "head.bias": "o",
+        },
+    ),
+    "groups of joined channels": Network(
+        JoinedGroups,
+        _net(
+            """a = conv(image, 6, over = x, kernel = 1, bias = false)
+            b = conv(image, 12, over = x, kernel = 1, bias = false)
+            c = conv(concat(tanh(a), cos(b)), 30, over = x, kernel = 1, groups = 6, bias = false)
+            head = linear(mean[x](tanh(c)), 1) return head""",
+            given="[x; 1]",
+            results=1,
+        ),
+        (1, 5),
+        "i = 1  g = S(2)  a = S(3) in g  c = S(5) in g  h = S(4)  b = S(3) in h  d = S(5) in h  o = 1  j = 1  k = 1  l = 1",
+        {
+            "a.weight": "(g a), i, j",
+            "b.weight": "(h b), i, k",
+            "c.weight": "(g c), a, l; (h d), b, l",
+            "head.weight": "o, ((g c) + (h d))",
+            "head.bias": "o",
+        },
+    ),
+    "group norm of joined channels": Network(
+        JoinedNorm,
+        _net(
+            """a = conv(image, 6, over = x, kernel = 1, bias = false)
+            b = conv(image, 9, over = x, kernel = 1, bias = false)
+            n = group_norm(concat(a, cos(b)), 5, affine = false)
+            head = linear(mean[x](tanh(n)), 1) return head"""
+        ).replace("-> [; 2]", "-> [; 1]"),
+        (2, 5),
+        "i = 2  g = S(2)  a = S(3) in g  h = S(3)  b = S(3) in h  o = 1  j = 1  k = 1",
+        {
+            "a.weight": "(g a), i, j",
+            "b.weight": "(h b), i, k",
+            "head.weight": "o, ((g a) + (h b))",
             "head.bias": "o",
         },
     ),

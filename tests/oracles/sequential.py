@@ -139,7 +139,10 @@ def chosen_sets(everywhere: Sequence[Place], most: int) -> Iterator[frozenset[Pl
             for count in range(1, len(alike) + 1):
                 yield from map(frozenset, combinations(alike, count))
             continue
-        few = [frozenset(each) for count in (0, 1, 2) for each in combinations(alike, count)]
+        pairs = list(combinations(alike, 2))
+        some = random.permutation(len(pairs))[: most // 4]
+        few = [frozenset[Place](), *(frozenset([each]) for each in alike)]
+        few += [frozenset(pairs[number]) for number in some]
         for whole in (frozenset[Place](), *(c for c in classes if c <= set(alike))):
             yield from (near for each in few if (near := whole ^ each))
         for _ in range(most // 4):
@@ -187,7 +190,9 @@ def _net(body: str, given: str = "x: [step; 2]") -> str:
 
 NETWORKS: Mapping[str, Network] = {
     "rnn": Network(
-        lambda: Net(lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.RNN, 2, 3), head=nn.Linear(3, 2)),
+        lambda: Net(
+            lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.RNN, 2, 3), head=nn.Linear(3, 2)
+        ),
         _net("cell = rnn(x, 3, over = step, steps = last)  head = linear(cell, 2)  return head"),
         "i = 2  h = S(3)  o = 2",
         {**of_cell("cell", "h", "i", "h"), **of_head("h")},
@@ -198,35 +203,51 @@ NETWORKS: Mapping[str, Network] = {
             cell=cell(nn.RNN, 2, 3, nonlinearity="relu"),
             head=nn.Linear(3, 2),
         ),
-        _net("cell = rnn(x, 3, over = step, act = relu)  head = linear(mean[step](cell), 2)  return head"),
+        _net(
+            "cell = rnn(x, 3, over = step, act = relu)  head = linear(mean[step](cell), 2)  return head"
+        ),
         "i = 2  h = S(3)  o = 2",
         {**of_cell("cell", "h", "i", "h"), **of_head("h")},
     ),
     "gru": Network(
-        lambda: Net(lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.GRU, 2, 4), head=nn.Linear(4, 2)),
+        lambda: Net(
+            lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.GRU, 2, 4), head=nn.Linear(4, 2)
+        ),
         _net("cell = gru(x, 4, over = step, steps = last)  head = linear(cell, 2)  return head"),
         "i = 2  g = 3  h = S(4)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h"), **of_head("h")},
     ),
     "gru without bias": Network(
         lambda: Net(
-            lambda m, x: m.head(m.cell(x)[0].mean(1)), cell=cell(nn.GRU, 2, 4, bias=False), head=nn.Linear(4, 2)
+            lambda m, x: m.head(m.cell(x)[0].mean(1)),
+            cell=cell(nn.GRU, 2, 4, bias=False),
+            head=nn.Linear(4, 2),
         ),
-        _net("cell = gru(x, 4, over = step, bias = false)  head = linear(mean[step](cell), 2)  return head"),
+        _net(
+            "cell = gru(x, 4, over = step, bias = false)  head = linear(mean[step](cell), 2)  return head"
+        ),
         "i = 2  g = 3  h = S(4)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h")},
     ),
     "lstm": Network(
-        lambda: Net(lambda m, x: m.head(m.cell(x)[0].mean(1)), cell=cell(nn.LSTM, 2, 3), head=nn.Linear(3, 2)),
+        lambda: Net(
+            lambda m, x: m.head(m.cell(x)[0].mean(1)),
+            cell=cell(nn.LSTM, 2, 3),
+            head=nn.Linear(3, 2),
+        ),
         _net("cell = lstm(x, 3, over = step)  head = linear(mean[step](cell), 2)  return head"),
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h"), **of_head("h")},
     ),
     "lstm without bias": Network(
         lambda: Net(
-            lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.LSTM, 2, 3, bias=False), head=nn.Linear(3, 2)
+            lambda m, x: m.head(m.cell(x)[0][:, -1]),
+            cell=cell(nn.LSTM, 2, 3, bias=False),
+            head=nn.Linear(3, 2),
         ),
-        _net("cell = lstm(x, 3, over = step, bias = false, steps = last)  head = linear(cell, 2)  return head"),
+        _net(
+            "cell = lstm(x, 3, over = step, bias = false, steps = last)  head = linear(cell, 2)  return head"
+        ),
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h")},
     ),
@@ -236,7 +257,9 @@ NETWORKS: Mapping[str, Network] = {
             cell=cell(nn.GRU, 2, 4, bidirectional=True),
             head=nn.Linear(8, 2),
         ),
-        _net("cell = gru(x, 4, over = step, bidirectional = true, steps = last)  head = linear(cell, 2)  return head"),
+        _net(
+            "cell = gru(x, 4, over = step, bidirectional = true, steps = last)  head = linear(cell, 2)  return head"
+        ),
         "i = 2  g = 3  f = S(4)  b = S(4)  o = 2",
         {
             **of_cell("cell", "(g f)", "i", "f"),
@@ -250,7 +273,9 @@ NETWORKS: Mapping[str, Network] = {
             cell=cell(nn.LSTM, 2, 3, num_layers=2, bias=False),
             head=nn.Linear(3, 2),
         ),
-        _net("cell = lstm(x, 3, over = step, layers = 2, bias = false, steps = last)  head = linear(cell, 2)  return head"),
+        _net(
+            "cell = lstm(x, 3, over = step, layers = 2, bias = false, steps = last)  head = linear(cell, 2)  return head"
+        ),
         "i = 2  g = 4  h = S(3)  k = S(3)  o = 2",
         {
             **of_cell("cell", "(g h)", "i", "h", bias=False),
@@ -283,7 +308,9 @@ NETWORKS: Mapping[str, Network] = {
             cell=cell(nn.RNN, 2, 3, num_layers=2, bias=False),
             head=nn.Linear(6, 2),
         ),
-        _net("cell = rnn(x, 3, over = step, layers = 2, bias = false, steps = state)  head = linear(cell, 2)  return head"),
+        _net(
+            "cell = rnn(x, 3, over = step, layers = 2, bias = false, steps = state)  head = linear(cell, 2)  return head"
+        ),
         "i = 2  h = S(3)  k = S(3)  o = 2",
         {
             **of_cell("cell", "h", "i", "h", bias=False),
@@ -297,7 +324,9 @@ NETWORKS: Mapping[str, Network] = {
             cell=cell(nn.LSTM, 2, 3, bias=False),
             head=nn.Linear(6, 2),
         ),
-        _net("h, c = lstm(x, 3, over = step, steps = state, bias = false, name = cell)  head = linear(concat(c, h), 2)  return head"),
+        _net(
+            "h, c = lstm(x, 3, over = step, steps = state, bias = false, name = cell)  head = linear(concat(c, h), 2)  return head"
+        ),
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h + h")},
     ),
@@ -455,7 +484,12 @@ NETWORKS: Mapping[str, Network] = {
             return linear(mean[step](tanh(middle)), 6, bias = false, name = embed)
         }""",
         "w = 6  e = S(4)  p = 4",
-        {"embed.weight": "w, e", "place.weight": "p, e", "middle.weight": "e, e", "middle.bias": "e"},
+        {
+            "embed.weight": "w, e",
+            "place.weight": "p, e",
+            "middle.weight": "e, e",
+            "middle.bias": "e",
+        },
         ((4,),),
         6,
     ),
@@ -467,8 +501,8 @@ NETWORKS: Mapping[str, Network] = {
             head=nn.Linear(5, 2),
         ),
         """axis y = 3  axis x = 4  model Net(image: [y, x; 2]) -> [; 2] {
-            start = linear(image, 5)
-            head = linear(mean[y, x](tanh(start + positions([y, x], 5, name = place))), 2)
+            start = linear(image, 5)  place = positions([y, x], 5)
+            head = linear(mean[y, x](tanh(start + place)), 2)
             return head
         }""",
         "i = 2  y = 3  x = 4  e = S(5)  o = 2",
@@ -481,7 +515,9 @@ NETWORKS: Mapping[str, Network] = {
             start=nn.Linear(2, 3),
             head=nn.Linear(3, 2),
         ),
-        _net("start = linear(x, 3)  head = linear(mean[step](tanh(start + sinusoidal(step, 3))), 2, name = head)  return head"),
+        _net(
+            "start = linear(x, 3)  head = linear(mean[step](tanh(start + sinusoidal(step, 3))), 2, name = head)  return head"
+        ),
         "i = 2  e = 3  o = 2",
         {"start.weight": "e, i", "start.bias": "e", **of_head("e")},
     ),
@@ -552,7 +588,10 @@ NETWORKS: Mapping[str, Network] = {
     ),
     "functions on edges": Network(
         lambda: Net(
-            lambda m, x: m.head(m.b(torch.tanh(m.a(x)))), a=Edges(2, 4), b=Edges(4, 5), head=nn.Linear(5, 2)
+            lambda m, x: m.head(m.b(torch.tanh(m.a(x)))),
+            a=Edges(2, 4),
+            b=Edges(4, 5),
+            head=nn.Linear(5, 2),
         ),
         """model Net(x: [; 2]) -> [; 2] {
             a = kan(x, 4, grid = 2, degree = 1)  b = kan(tanh(a), 5, grid = 2, degree = 1)
@@ -568,7 +607,7 @@ NETWORKS: Mapping[str, Network] = {
         },
         ((2,),),
     ),
-}  # fmt: skip
+}
 
 
 def sines(positions: int, channels: int, like: Tensor) -> Tensor:

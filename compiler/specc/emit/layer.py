@@ -31,7 +31,7 @@ from ..symmetry.derive import Maps
 from ..symmetry.folding import Runs
 from ..types import Axis
 from .layout import docstring, indent, statement, unpacking
-from .tables import Words, layer_tables, layer_words, module_name, products
+from .tables import Words, layer_tables, layer_words, module_name, moves, products
 
 
 def emit_layer(layer: LayerUse) -> list[str]:
@@ -63,10 +63,7 @@ def _paragraphs(layer: LayerUse, words: Words) -> list[str]:
         for axis in each.tensor.axes
         if not axis.pinned
     )
-    groups = ", ".join(
-        f"{axis.symmetry} on {words.plain[axis.name]}{_of_each(own.get(axis.name))}"
-        for axis in moving
-    )
+    groups = ", ".join(moves(axis, words.plain) + _of_each(own.get(axis.name)) for axis in moving)
     counts = (
         f"{counted(maps.dimension, 'map')} and {counted(maps.bias_dimension, 'bias', 'biases')} "
         f"for each pair of channels, from {counted(maps.pool_total, 'pool')} and "

@@ -12,7 +12,7 @@ from ..repeats import numbered, paths_of, text_table
 from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
 from .layer import CONSTRUCTOR, masked_value
 from .layout import docstring, indent, statement
-from .tables import axis_words, mask_table, shape_words
+from .tables import axis_words, mask_table, moves, shape_words
 
 
 def emit_module(plan: ModulePlan) -> list[str]:
@@ -41,15 +41,13 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
     summary = f"({inputs}) -> {outputs}"
     if not axes:
         return [summary]
-    by_word = {words[axis.name]: axis for axis in axes}
     names = (name for kind in kinds for name, _ in tensors_of(kind))
-    groups = []
-    for common, alike in numbered(by_word, paths_of(names)).items():
-        symmetries = [by_word[word].symmetry for word in alike]
-        if len(alike) > 1 and len(set(symmetries)) == 1:
-            groups.append(f"{symmetries[0]} on each of {len(alike)} {common}")
-        else:
-            groups += [f"{each} on {word}" for each, word in zip(symmetries, alike, strict=True)]
+    groups = [
+        common if len(alike) == 1 else f"{common} ({len(alike)} times)"
+        for common, alike in numbered(
+            (moves(axis, words) for axis in axes), paths_of(names)
+        ).items()
+    ]
     return [summary, f"Commutes with {', '.join(groups)}."]
 
 

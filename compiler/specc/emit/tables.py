@@ -49,6 +49,12 @@ def layer_words(maps: Maps) -> Words:
     return Words(plain, numbered)
 
 
+def moves(axis: Axis, words: Mapping[str, str]) -> str:
+    """What moves an axis: `S(4) on key in each head`."""
+    inside = f" in each {words[axis.parent.name]}" if axis.parent else ""
+    return f"{axis.group.notation(axis.size)} on {words[axis.name]}{inside}"
+
+
 def shape_words(tensor: Tensor, words: Mapping[str, str]) -> str:
     """`batch hidden 64 32`: words for the axes that may have another size, numbers for the others."""
     dims = [str(axis.size) if axis.pinned else words[axis.name] for axis in tensor.axes]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from ..symmetry.positions import product_of
+from ..symmetry.positions import Sum, Term, joined, product_of
 from ..types import Tensor, Type
 from .base import Channels, Kind, Parameter, Refusal, Rules
 from .windows import (
@@ -90,23 +90,40 @@ class _Convolution(Windowed):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        """Channels of a group are permuted within it, those that come in and those that go out."""
-        group = rules.fresh(self.groups)
-        inner, outer = (
-            rules.fresh(width // self.groups, inside=group if width > self.groups else None)
-            for width in (self._tensor(types).width, self.channels)
-        )
-        read, written = product_of([group, inner]), product_of([group, outer])
-        rules.same(inputs[0][""], read)
+        """Groups are permuted, and in each the channels that come in and those that go out.
+
+        Groups of channels that were joined are those of each part.
+        """
+        before, after = self._tensor(types).width // self.groups, self.channels // self.groups
         kernel = [
             rules.pinned(size, "a kernel tells neighbours apart", name)
             for name, size in zip(self.over, self._each("kernel", self.kernel), strict=True)
         ]
-        dims = (read, outer) if self.transposed else (written, inner)
-        rules.parameter("weight", (*dims, *kernel))
+        weight: list[list[Term]] = []
+        written: list[Term] = []
+        for part in self._parts(rules, inputs[0][""], before):
+            group = rules.fresh(part.size // before)
+            home = group if self.groups > 1 else None
+            inner = rules.fresh(before, inside=home if before > 1 else None)
+            outer = rules.fresh(after, inside=home if after > 1 else None)
+            read, made = product_of([group, inner]), product_of([group, outer])
+            rules.same(part, read)
+            dims = (read, outer) if self.transposed else (made, inner)
+            weight.append([*dims, *kernel])
+            written.append(made)
+        rules.stacked("weight", weight)
         if self.bias:
-            rules.parameter("bias", (written,))
-        return {"": written}
+            rules.parameter("bias", (joined(written),))
+        return {"": joined(written)}
+
+    def _parts(self, rules: Rules, channels: Term, before: int) -> tuple[Term, ...]:
+        """The channels that come in, cut where they were joined if no group is cut by that."""
+        if self.groups == 1:
+            return (channels,)
+        found = rules.split(channels, (self.groups, before))
+        if isinstance(found, Sum) and all(part.size % before == 0 for part in found.parts):
+            return found.parts
+        return (found,)
 
     # --- Code
 

@@ -102,12 +102,20 @@ class _Rules:
         path = f"{self.node.path}.{name}"
         stack = Stack(tuple(map(tuple, parts)), self._reason("parts of one matrix do not fit"))
         tied = self.parameters.setdefault(path, stack)
+        if _sizes(stack) != _sizes(tied):
+            for term in (term for dims in (*stack.parts, *tied.parts) for term in dims):
+                self.pin(term, "layers that are one have their channels joined in different places")
+            return
         for dims, others in zip(stack.parts, tied.parts, strict=True):
             for term, other in zip(dims, others, strict=True):
                 self.same(term, other)
 
     def _reason(self, reason: str) -> Pin:
         return Pin(reason, self.node)
+
+
+def _sizes(stack: Stack) -> list[list[int]]:
+    return [[term.size for term in dims] for dims in stack.parts]
 
 
 def weight_space(model: str, parameters: Mapping[str, Stack], positions: Positions[Pin]) -> Weights:
