@@ -53,7 +53,7 @@ _MODELS = {
     "axes beside": "(x: [col, row, step; 3]) -> [col, row, step; 4] { return gru(x, 4, over = step) }",
     "axes beside and behind": "(x: [col, step, row; 3]) -> [col, step, row; 4], [col, row; 4] { return gru(x - 1, 4, over = step), lstm(relu(x), 4, over = step, steps = last) }",
     "axes that may be missing": "(x: [hall, seat, step; 3]) -> [hall; 4] { return mean[seat](gru(x, 4, over = step, steps = last)) }",
-    "an interchangeable axis": "(x: [row; 3]) -> [; 12] { return flatten(rnn(x, 4, over = row)) }",
+    "an interchangeable axis": "(x: [row, step; 3]) -> [row, step; 4] { return rnn(x, 4, over = step) }",
     "a coded axis": "(x: [step; 3]) -> [; 4] { return rnn(coded(x), 4, over = step, steps = last) }",
     "without channels": "(x: [step]) -> [step] { return gru(x, 1, over = step) }",
     "initial state": "(x: [step; 3], h: [; 4]) -> [step; 4] { return gru(x, 4, over = step, initial = h) }",

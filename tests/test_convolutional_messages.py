@@ -164,8 +164,18 @@ CHANNELS: list[Row] = [
     ),
     (
         wrong("h = ⟦flatten(x)⟧", "x: [node; 4]", "[node; 4]"),
-        "`flatten` tells positions apart, and those of `node` are interchangeable",
-        "declare `axis node = 4`, or reduce it: `mean[node](x)`",
+        "`flatten` tells the positions of `node` apart, and S(4) moves them",
+        "`axis node = 4`, without a group, if their order matters",
+    ),
+    (
+        wrong("h = ⟦conv(x, 4, over = node, kernel = 3)⟧", "x: [node; 4]", "[node; 4]"),
+        "`conv` tells the positions of `node` apart, and S(4) moves them",
+        "`axis node = 4`, without a group, if their order matters",
+    ),
+    (
+        wrong("h = ⟦max_pool(x, over = node, kernel = 2)⟧", "x: [node; 4]", "[node; 4]"),
+        "`max_pool` tells the positions of `node` apart, and S(4) moves them",
+        "`axis node = 4`, without a group, if their order matters",
     ),
     (
         wrong("h = ⟦flatten(x, over = [y, x])⟧"),

@@ -304,7 +304,7 @@ def test_mistakes(inputs: str, statement: str, message: str, hint: str | None) -
         ("model M(x: [token]) -> [token; index 7] { return x }",
          "the model declares [token; index 7] and returns [token]: it holds numbers, not indices below 7"),
         ("model M(x: [node; 3]) -> [node; 3] { return x + positions(node, 3) }",
-         "the model declares [node; 3] and returns [node; 3]: axis `node` is pinned by now, and S(4) is declared"),
+         "`positions` tells the positions of `node` apart, and S(4) moves them"),
     ],
 )  # fmt: skip
 def test_results_of_another_type(text: str, message: str) -> None:

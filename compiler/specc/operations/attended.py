@@ -13,7 +13,7 @@ from typing import Any
 from ..types import Axis, Tensor, Type
 from .base import Refusal
 from .brackets import Binding, bracketed
-from .broadcast import unsqueezed
+from .broadcast import told_apart, unsqueezed
 from .masks import mask_axes, mask_name, presence
 
 
@@ -157,16 +157,8 @@ def check_causal(asking: Attended, asked: Attended) -> None:
 
 
 def check_rotary(asking: Attended, asked: Attended) -> None:
-    """What the result depends on is told by its axes: the memory's order must not matter unseen."""
+    """Positions turn keys and queries, so all of them have to be there."""
     _check_there("rotary", (*asking.axes, *asked.axes))
-    kept = [axis.name for axis in asking.axes]
-    for axis in asked.axes:
-        if axis.name not in kept and not axis.pinned and not axis.coded:
-            raise Refusal(
-                f"`rotary` reads the positions of `{axis.name}`, which are interchangeable",
-                f"`rotary = false`, or `axis {axis.name} = {axis.size}` if their order matters",
-                show_types=True,
-            )
 
 
 def _check_there(option: str, axes: Sequence[Axis]) -> None:
@@ -177,6 +169,7 @@ def _check_there(option: str, axes: Sequence[Axis]) -> None:
                 f"`axis {axis.name} = {axis.size}` has all of them",
                 show_types=True,
             )
+        told_apart(axis, option)
 
 
 def _default(tensor: Tensor, asking: Attended) -> tuple[str, ...]:

@@ -25,6 +25,20 @@ def meet(first: Axis, second: Axis) -> Axis:
     return first.pin()
 
 
+def told_apart(axis: Axis, word: str) -> Axis:
+    """The axis as an operation sees it that reads positions: refused where a group moves them.
+
+    Those of a coded axis are distinct where the axis was declared.
+    """
+    if not axis.pinned and not axis.coded:
+        raise Refusal(
+            f"`{word}` tells the positions of `{axis.name}` apart, and {axis.symmetry} moves them",
+            f"`axis {axis.name} = {axis.size}`, without a group, if their order matters",
+            show_types=True,
+        )
+    return axis.pin()
+
+
 def meet_with(axis: Axis, tensor: Tensor) -> Axis:
     """The axis with the symmetry that it also has in a tensor, if it stands there."""
     for other in tensor.axes:

@@ -11,7 +11,7 @@ from pydantic import Field, InstanceOf
 from ..symmetry.positions import product_of, spread_out
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules
-from .broadcast import keep_enclosed
+from .broadcast import keep_enclosed, told_apart
 from .windows import Positive, Windowed, axis_named, run_time_dims
 
 
@@ -36,12 +36,7 @@ class Flatten(Operation):
                 show_types=True,
             )
         for axis in self._flattened(tensor):
-            if not axis.pinned and not axis.coded:
-                raise Refusal(
-                    f"`flatten` tells positions apart, and those of `{axis.name}` are interchangeable",
-                    f"declare `axis {axis.name} = {axis.size}`, or reduce it: `mean[{axis.name}](x)`",
-                    show_types=True,
-                )
+            told_apart(axis, self.word)
         if self.into is None:
             return Tensor((), tensor.width * tensor.positions)
         return Tensor(self._merged(tensor, self.into), tensor.width)

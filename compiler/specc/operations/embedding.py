@@ -10,6 +10,7 @@ from pydantic import Field, InstanceOf
 
 from ..types import Axis, Collection, Tensor, Type, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
+from .broadcast import told_apart
 from .windows import Positive
 
 
@@ -93,7 +94,7 @@ class _Table(Operation):
                 f"`{self.word}` tells the positions of `{axis.name}` apart, and some may not be there",
                 f"`axis {axis.name} = {axis.size}` has all of them",
             )
-        return axis.pin()
+        return told_apart(axis, self.word)
 
     def call(
         self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type

@@ -17,7 +17,7 @@ from ..types import Axis, Collection, Tensor, Type
 from .arithmetic import spread_along
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .brackets import Binding, bracketed
-from .broadcast import aligned, keep_enclosed, meet_with
+from .broadcast import aligned, keep_enclosed, meet_with, told_apart
 from .windows import Positive, axis_named
 
 Steps = Literal["all", "last", "state"]
@@ -79,7 +79,7 @@ class Recurrent(Operation):
         for state in self._initial(inputs, tensor):
             axes = [meet_with(axis, state) for axis in axes]
         place = self._place(tensor)
-        axes[place] = axes[place].pin()
+        axes[place] = told_apart(axes[place], self.word)
         kept = keep_enclosed(tuple(axes))
         without = kept[:place] + kept[place + 1 :]
         match self.steps:
@@ -112,13 +112,6 @@ class Recurrent(Operation):
                     f"`axis {each.name} = {each.size}` has all of them",
                     show_types=True,
                 )
-        if self.steps != "all" and not axis.pinned and not axis.coded:
-            raise Refusal(
-                f"`steps = {self.steps}` depends on the order of `{axis.name}`, whose positions are "
-                "interchangeable",
-                f"`axis {axis.name} = {axis.size}` if their order matters",
-                show_types=True,
-            )
         return tensor
 
     def _place(self, tensor: Tensor) -> int:

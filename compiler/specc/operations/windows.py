@@ -16,7 +16,7 @@ from pydantic import Field
 from ..names import counted
 from ..types import Axis, Collection, Tensor, Type
 from .base import Operation, Refusal
-from .broadcast import keep_enclosed
+from .broadcast import keep_enclosed, told_apart
 
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -87,7 +87,7 @@ class Windowed(Operation):
         """The axes with new lengths for those of `over`, whose positions are told apart from here on."""
         axes = list(tensor.axes)
         for dim, size in zip(self._dims(tensor), sizes, strict=True):
-            axes[dim - 1] = replace(axes[dim - 1].pin(), size=size)
+            axes[dim - 1] = replace(told_apart(axes[dim - 1], self.word), size=size)
         return keep_enclosed(tuple(axes))
 
     def _each(self, name: str, numbers: tuple[int, ...]) -> tuple[int, ...]:
