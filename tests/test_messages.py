@@ -521,6 +521,17 @@ TYPES: list[Row] = [
         "`node` is no pinned axis of this value",
         None,
     ),
+    (
+        NET
+        + "\nmodel M(w: weights(Net)) -> [; 3] { return invariant(coded(w, over = Net.⟦hiden⟧), 3) }",
+        "the weights of `Net` have no axis `hiden`",
+        "it has h, x, linear",
+    ),
+    (
+        on(NODES, "y = coded(x, over = ⟦node⟧.x)", "x: [node; 3]", "[node; 3]"),
+        "`node` is an axis, not a model",
+        None,
+    ),
     # Results.
     (
         NODES + "\nmodel M(x: [node; 3]) -> [node; 4] { return ⟦x⟧ }",

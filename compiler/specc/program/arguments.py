@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 from ..errors import Span, SpecError, nearest
 from ..operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
 from ..text import syntax
-from ..types import Axis, Type
-from .scope import Scope, not_yet
+from ..types import Axis, Type, axes_of
+from .scope import ModelDeclaration, Scope, described, not_yet
 from .static import Lookup, Static, evaluate, show, size
 
 TypeOf = Callable[[syntax.Expression], Type]
@@ -246,9 +246,9 @@ def _axis(name: str, expression: syntax.Expression, scope: Scope) -> Axis:
 
 def _axes(expression: syntax.Expression, scope: Scope) -> tuple[Axis, ...]:
     entries = expression.entries if isinstance(expression, syntax.Bracket) else (expression,)
-    names = []
+    names: list[syntax.Name | syntax.Attribute] = []
     for entry in entries:
-        if not isinstance(entry, syntax.Name):
+        if not isinstance(entry, syntax.Name | syntax.Attribute):
             raise SpecError(
                 "an axis, or a list of axes, is needed here", entry.span, "`over = [y, x]`"
             )
@@ -257,16 +257,37 @@ def _axes(expression: syntax.Expression, scope: Scope) -> tuple[Axis, ...]:
 
 
 def _distinct_axes(
-    written: Sequence[syntax.Identifier | syntax.Name], scope: Scope
+    written: Sequence[syntax.Identifier | syntax.Name | syntax.Attribute], scope: Scope
 ) -> tuple[Axis, ...]:
     """The declared axes, each once."""
     found: list[Axis] = []
     for each in written:
-        axis = scope.axis(each)
+        axis = _of_weights(each, scope) if isinstance(each, syntax.Attribute) else scope.axis(each)
         if axis in found:
             raise SpecError(f"`{axis.name}` is given twice", each.span)
         found.append(axis)
     return tuple(found)
+
+
+def _of_weights(written: syntax.Attribute, scope: Scope) -> Axis:
+    """`Net.fc1`: an axis of the weights of a model, by the name that `specc explain` shows."""
+    if not isinstance(written.value, syntax.Name):
+        raise SpecError("an axis is needed here", written.span, "`over = Model.layer`")
+    model = scope.find(written.value.text, written.value.span)
+    if not isinstance(model, ModelDeclaration):
+        raise SpecError(
+            f"`{written.value.text}` is {described(model)}, not a model", written.value.span
+        )
+    axes = axes_of(scope.weights_of(model, written.value.span))
+    names = {axis.name.removeprefix(f"{model.name}."): axis for axis in axes}
+    if written.name.text not in names:
+        hint = nearest(written.name.text, names) or f"it has {', '.join(names)}"
+        raise SpecError(
+            f"the weights of `{model.name}` have no axis `{written.name.text}`",
+            written.name.span,
+            hint,
+        )
+    return names[written.name.text]
 
 
 def _shape(expression: syntax.Expression, lookup: Lookup, type_of: TypeOf, scope: Scope) -> object:
