@@ -103,15 +103,11 @@ class Report(_Record):
 def report(program: Program, formulation: Formulation | None = None) -> Report:
     """Everything that `specc explain` shows."""
     pins = {
-        axis.name: f"{pin.reason} ({_called(pin.node)}, line {pin.node.span.line})"
+        axis.name: f"{pin.reason} ({pin.place})"
         for weights in program.weights
         for axis, pin in weights.pins
     }
     return Report(models=[_model(typed, pins, formulation) for typed in program.models])
-
-
-def _called(node: Node) -> str:
-    return node.label or node.path or str(node.operation)
 
 
 def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) -> ModelReport:

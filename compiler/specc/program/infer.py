@@ -21,10 +21,10 @@ from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Why positions may not move: the operation, and where it stands in the text."""
+    """Why positions may not move, and where that is said: `embed, line 12`."""
 
     reason: str
-    node: Node
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Rules:
 
     def __init__(self, first: Node) -> None:
         self.node = first
-        self.positions: Positions[Pin] = Positions(Pin("a sum stands inside a product", first))
+        self.positions: Positions[Pin] = Positions(self._reason("a sum stands inside a product"))
         self.parameters: dict[str, Stack] = {}
 
     def fresh(self, size: int, inside: Atom | None = None, name: str = "") -> Atom:
@@ -111,7 +111,12 @@ class _Rules:
                 self.same(term, other)
 
     def _reason(self, reason: str) -> Pin:
-        return Pin(reason, self.node)
+        node = self.node
+        return Pin(reason, f"{_called(node)}, line {node.span.line}")
+
+
+def _called(node: Node) -> str:
+    return node.label or node.path or str(node.operation)
 
 
 def _sizes(stack: Stack) -> list[list[int]]:

@@ -60,7 +60,7 @@ def _weights(weights: Weights) -> str:
     pins = dict(weights.pins)
     for axis in axes_of(weights.space):
         pin = pins.get(axis)
-        reason = f": {pin.reason}, line {pin.node.span.line}" if pin else ""
+        reason = f": {pin.reason} ({pin.place})" if pin else ""
         lines.append(f"  {axis.name}: {_group(axis)}{reason}")
     return "\n".join(lines)
 
