@@ -129,7 +129,7 @@ def test_standalone_module_needs_torch_alone(folder: Path) -> None:
     ("stage", "line"),
     [
         ("graph", "  %1 fc1: [; 32] = linear{channels = 32}(%0)"),
-        ("symmetry", "  Classifier.image: 64 pinned: an input of the model, line 6"),
+        ("symmetry", "  Classifier.image: 64 pinned: an input of the model (image, line 6)"),
         ("maps", "  level (Classifier.fc1): 3 pools, 3 spreads"),
         ("plan", "  fc1_bias_mean = mean(fc1_bias, 1)"),
     ],
