@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from .attention import PlainAttention, PlainExperts
-from .stored import StateSpace, declared, stored
+from .stored import Network, by_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +28,15 @@ Place = tuple[Slots, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Attentive:
-    """A network, the spec of the same network as model `Net`, its group, and where to look for a larger one.
+class Attentive(Network):
+    """With the order of its group, and where to look for a larger one.
 
-    `axes` and `dims` say by hand what moves: a line for each parameter, as `explain` writes it.
     `places` are independent candidates: a group element permutes each in its own way.
     """
 
-    make: Callable[[], nn.Module]
-    spec: str
-    axes: str
-    dims: str
     order: int
-    inputs: tuple[tuple[int, ...], ...] = ((3, 2),)
-    places: tuple[Place, ...] = ()
-
-    @property
-    def space(self) -> StateSpace:
-        """The state_dict with what moves by hand."""
-        axes = declared(self.axes)
-        rows = (line.split(": ") for line in self.dims.strip().splitlines())
-        return StateSpace(tuple(stored(name.strip(), blocks, axes) for name, blocks in rows))
+    inputs: tuple[tuple[int, ...], ...] = field(default=((3, 2),), kw_only=True)
+    places: tuple[Place, ...] = field(default=(), kw_only=True)
 
 
 class Alone(nn.Module):
@@ -209,7 +197,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 2, fused=True)),
         _alone("attention(x, over = token, heads = 2)"),
         "head = S(2)  in = 2  out = 2",
-        FUSED.replace(" key)", ")").replace(" value)", ")"),
+        by_lines(FUSED.replace(" key)", ")").replace(" value)", ")")),
         2,
         places=_fused_places("attention", 2),
     ),
@@ -217,7 +205,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 2, head_size=2, fused=True)),
         _alone("attention(x, over = token, heads = 2, head_size = 2)"),
         "head = S(2)  key = S(2) in head  value = S(2) in head  in = 2  out = 2",
-        FUSED,
+        by_lines(FUSED),
         2 * 4 * 4,
         places=_fused_places("attention", 4),
     ),
@@ -225,7 +213,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 2, head_size=2, fused=True, causal=True)),
         _alone("attention(x, over = token, heads = 2, head_size = 2, causal = true)"),
         "head = S(2)  key = S(2) in head  value = S(2) in head  in = 2  out = 2",
-        FUSED,
+        by_lines(FUSED),
         2 * 4 * 4,
         places=_fused_places("attention", 4),
     ),
@@ -233,7 +221,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 1, head_size=3, fused=True)),
         _alone("attention(x, over = token, heads = 1, head_size = 3)"),
         "key = S(3)  value = S(3)  in = 2  out = 2",
-        FUSED.replace("(head key)", "key").replace("(head value)", "value"),
+        by_lines(FUSED.replace("(head key)", "key").replace("(head value)", "value")),
         6 * 6,
         places=_fused_places("attention", 3),
     ),
@@ -241,7 +229,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 2, head_size=2, fused=True, rotary_base=9.0)),
         _alone("attention(x, over = token, heads = 2, head_size = 2, rotary = true, rotary_base = 9)"),
         "head = S(2)  key = 2  value = S(2) in head  in = 2  out = 2",
-        FUSED,
+        by_lines(FUSED),
         2 * 4,
         places=_fused_places("attention", 4),
     ),
@@ -249,7 +237,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 1, head_size=4, fused=True, rotary_base=9.0)),
         _alone("attention(x, over = token, heads = 1, head_size = 4, rotary = true, rotary_base = 9)"),
         "key = 4  value = S(4)  in = 2  out = 2",
-        FUSED.replace("(head key)", "key").replace("(head value)", "value"),
+        by_lines(FUSED.replace("(head key)", "key").replace("(head value)", "value")),
         24,
         places=_fused_places("attention", 4),
     ),
@@ -258,10 +246,10 @@ ATTENTIVE: Mapping[str, Attentive] = {
         "axis token = 3 axis source = 4 model Net(x: [token; 2], m: [source; 3]) -> [token; 2] {"
         " return attention(x, over = token, heads = 2, head_size = 2, memory = m, fused = false) }",
         "head = S(2)  key = S(2) in head  value = S(2) in head  in = 2  from = 3  out = 2",
-        SEPARATE,
+        by_lines(SEPARATE),
         2 * 4 * 4,
-        ((3, 2), (4, 3)),
-        _separate_places("attention", 4, 4, True),
+        inputs=((3, 2), (4, 3)),
+        places=_separate_places("attention", 4, 4, True),
     ),
     "packed, with a memory": Attentive(
         Crossed,
@@ -270,7 +258,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         " core = attention(start, over = token, heads = 2, head_size = 1, memory = other, bias = false)"
         " head = linear(core, 2)  return head }",
         "stream = S(3)  memory = S(3)  sum = S(3)  head = S(2)  in = 2  out = 2",
-        """
+        by_lines("""
         start.weight: stream, in
         start.bias: stream
         other.weight: memory, in
@@ -279,10 +267,10 @@ ATTENTIVE: Mapping[str, Attentive] = {
         core.out_proj.weight: sum, head
         head.weight: out, sum
         head.bias: out
-        """,
+        """),
         6 * 6 * 6 * 2,
-        ((3, 2), (4, 2)),
-        (
+        inputs=((3, 2), (4, 2)),
+        places=(
             (Slots("start.weight", 0, 0, 3), Slots("start.bias", 0, 0, 3)),
             (Slots("other.weight", 0, 0, 3), Slots("other.bias", 0, 0, 3)),
             (Slots("core.in_proj_weight", 1, 0, 3, rows=(0, 2)),),
@@ -299,7 +287,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         " core = attention(concat(left, right), over = token, heads = 2, head_size = 1, memory = other, bias = false)"
         " head = linear(core, 2)  return head }",
         "left = S(2)  right = 1  sum = S(3)  head = S(2)  in = 2  out = 2",
-        """
+        by_lines("""
         left.weight: left, in
         left.bias: left
         right.weight: right, in
@@ -310,15 +298,15 @@ ATTENTIVE: Mapping[str, Attentive] = {
         core.out_proj.weight: sum, head
         head.weight: out, sum
         head.bias: out
-        """,
+        """),
         2 * 6 * 2,
-        ((3, 2), (4, 2)),
+        inputs=((3, 2), (4, 2)),
     ),
     "grouped queries of one": Attentive(
         lambda: Alone("attention", PlainAttention(2, 4, 2, 1, bias=False)),
         _alone("attention(x, over = token, heads = 4, kv_heads = 2, head_size = 1, bias = false, fused = false)"),
         "head = S(2)  group = S(2) in head  in = 2  out = 2",
-        GROUPED.replace(" key)", ")").replace(" value)", ")"),
+        by_lines(GROUPED.replace(" key)", ")").replace(" value)", ")")),
         2 * 4,
         places=_separate_places("attention", 4, 2, False),
     ),
@@ -326,7 +314,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 2, 1, 2, bias=False)),
         _alone("attention(x, over = token, heads = 2, kv_heads = 1, head_size = 2, bias = false, fused = false)"),
         "group = S(2)  key = S(2)  value = S(2)  in = 2  out = 2",
-        GROUPED.replace("head ", ""),
+        by_lines(GROUPED.replace("head ", "")),
         2 * 2 * 2,
         places=_separate_places("attention", 4, 2, False),
     ),
@@ -334,23 +322,23 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("attention", PlainAttention(2, 4, 2, 2, bias=False)),
         _alone("attention(x, over = token, heads = 4, kv_heads = 2, head_size = 2, bias = false, fused = false)"),
         "head = S(2)  group = S(2) in head  key = S(2) in head  value = S(2) in head  in = 2  out = 2",
-        GROUPED,
+        by_lines(GROUPED),
         2 * 4 * 4 * 4,
     ),
     "grouped queries, packed": Attentive(
         lambda: Alone("attention", PlainAttention(2, 4, 2, 2, fused=True)),
         _alone("attention(x, over = token, heads = 4, kv_heads = 2, head_size = 2)"),
         "head = S(2)  group = S(2) in head  key = S(2) in head  value = S(2) in head  in = 2  out = 2",
-        FUSED.replace("(head key) + (head key)", "(head group key) + (head key)").replace(
+        by_lines(FUSED.replace("(head key) + (head key)", "(head group key) + (head key)").replace(
             "out, (head value)", "out, (head group value)"
-        ),
+        )),
         2 * 4 * 4 * 4,
     ),
     "a stream": Attentive(
         lambda: Stream(PlainAttention(3, 1, head_size=2, fused=True)),
         _stream("add = attention(start, over = token, heads = 1, head_size = 2)"),
         "stream = S(3)  key = S(2)  value = S(2)  in = 2  out = 2",
-        """
+        by_lines("""
         start.weight: stream, in
         start.bias: stream
         add.in_proj_weight: key + key + value, stream
@@ -359,7 +347,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         add.out_proj.bias: stream
         head.weight: out, stream
         head.bias: out
-        """,
+        """),
         6 * 2 * 2,
         places=(
             *_fused_places("add", 2),
@@ -374,7 +362,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
             "  add = attention(norm, over = token, heads = 2, head_size = 1, causal = true)"
         ),
         "stream = S(3)  head = S(2)  in = 2  out = 2",
-        """
+        by_lines("""
         start.weight: stream, in
         start.bias: stream
         norm.weight: stream
@@ -385,7 +373,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         add.out_proj.bias: stream
         head.weight: out, stream
         head.bias: out
-        """,
+        """),
         6 * 2,
         places=(
             *_fused_places("add", 2),
@@ -402,7 +390,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         " b = attention(a, over = token, heads = 2, head_size = 1, bias = false, fused = false, name = core)"
         " head = linear(b, 2) return head }",
         "stream = S(3)  head = S(2)  in = 2  out = 2",
-        """
+        by_lines("""
         start.weight: stream, in
         start.bias: stream
         core.q_proj.weight: head, stream
@@ -411,7 +399,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         core.out_proj.weight: stream, head
         head.weight: out, stream
         head.bias: out
-        """,
+        """),
         6 * 2,
         places=(
             *_separate_places("core", 2, 2, False),
@@ -423,21 +411,21 @@ ATTENTIVE: Mapping[str, Attentive] = {
         lambda: Alone("experts", PlainExperts(2, 3, 2, 2, nn.GELU())),
         _alone("experts(x, 3, 2, count = 2)"),
         "expert = S(2)  hidden = S(3) in expert  in = 2  out = 2",
-        EXPERTS,
+        by_lines(EXPERTS),
         2 * 36,
     ),
     "experts without biases": Attentive(
         lambda: Alone("experts", PlainExperts(2, 2, 2, 3, nn.Tanh(), bias=False)),
         _alone("experts(x, 2, 2, count = 3, act = tanh, bias = false)"),
         "expert = S(3)  hidden = S(2) in expert  in = 2  out = 2",
-        "\n".join(line for line in EXPERTS.splitlines() if "bias" not in line),
+        by_lines("\n".join(line for line in EXPERTS.splitlines() if "bias" not in line)),
         6 * 8,
     ),
     "one expert": Attentive(
         lambda: Alone("experts", PlainExperts(2, 3, 2, 1, nn.GELU())),
         _alone("experts(x, 3, 2, count = 1)"),
         "expert = 1  hidden = S(3)  in = 2  out = 2",
-        EXPERTS,
+        by_lines(EXPERTS),
         6,
     ),
     "attention and experts": Attentive(
@@ -450,7 +438,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         " head = linear(h + ffn, 2) return head }",
         "stream = S(3)  head = S(2)  group = S(2) in head  expert = S(2)  hidden = S(2) in expert"
         "  in = 2  out = 2",
-        """
+        by_lines("""
         start.weight: stream, in
         start.bias: stream
         mixed.q_proj.weight: (head group), stream
@@ -462,7 +450,7 @@ ATTENTIVE: Mapping[str, Attentive] = {
         ffn.router.weight: expert, stream
         head.weight: out, stream
         head.bias: out
-        """,
+        """),
         6 * (2 * 4) * (2 * 4),
     ),
 }  # fmt: skip

@@ -7,13 +7,13 @@ channels first, as torch has them; nothing of the compiler is imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .stored import StateSpace, declared, stored
+from .stored import Network
 
 
 class Chain(nn.Module):
@@ -211,23 +211,13 @@ class FlatGroups(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """A network, its spec as model `Net`, and its state_dict in axes: see `oracles.stored`.
+class Convolutional(Network):
+    """`inputs` are channels first, as torch has them; a spec has them last."""
 
-    `inputs` are the sizes of one input, channels first.
-    """
+    inputs: tuple[tuple[int, ...], ...] = field(default=((2, 5),), kw_only=True)
 
-    make: Callable[[], nn.Module]
-    spec: str
-    inputs: tuple[int, ...]
-    axes: str
-    state: Mapping[str, str]
-
-    @property
-    def space(self) -> StateSpace:
-        """The state_dict with what moves by hand."""
-        axes = declared(self.axes)
-        return StateSpace(tuple(stored(name, dims, axes) for name, dims in self.state.items()))
+    def as_declared(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(images.movedim(1, -1) for images in inputs)
 
 
 def _batch_norm(width: str, name: str) -> dict[str, str]:
@@ -241,8 +231,8 @@ def _net(body: str, axes: str = "axis x = 5", given: str = "[x; 2]", results: in
 
 _PLANE = "axis y = 4 axis x = 4"
 
-NETWORKS: Mapping[str, Network] = {
-    "convolutions": Network(
+CONVOLUTIONAL: Mapping[str, Convolutional] = {
+    "convolutions": Convolutional(
         lambda: Chain(a=nn.Conv2d(2, 3, (3, 2)), b=nn.Conv2d(3, 4, 2, bias=False), head=Mean(4, 2)),
         _net(
             """a = conv(image, 3, over = [y, x], kernel = [3, 2])
@@ -251,7 +241,6 @@ NETWORKS: Mapping[str, Network] = {
             _PLANE,
             "[y, x; 2]",
         ),
-        (2, 4, 4),
         "i = 2  a = S(3)  b = S(4)  o = 2  ky = 3  kx = 2  ly = 2  lx = 2",
         {
             "a.weight": "a, i, ky, kx",
@@ -260,8 +249,9 @@ NETWORKS: Mapping[str, Network] = {
             "head.weight": "o, b",
             "head.bias": "o",
         },
+        inputs=((2, 4, 4),),
     ),
-    "batch norm": Network(
+    "batch norm": Convolutional(
         lambda: Chain(
             a=Normal(nn.Conv1d(2, 3, 2, bias=False), batch_norm=nn.BatchNorm1d(3)), head=Mean(3, 2)
         ),
@@ -269,7 +259,6 @@ NETWORKS: Mapping[str, Network] = {
             """a = batch_norm(conv(image, 3, over = x, kernel = 2, bias = false))
             head = linear(mean[x](tanh(a)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(3)  o = 2  k = 2",
         {
             "a.conv.weight": "a, i, k",
@@ -278,7 +267,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "instance norm": Network(
+    "instance norm": Convolutional(
         lambda: Chain(
             a=Normal(
                 nn.Conv1d(2, 3, 2, bias=False),
@@ -290,7 +279,6 @@ NETWORKS: Mapping[str, Network] = {
             """a = instance_norm(conv(image, 3, over = x, kernel = 2, bias = false), affine = true, track = true)
             head = linear(mean[x](tanh(a)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(3)  o = 2  k = 2",
         {
             "a.conv.weight": "a, i, k",
@@ -299,7 +287,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "group norm": Network(
+    "group norm": Convolutional(
         lambda: Chain(
             a=Normal(nn.Conv1d(2, 6, 2, bias=False), group_norm=nn.GroupNorm(2, 6)), head=Mean(6, 2)
         ),
@@ -307,7 +295,6 @@ NETWORKS: Mapping[str, Network] = {
             """a = group_norm(conv(image, 6, over = x, kernel = 2, bias = false), 2)
             head = linear(mean[x](tanh(a)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  g = S(2)  a = S(3) in g  o = 2  k = 2",
         {
             "a.conv.weight": "(g a), i, k",
@@ -317,7 +304,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "groups": Network(
+    "groups": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(2, 8, 1), b=nn.Conv1d(8, 6, 3, padding=1, groups=2), head=Mean(6, 2)
         ),
@@ -326,7 +313,6 @@ NETWORKS: Mapping[str, Network] = {
             b = conv(tanh(a), 6, over = x, kernel = 3, padding = 1, groups = 2)
             head = linear(mean[x](tanh(b)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  g = S(2)  a = S(4) in g  b = S(3) in g  o = 2  k = 3  j = 1",
         {
             "a.weight": "(g a), i, j",
@@ -337,7 +323,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "groups one after the other": Network(
+    "groups one after the other": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(1, 10, 1),
             b=nn.Conv1d(10, 6, 3, groups=2, bias=False),
@@ -352,7 +338,6 @@ NETWORKS: Mapping[str, Network] = {
             given="[x; 1]",
             results=1,
         ),
-        (1, 5),
         "i = 1  g = S(2)  a = S(5) in g  b = S(3) in g  c = S(4) in g  o = 1  k = 3  l = 1  j = 1",
         {
             "a.weight": "(g a), i, j",
@@ -362,8 +347,9 @@ NETWORKS: Mapping[str, Network] = {
             "head.weight": "o, (g c)",
             "head.bias": "o",
         },
+        inputs=((1, 5),),
     ),
-    "groups within groups": Network(
+    "groups within groups": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(1, 10, 1, bias=False),
             b=nn.Conv1d(10, 24, 1, groups=2, bias=False),
@@ -378,7 +364,6 @@ NETWORKS: Mapping[str, Network] = {
             given="[x; 1]",
             results=1,
         ),
-        (1, 5),
         "i = 1  g = S(2)  a = S(5) in g  h = S(3) in g  b = S(4) in h  o = 1  k = 1  l = 1  j = 1",
         {
             "a.weight": "(g a), i, j",
@@ -387,8 +372,9 @@ NETWORKS: Mapping[str, Network] = {
             "head.weight": "o, (g h)",
             "head.bias": "o",
         },
+        inputs=((1, 5),),
     ),
-    "groups of joined channels": Network(
+    "groups of joined channels": Convolutional(
         JoinedGroups,
         _net(
             """a = conv(image, 6, over = x, kernel = 1, bias = false)
@@ -398,7 +384,6 @@ NETWORKS: Mapping[str, Network] = {
             given="[x; 1]",
             results=1,
         ),
-        (1, 5),
         "i = 1  g = S(2)  a = S(3) in g  c = S(5) in g  h = S(4)  b = S(3) in h  d = S(5) in h  o = 1  j = 1  k = 1  l = 1",
         {
             "a.weight": "(g a), i, j",
@@ -407,8 +392,9 @@ NETWORKS: Mapping[str, Network] = {
             "head.weight": "o, ((g c) + (h d))",
             "head.bias": "o",
         },
+        inputs=((1, 5),),
     ),
-    "group norm of joined channels": Network(
+    "group norm of joined channels": Convolutional(
         JoinedNorm,
         _net(
             """a = conv(image, 6, over = x, kernel = 1, bias = false)
@@ -416,7 +402,6 @@ NETWORKS: Mapping[str, Network] = {
             n = group_norm(concat(a, cos(b)), 5, affine = false)
             head = linear(mean[x](tanh(n)), 1) return head"""
         ).replace("-> [; 2]", "-> [; 1]"),
-        (2, 5),
         "i = 2  g = S(2)  a = S(3) in g  h = S(3)  b = S(3) in h  o = 1  j = 1  k = 1",
         {
             "a.weight": "(g a), i, j",
@@ -425,7 +410,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "depthwise": Network(
+    "depthwise": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(2, 4, 1),
             b=nn.Conv1d(4, 4, 3, padding=1, groups=4),
@@ -438,7 +423,6 @@ NETWORKS: Mapping[str, Network] = {
             c = conv(tanh(b), 3, over = x, kernel = 1)
             head = linear(mean[x](tanh(c)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(4)  c = S(3)  o = 2  k = 3  j = 1  l = 1  m = 1",
         {
             "a.weight": "a, i, j",
@@ -451,7 +435,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "depthwise with two each": Network(
+    "depthwise with two each": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(2, 3, 1), b=nn.Conv1d(3, 6, 3, padding=1, groups=3), head=Mean(6, 2)
         ),
@@ -460,7 +444,6 @@ NETWORKS: Mapping[str, Network] = {
             b = conv(tanh(a), 6, over = x, kernel = 3, padding = 1, groups = 3)
             head = linear(mean[x](tanh(b)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(3)  b = S(2) in a  o = 2  k = 3  j = 1  m = 1",
         {
             "a.weight": "a, i, j",
@@ -471,13 +454,12 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "groups of the input": Network(
+    "groups of the input": Convolutional(
         lambda: Chain(a=nn.Conv1d(2, 6, 2, groups=2), head=Mean(6, 2)),
         _net(
             """a = conv(image, 6, over = x, kernel = 2, groups = 2)
             head = linear(mean[x](tanh(a)), 2) return head"""
         ),
-        (2, 5),
         "p = S(3)  q = S(3)  o = 2  k = 2  m = 1",
         {
             "a.weight": "(p + q), m, k",
@@ -486,7 +468,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "transposed": Network(
+    "transposed": Convolutional(
         lambda: Chain(
             a=nn.ConvTranspose1d(2, 4, 2, stride=2), b=nn.Conv1d(4, 3, 2), head=Mean(3, 2)
         ),
@@ -495,7 +477,6 @@ NETWORKS: Mapping[str, Network] = {
             b = conv(tanh(a), 3, over = x, kernel = 2)
             head = linear(mean[x](tanh(b)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(4)  b = S(3)  o = 2  k = 2  l = 2",
         {
             "a.weight": "i, a, k",
@@ -506,7 +487,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "transposed in groups": Network(
+    "transposed in groups": Convolutional(
         lambda: Chain(
             a=nn.Conv1d(2, 8, 1), b=nn.ConvTranspose1d(8, 6, 2, groups=2), head=Mean(6, 2)
         ),
@@ -515,7 +496,6 @@ NETWORKS: Mapping[str, Network] = {
             b = conv_transpose(tanh(a), 6, over = x, kernel = 2, groups = 2)
             head = linear(mean[x](tanh(b)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  g = S(2)  a = S(4) in g  b = S(3) in g  o = 2  k = 2  j = 1",
         {
             "a.weight": "(g a), i, j",
@@ -526,7 +506,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "residual": Network(
+    "residual": Convolutional(
         Residual,
         _net(
             """stem = conv(image, 4, over = x, kernel = 2)
@@ -534,7 +514,6 @@ NETWORKS: Mapping[str, Network] = {
             b = conv(tanh(a), 4, over = x, kernel = 1, bias = false)
             head = linear(mean[x](stem + b), 2) return head"""
         ),
-        (2, 5),
         "i = 2  h = S(4)  a = S(5)  o = 2  k = 2  l = 3  m = 1",
         {
             "stem.weight": "h, i, k",
@@ -546,14 +525,13 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "dense": Network(
+    "dense": Convolutional(
         Dense,
         _net(
             """a = conv(image, 3, over = x, kernel = 1)  h = concat(image, tanh(a))
             b = conv(h, 4, over = x, kernel = 2, padding = same)
             head = linear(mean[x](concat(h, tanh(b))), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(3)  b = S(4)  o = 2  k = 1  l = 2",
         {
             "a.weight": "a, i, k",
@@ -564,7 +542,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "unet": Network(
+    "unet": Convolutional(
         Unet,
         _net(
             """down = conv(image, 3, over = [y, x], kernel = 3, padding = 1)  skip = tanh(down)
@@ -575,7 +553,6 @@ NETWORKS: Mapping[str, Network] = {
             "[y, x; 2]",
             16,
         ),
-        (2, 4, 4),
         "i = 2  a = S(3)  b = S(4)  c = S(5)  p = 3  q = 3  r = 1  s = 1  t = 2  u = 2  v = 1  w = 1  o = 1",
         {
             "down.weight": "a, i, p, q",
@@ -587,14 +564,14 @@ NETWORKS: Mapping[str, Network] = {
             "out.weight": "o, (a + c), v, w",
             "out.bias": "o",
         },
+        inputs=((2, 4, 4),),
     ),
-    "joined with itself": Network(
+    "joined with itself": Convolutional(
         Twice,
         _net(
             """a = conv(image, 4, over = x, kernel = 2)
             head = linear(mean[x](concat(tanh(a), cos(a))), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(4)  o = 2  k = 2",
         {
             "a.weight": "a, i, k",
@@ -603,13 +580,12 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "halves": Network(
+    "halves": Convolutional(
         Halves,
         _net(
             """a = conv(image, 8, over = x, kernel = 2)  p, q, r = split(a, 3, 3, 2)
             head = linear(mean[x](concat(p * sigmoid(q), tanh(r))), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(3)  r = S(2)  o = 2  k = 2",
         {
             "a.weight": "(a + a + r), i, k",
@@ -618,14 +594,13 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "squeeze and excitation": Network(
+    "squeeze and excitation": Convolutional(
         Excite,
         _net(
             """a = conv(image, 4, over = x, kernel = 2)  h = tanh(a)
             down = linear(mean[x](h), 3)  up = linear(relu(down), 4)
             head = linear(mean[x](tanh(h * sigmoid(up))), 2) return head"""
         ),
-        (2, 5),
         "i = 2  a = S(4)  b = S(3)  o = 2  k = 2",
         {
             "a.weight": "a, i, k",
@@ -638,7 +613,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "scales": Network(
+    "scales": Convolutional(
         Scales,
         _net(
             """a = conv(image, 9, over = x, kernel = 1, bias = false)  p, q, r = split(a, 3, 3, 3)
@@ -646,7 +621,6 @@ NETWORKS: Mapping[str, Network] = {
             c2 = conv(r + q, 3, over = x, kernel = 2, padding = same, bias = false)  r = tanh(c2)
             head = linear(mean[x](concat(sin(p), q, r)), 2) return head"""
         ),
-        (2, 5),
         "i = 2  p = S(3)  q = S(3)  s = S(3)  r = S(3)  o = 2  j = 1  k = 2  l = 2",
         {
             "a.weight": "(p + q + s), i, j",
@@ -656,7 +630,7 @@ NETWORKS: Mapping[str, Network] = {
             "head.bias": "o",
         },
     ),
-    "pixel shuffle": Network(
+    "pixel shuffle": Convolutional(
         Shuffled,
         _net(
             """a = conv(image, 12, over = [y, x], kernel = 1)
@@ -666,7 +640,6 @@ NETWORKS: Mapping[str, Network] = {
             "[y, x; 2]",
             4,
         ),
-        (2, 4, 4),
         "i = 2  a = S(3)  y = 2  x = 2  o = 1  j = 1  l = 1  p = 3  q = 3",
         {
             "a.weight": "(a y x), i, j, l",
@@ -674,8 +647,9 @@ NETWORKS: Mapping[str, Network] = {
             "b.weight": "o, a, p, q",
             "b.bias": "o",
         },
+        inputs=((2, 4, 4),),
     ),
-    "flatten": Network(
+    "flatten": Convolutional(
         Flat,
         _net(
             """a = conv(image, 3, over = [y, x], kernel = 3, stride = 2, padding = 1)
@@ -683,7 +657,6 @@ NETWORKS: Mapping[str, Network] = {
             _PLANE,
             "[y, x; 2]",
         ),
-        (2, 4, 4),
         "i = 2  a = S(3)  y = 2  x = 2  o = 2  p = 3  q = 3",
         {
             "a.weight": "a, i, p, q",
@@ -691,8 +664,9 @@ NETWORKS: Mapping[str, Network] = {
             "fc.weight": "o, (a y x)",
             "fc.bias": "o",
         },
+        inputs=((2, 4, 4),),
     ),
-    "flatten groups": Network(
+    "flatten groups": Convolutional(
         FlatGroups,
         _net(
             """a = conv(image, 8, over = x, kernel = 1)
@@ -701,7 +675,6 @@ NETWORKS: Mapping[str, Network] = {
             "axis x = 4",
             "[x; 3]",
         ),
-        (3, 4),
         "i = 3  g = S(2)  a = S(4) in g  b = S(3) in g  x = 3  o = 2  j = 1  k = 2",
         {
             "a.weight": "(g a), i, j",
@@ -711,5 +684,6 @@ NETWORKS: Mapping[str, Network] = {
             "fc.weight": "o, (g b x)",
             "fc.bias": "o",
         },
+        inputs=((3, 4),),
     ),
 }

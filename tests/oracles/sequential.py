@@ -6,9 +6,8 @@ Nothing of the compiler is imported. Sizes that mean different things differ whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .action import Axis, Positions
-from .stored import StateSpace, declared, stored
+from .stored import Network
 
 
 class Net(nn.Module):
@@ -57,108 +55,11 @@ class Edges(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """A network, its spec as model `Net`, and its state_dict in axes: see `oracles.stored`.
+class Sequential(Network):
+    """Weights are small enough that nothing saturates."""
 
-    `inputs` are the shapes of one input each; `words` says below which number the first holds indices.
-    """
-
-    make: Callable[[], nn.Module]
-    spec: str
-    axes: str
-    state: Mapping[str, str]
-    inputs: tuple[tuple[int, ...], ...] = field(default=((4, 2),))
-    words: int | None = None
-
-    @property
-    def space(self) -> StateSpace:
-        """The state_dict with what moves by hand."""
-        axes = declared(self.axes)
-        return StateSpace(tuple(stored(name, text, axes) for name, text in self.state.items()))
-
-
-# --- Places --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Place:
-    """Where an axis stands: in a part of a dimension, and for each position of pinned axes before it there.
-
-    `entries` are those of the whole state_dict, one tensor after the other: a row for each position.
-    """
-
-    axis: Axis
-    entries: Positions
-
-
-def places(space: StateSpace) -> list[Place]:
-    """Every place in all tensors. In `(gate hidden)` hidden positions have a place in each gate."""
-    found: list[Place] = []
-    offset = 0
-    for tensor in space.tensors:
-        (dims,) = tensor.blocks
-        numbers = offset + np.arange(tensor.size).reshape(tensor.shape)
-        offset += tensor.size
-        for dim, parts in enumerate(dims):
-            start = 0
-            for part in parts:
-                size = int(np.prod([axis.size for axis in part]))
-                rows = np.moveaxis(numbers, dim, 0)[start : start + size].reshape(size, -1)
-                start += size
-                found += _within(part, rows)
-    return found
-
-
-def _within(part: Sequence[Axis], rows: Positions) -> Iterator[Place]:
-    """The places of the axes of one part; the last of two has one for each position of the first."""
-    first, *others = part
-    grid = rows.reshape(first.size, -1)
-    yield Place(first, grid)
-    for axis in others:
-        for row in grid:
-            yield Place(axis, row.reshape(axis.size, -1))
-
-
-def orbits(everywhere: Sequence[Place]) -> list[frozenset[Place]]:
-    """For each free axis all the places that it stands at."""
-    found: dict[str, set[Place]] = {}
-    for place in everywhere:
-        if not place.axis.pinned:
-            found.setdefault(place.axis.name, set()).add(place)
-    return [frozenset(each) for each in found.values()]
-
-
-def chosen_sets(everywhere: Sequence[Place], most: int) -> Iterator[frozenset[Place]]:
-    """Sets of places of one size: all, or where they are too many the small ones, those that differ little
-    from what moves by hand, and random ones."""
-    random = np.random.default_rng(0)
-    classes = orbits(everywhere)
-    for size in sorted({place.axis.size for place in everywhere} - {1}):
-        alike = [place for place in everywhere if place.axis.size == size]
-        if 2 ** len(alike) <= most:
-            for count in range(1, len(alike) + 1):
-                yield from map(frozenset, combinations(alike, count))
-            continue
-        pairs = list(combinations(alike, 2))
-        some = random.permutation(len(pairs))[: most // 4]
-        few = [frozenset[Place](), *(frozenset([each]) for each in alike)]
-        few += [frozenset(pairs[number]) for number in some]
-        for whole in (frozenset[Place](), *(c for c in classes if c <= set(alike))):
-            yield from (near for each in few if (near := whole ^ each))
-        for _ in range(most // 4):
-            yield frozenset(place for place in alike if random.random() < 0.5) or frozenset(alike)
-
-
-def swapped(flat: Tensor, chosen: Sequence[Place]) -> Tensor:
-    """The entries with the first and the last position exchanged at all these places."""
-    taken = np.arange(flat.shape[-1])
-    for place in chosen:
-        first, last = place.entries[0], place.entries[-1]
-        taken[first], taken[last] = taken[last], taken[first].copy()
-    return flat[..., torch.from_numpy(taken)]
-
-
-# --- Networks ------------------------------------------------------------------------------------
+    inputs: tuple[tuple[int, ...], ...] = field(default=((4, 2),), kw_only=True)
+    scale: float = field(default=0.7, kw_only=True)
 
 
 def cell(kind: Any, *sizes: int, **options: Any) -> nn.Module:
@@ -188,8 +89,8 @@ def _net(body: str, given: str = "x: [step; 2]") -> str:
     return f"axis step = 4  axis later = 3  model Net({given}) -> [; 2] {{ {body} }}"
 
 
-NETWORKS: Mapping[str, Network] = {
-    "rnn": Network(
+SEQUENTIAL: Mapping[str, Sequential] = {
+    "rnn": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.RNN, 2, 3), head=nn.Linear(3, 2)
         ),
@@ -197,7 +98,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  h = S(3)  o = 2",
         {**of_cell("cell", "h", "i", "h"), **of_head("h")},
     ),
-    "rnn with relu, all steps": Network(
+    "rnn with relu, all steps": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0].mean(1)),
             cell=cell(nn.RNN, 2, 3, nonlinearity="relu"),
@@ -209,7 +110,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  h = S(3)  o = 2",
         {**of_cell("cell", "h", "i", "h"), **of_head("h")},
     ),
-    "gru": Network(
+    "gru": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0][:, -1]), cell=cell(nn.GRU, 2, 4), head=nn.Linear(4, 2)
         ),
@@ -217,7 +118,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  g = 3  h = S(4)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h"), **of_head("h")},
     ),
-    "gru without bias": Network(
+    "gru without bias": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0].mean(1)),
             cell=cell(nn.GRU, 2, 4, bias=False),
@@ -229,7 +130,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  g = 3  h = S(4)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h")},
     ),
-    "lstm": Network(
+    "lstm": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0].mean(1)),
             cell=cell(nn.LSTM, 2, 3),
@@ -239,7 +140,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h"), **of_head("h")},
     ),
-    "lstm without bias": Network(
+    "lstm without bias": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0][:, -1]),
             cell=cell(nn.LSTM, 2, 3, bias=False),
@@ -251,7 +152,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h")},
     ),
-    "two directions": Network(
+    "two directions": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.cat([m.cell(x)[0][:, -1, :4], m.cell(x)[0][:, 0, 4:]], -1)),
             cell=cell(nn.GRU, 2, 4, bidirectional=True),
@@ -267,7 +168,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("f + b"),
         },
     ),
-    "two layers": Network(
+    "two layers": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0][:, -1]),
             cell=cell(nn.LSTM, 2, 3, num_layers=2, bias=False),
@@ -283,7 +184,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("k"),
         },
     ),
-    "layers and directions": Network(
+    "layers and directions": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(x)[0].mean(1)),
             cell=cell(nn.RNN, 2, 3, num_layers=2, bidirectional=True, bias=False),
@@ -302,7 +203,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("u + v"),
         },
     ),
-    "the state of all layers": Network(
+    "the state of all layers": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.cat(list(m.cell(x)[1]), -1)),
             cell=cell(nn.RNN, 2, 3, num_layers=2, bias=False),
@@ -318,7 +219,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("h + k"),
         },
     ),
-    "both states of an lstm": Network(
+    "both states of an lstm": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.cat([m.cell(x)[1][1][0], m.cell(x)[1][0][0]], -1)),
             cell=cell(nn.LSTM, 2, 3, bias=False),
@@ -330,7 +231,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  g = 4  h = S(3)  o = 2",
         {**of_cell("cell", "(g h)", "i", "h", bias=False), **of_head("h + h")},
     ),
-    "encoder and decoder": Network(
+    "encoder and decoder": Sequential(
         lambda: Net(
             lambda m, x, y: m.head(m.decoder(y, m.encoder(x)[1])[0].mean(1)),
             encoder=cell(nn.GRU, 2, 4, bias=False),
@@ -349,9 +250,9 @@ NETWORKS: Mapping[str, Network] = {
             **of_cell("decoder", "(g h)", "j", "h", bias=False),
             **of_head("h"),
         },
-        ((4, 2), (3, 5)),
+        inputs=((4, 2), (3, 5)),
     ),
-    "encoder and decoder of two layers": Network(
+    "encoder and decoder of two layers": Sequential(
         lambda: Net(
             lambda m, x, y: m.head(m.decoder(y, m.encoder(x)[1])[0][:, -1]),
             encoder=cell(nn.LSTM, 2, 3, num_layers=2),
@@ -372,9 +273,9 @@ NETWORKS: Mapping[str, Network] = {
             **of_cell("decoder", "(g k)", "h", "k", "l1"),
             **of_head("k"),
         },
-        ((4, 2), (3, 5)),
+        inputs=((4, 2), (3, 5)),
     ),
-    "a state made of the input": Network(
+    "a state made of the input": Sequential(
         lambda: Net(
             lambda m, x, y: m.head(m.cell(x, torch.stack(m.first(y).split(3, -1)))[0][:, -1]),
             first=nn.Linear(5, 6),
@@ -394,9 +295,9 @@ NETWORKS: Mapping[str, Network] = {
             **of_cell("cell", "k", "h", "k", "l1", bias=False),
             **of_head("k"),
         },
-        ((4, 2), (5,)),
+        inputs=((4, 2), (5,)),
     ),
-    "a state that is given": Network(
+    "a state that is given": Sequential(
         lambda: Net(
             lambda m, x, y: m.head(m.cell(x, y[None])[0][:, -1]),
             cell=cell(nn.RNN, 2, 3),
@@ -408,9 +309,9 @@ NETWORKS: Mapping[str, Network] = {
         ),
         "i = 2  h = 3  o = 2",
         {**of_cell("cell", "h", "i", "h"), **of_head("h")},
-        ((4, 2), (3,)),
+        inputs=((4, 2), (3,)),
     ),
-    "one cell used twice": Network(
+    "one cell used twice": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(m.cell(m.start(x))[0])[0][:, -1]),
             start=nn.Linear(2, 3),
@@ -429,7 +330,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("h"),
         },
     ),
-    "a residual sum": Network(
+    "a residual sum": Sequential(
         lambda: Net(
             lambda m, x: m.head((m.start(x) + m.cell(m.start(x))[0]).mean(1)),
             start=nn.Linear(2, 3),
@@ -448,7 +349,7 @@ NETWORKS: Mapping[str, Network] = {
             **of_head("h"),
         },
     ),
-    "words": Network(
+    "words": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.cell(m.embed(x))[0][:, -1]),
             embed=nn.Embedding(6, 3),
@@ -466,10 +367,10 @@ NETWORKS: Mapping[str, Network] = {
             **of_cell("cell", "(g h)", "e", "h", bias=False),
             **of_head("h"),
         },
-        ((4,),),
-        6,
+        inputs=((4,),),
+        words=6,
     ),
-    "tied words and positions": Network(
+    "tied words and positions": Sequential(
         lambda: Net(
             lambda m, x: F.linear(
                 torch.tanh(m.middle(m.embed(x) + m.place.weight)).mean(1), m.embed.weight
@@ -490,10 +391,10 @@ NETWORKS: Mapping[str, Network] = {
             "middle.weight": "e, e",
             "middle.bias": "e",
         },
-        ((4,),),
-        6,
+        inputs=((4,),),
+        words=6,
     ),
-    "positions on a grid": Network(
+    "positions on a grid": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.tanh(m.start(x) + m.place.weight).mean((1, 2))),
             start=nn.Linear(2, 5),
@@ -507,9 +408,9 @@ NETWORKS: Mapping[str, Network] = {
         }""",
         "i = 2  y = 3  x = 4  e = S(5)  o = 2",
         {"start.weight": "e, i", "start.bias": "e", "place.weight": "y, x, e", **of_head("e")},
-        ((3, 4, 2),),
+        inputs=((3, 4, 2),),
     ),
-    "sines of positions": Network(
+    "sines of positions": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.tanh(m.start(x) + sines(4, 3, x)).mean(1)),
             start=nn.Linear(2, 3),
@@ -521,7 +422,7 @@ NETWORKS: Mapping[str, Network] = {
         "i = 2  e = 3  o = 2",
         {"start.weight": "e, i", "start.bias": "e", **of_head("e")},
     ),
-    "bilinear": Network(
+    "bilinear": Sequential(
         lambda: Net(
             lambda m, x: m.head(torch.tanh(m.form(torch.tanh(m.a(x)), torch.tanh(m.b(x))))),
             a=nn.Linear(2, 3),
@@ -543,9 +444,9 @@ NETWORKS: Mapping[str, Network] = {
             "form.bias": "c",
             **of_head("c"),
         },
-        ((2,),),
+        inputs=((2,),),
     ),
-    "bilinear in one value": Network(
+    "bilinear in one value": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.form(torch.tanh(m.a(x)), torch.tanh(m.a(x)))),
             a=nn.Linear(2, 3),
@@ -558,9 +459,9 @@ NETWORKS: Mapping[str, Network] = {
         }""",
         "i = 2  a = S(3)  c = S(4)  o = 2",
         {"a.weight": "a, i", "a.bias": "a", "form.weight": "c, a, a", **of_head("c")},
-        ((2,),),
+        inputs=((2,),),
     ),
-    "gated": Network(
+    "gated": Sequential(
         lambda: Net(
             lambda m, x: m.head(F.silu(m.unit.gate(x)) * m.unit.up(x)),
             unit=nn.ModuleDict({"gate": nn.Linear(2, 3), "up": nn.Linear(2, 3)}),
@@ -575,18 +476,18 @@ NETWORKS: Mapping[str, Network] = {
             "unit.up.bias": "h",
             **of_head("h"),
         },
-        ((2,),),
+        inputs=((2,),),
     ),
-    "fused gates": Network(
+    "fused gates": Sequential(
         lambda: Net(
             lambda m, x: m.head(F.glu(m.unit(x), -1)), unit=nn.Linear(2, 6), head=nn.Linear(3, 2)
         ),
         "model Net(x: [; 2]) -> [; 2] { unit = gated(x, 3, fused = true)  head = linear(unit, 2)  return head }",
         "i = 2  h = S(3)  o = 2",
         {"unit.weight": "h + h, i", "unit.bias": "h + h", **of_head("h")},
-        ((2,),),
+        inputs=((2,),),
     ),
-    "functions on edges": Network(
+    "functions on edges": Sequential(
         lambda: Net(
             lambda m, x: m.head(m.b(torch.tanh(m.a(x)))),
             a=Edges(2, 4),
@@ -605,7 +506,7 @@ NETWORKS: Mapping[str, Network] = {
             "b.spline_weight": "b, a, k",
             **of_head("b"),
         },
-        ((2,),),
+        inputs=((2,),),
     ),
 }
 

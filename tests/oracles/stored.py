@@ -4,23 +4,26 @@ A dimension is written `hidden`, `(head key)` for axes flattened row-major, `(he
 for parts one after the other. Where these have other columns each they are written as blocks,
 `(head key), hidden; (head key), memory`. Positions move as `action` says: those of an axis that lives in another
 separately in each position of that one, which stands earlier in the tensor. Nothing of the compiler
-is imported.
+is imported. A network says whether it is the same function after such a move.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
 
-from .action import Axis, Element, Matrix, Positions
+from .action import Axis, Element, Matrix, Positions, generators, order, random_element
 from .counting import Count, orbit_labels
+from .values import randomise
 
 State = dict[str, torch.Tensor]
 Part = tuple[Axis, ...]
@@ -168,9 +171,13 @@ def count(space: StateSpace, elements: Sequence[Element]) -> Count:
 
     Orbits of the group that the elements generate: on pairs of entries, and on entries.
     """
-    labels = pair_labels(space, elements)
-    images = [space.destinations(element) for element in elements]
-    return Count(len(set(labels)), len(set(orbit_labels(space.size, images))))
+    labels, biases = pair_labels(space, elements), entry_labels(space, elements)
+    return Count(len(set(labels)), len(set(biases)))
+
+
+def entry_labels(space: StateSpace, elements: Sequence[Element]) -> list[int]:
+    """For each entry of the space the first entry of its orbit."""
+    return orbit_labels(space.size, [space.destinations(element) for element in elements])
 
 
 def pair_labels(space: StateSpace, elements: Sequence[Element]) -> list[int]:
@@ -189,3 +196,96 @@ def orbit_means(matrices: Matrix, labels: Sequence[int]) -> Matrix:
     sums = np.stack([np.bincount(orbit, weights=row) for row in matrices])
     means: NDArray[np.float64] = (sums / sizes)[:, orbit]
     return means
+
+
+def assert_same_group(
+    one: StateSpace,
+    other: StateSpace,
+    labels: Callable[[StateSpace, Sequence[Element]], list[int]] = pair_labels,
+) -> None:
+    """Both are of the same tensors, their groups of one order, and these have the same orbits: on pairs of
+    entries, or on what else `labels` says."""
+    assert [t.name for t in one.tensors] == [t.name for t in other.tensors]
+    assert order(one.axes) == order(other.axes)
+    orbits = [labels(space, generators(space.axes)) for space in (one, other)]
+    assert orbits[0] == orbits[1], "of one order, with other orbits"
+
+
+# --- Networks ------------------------------------------------------------------------------------
+
+
+def by_lines(text: str) -> dict[str, str]:
+    """`name: dimensions` in each line, as a dict."""
+    rows = (line.strip().split(": ") for line in text.strip().splitlines())
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network in plain PyTorch, the spec of the same as model `Net`, and its state_dict in axes by hand.
+
+    `state` says what is written along the dimensions of each tensor. `inputs` are the shapes of one input
+    each; `words` says below which number the first holds indices. Random weights have deviation `scale`.
+    """
+
+    make: Callable[[], nn.Module]
+    spec: str
+    axes: str
+    state: Mapping[str, str]
+    inputs: tuple[tuple[int, ...], ...] = field(kw_only=True)
+    words: int | None = field(default=None, kw_only=True)
+    scale: float = field(default=1.0, kw_only=True)
+
+    @property
+    def space(self) -> StateSpace:
+        """The state_dict with what moves by hand."""
+        axes = declared(self.axes)
+        return StateSpace(tuple(stored(name, text, axes) for name, text in self.state.items()))
+
+    def random(self, seed: int = 0) -> nn.Module:
+        """In float64 and evaluation, with generic weights and running statistics."""
+        module = self.make().double().eval()
+        randomise(module, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(self.scale)
+        return module
+
+    def random_inputs(self, batch: int = 6) -> tuple[Tensor, ...]:
+        """`(batch, *shape)` each."""
+        generator = torch.Generator().manual_seed(1)
+        shapes = [(batch, *shape) for shape in self.inputs]
+        found = [torch.randn(s, generator=generator, dtype=torch.float64) for s in shapes]
+        if self.words is not None:
+            found[0] = torch.randint(self.words, shapes[0], generator=generator)
+        return tuple(found)
+
+    def as_declared(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the spec's model takes where torch's takes these."""
+        return inputs
+
+
+def state_of(module: nn.Module) -> State:
+    """What of the state_dict is a weight: integers count batches."""
+    state = module.state_dict()
+    return {n: tensor.detach() for n, tensor in state.items() if tensor.is_floating_point()}
+
+
+def assert_leaves_unchanged(network: Network) -> None:
+    """The network computes the same after generators of the group by hand and after random elements."""
+    axes, rng = network.space.axes, np.random.default_rng(0)
+    elements = [*generators(axes), *(random_element(axes, rng) for _ in range(10))]
+    assert_unchanged(network.random(), network.random_inputs(), network.space, elements)
+
+
+def assert_unchanged(
+    module: nn.Module, inputs: tuple[Tensor, ...], space: StateSpace, elements: Iterable[Element]
+) -> None:
+    """The space is of the module's weights, and the module computes the same after every element."""
+    state = state_of(module)
+    assert {t.name: t.shape for t in space.tensors} == {n: t.shape for n, t in state.items()}
+    with torch.no_grad():
+        expected = module(*inputs)
+        for element in elements:
+            found = functional_call(module, space.moved(state, element), inputs)
+            torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-11)

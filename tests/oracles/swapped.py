@@ -7,11 +7,13 @@ the network is run before and after. Nothing is derived here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from .action import Axis, Positions
 from .stored import StateSpace
@@ -57,25 +59,6 @@ def _scope(axes: Sequence[Axis], index: Sequence[int], number: int) -> tuple[int
     )
 
 
-def swaps(everywhere: Sequence[Place]) -> Iterator[tuple[frozenset[Place], Positions]]:
-    """Every set of places of one size, and from which entry each is taken when first and last are swapped."""
-    entries = 1 + max(int(place.entries.max()) for place in everywhere)
-    for size in sorted({place.axis.size for place in everywhere} - {1}):
-        alike = [place for place in everywhere if place.axis.size == size]
-        assert len(alike) <= 12, f"{len(alike)} places of size {size} are too many sets"
-        for count in range(1, len(alike) + 1):
-            for chosen in combinations(alike, count):
-                yield frozenset(chosen), _taken(entries, chosen)
-
-
-def _taken(size: int, chosen: Sequence[Place]) -> Positions:
-    taken = np.arange(size)
-    for place in chosen:
-        first, last = place.entries[0], place.entries[-1]
-        taken[first], taken[last] = taken[last], taken[first].copy()
-    return taken
-
-
 def orbits(everywhere: Sequence[Place]) -> list[frozenset[Place]]:
     """For each free axis, in each position of what it lives in: all the places that it stands at."""
     found: dict[tuple[str, tuple[int, ...]], set[Place]] = {}
@@ -83,3 +66,33 @@ def orbits(everywhere: Sequence[Place]) -> list[frozenset[Place]]:
         if not place.axis.pinned:
             found.setdefault((place.axis.name, place.scope), set()).add(place)
     return [frozenset(places) for places in found.values()]
+
+
+def chosen_sets(everywhere: Sequence[Place], most: int) -> Iterator[frozenset[Place]]:
+    """Sets of places of one size: all, or where these are more than `most` the small ones, those that differ
+    little from what moves by hand, and random ones."""
+    random = np.random.default_rng(0)
+    classes = orbits(everywhere)
+    for size in sorted({place.axis.size for place in everywhere} - {1}):
+        alike = [place for place in everywhere if place.axis.size == size]
+        if 2 ** len(alike) <= most:
+            for count in range(1, len(alike) + 1):
+                yield from map(frozenset, combinations(alike, count))
+            continue
+        pairs = list(combinations(alike, 2))
+        some = random.permutation(len(pairs))[: most // 4]
+        few = [frozenset[Place](), *(frozenset([each]) for each in alike)]
+        few += [frozenset(pairs[number]) for number in some]
+        for whole in (frozenset[Place](), *(each for each in classes if each <= set(alike))):
+            yield from (near for each in few if (near := whole ^ each))
+        for _ in range(most // 4):
+            yield frozenset(place for place in alike if random.random() < 0.5) or frozenset(alike)
+
+
+def swapped(flat: Tensor, chosen: Collection[Place]) -> Tensor:
+    """`(..., entries)`: with the first and the last position exchanged at all these places, outer axes first."""
+    taken = np.arange(flat.shape[-1])
+    for place in sorted(chosen, key=lambda place: len(place.scope)):
+        first, last = place.entries[0], place.entries[-1]
+        taken[first], taken[last] = taken[last], taken[first].copy()
+    return flat[..., torch.from_numpy(taken)]

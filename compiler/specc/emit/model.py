@@ -10,7 +10,8 @@ from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..repeats import numbered, paths_of, text_table
 from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
-from .layer import CONSTRUCTOR, masked_value
+from .forward import masked_value
+from .layer import CONSTRUCTOR
 from .layout import docstring, indent, statement
 from .tables import axis_words, mask_table, moves, shape_words
 

@@ -1,0 +1,67 @@
+"""The `forward` of an equivariant layer: pool, mix, spread, one line a step, shapes beside the lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..operations.masks import mask_axes, mask_name
+from ..planning.module_plan import LayerUse
+from ..planning.plan import LayerPlan, Mix, Step
+from ..types import Axis
+from .layout import indent, statement
+from .mixes import mix_lines
+from .steps import numbered, shape_comment, step_lines
+from .tables import Words
+
+
+def forward(layer: LayerUse, words: Words) -> list[str]:
+    """The lines of the method."""
+    plan = layer.plan
+    body: list[str] = []
+    for title, steps in (("pool", plan.pools), ("mix", plan.mixes), ("spread", plan.spreads)):
+        lines = [line for step in steps for line in _lines(step, plan, words)]
+        if lines:
+            body += [f"# {title}", *lines]
+    body += statement(f"return {_returned(plan)}", 2)
+    arguments = [
+        f"{argument.name}: {'dict[str, Tensor]' if argument.is_collection else 'Tensor'}"
+        for argument in plan.arguments
+    ]
+    arguments += [f"{mask_name(axis)}: Tensor" for axis in layer.masks]
+    single = len(plan.results) == 1 and not plan.results[0].operand.name
+    kind = "Tensor" if single else "dict[str, Tensor]"
+    head = statement(f"def forward(self, {', '.join(arguments)}) -> {kind}:", 1)
+    return [*head, *indent(body)]
+
+
+def _lines(step: Step, plan: LayerPlan, words: Words) -> list[str]:
+    comment = shape_comment(step.shape, words)
+    return mix_lines(step, comment) if isinstance(step, Mix) else step_lines(step, plan, comment)
+
+
+def _returned(plan: LayerPlan) -> str:
+    values = []
+    for result in plan.results:
+        name, runs = result.operand.name, result.operand.runs
+        source = result.source if runs is None else f"{result.source}[i]"
+        value = masked_value(source, result.operand.tensor.axes)
+        if not name:
+            return value
+        if runs is None:
+            values.append(f'"{name}": {value}')
+        else:
+            entry = f'f"{numbered(name, runs)}": {value}'
+            values.append(f"**{{{entry} for i in range({runs.count})}}")
+    return f"{{{', '.join(values)}}}"
+
+
+def masked_value(value: str, axes: Sequence[Axis]) -> str:
+    """Code that puts zeros where masked axes have no position."""
+    for dim, axis in enumerate(axes, start=1):
+        if axis.masked:
+            dims = [
+                next(d for d in range(dim, 0, -1) if axes[d - 1].name == each.name)
+                for each in mask_axes(axis)
+            ]
+            value = f"apply_mask({value}, {mask_name(axis)}, {', '.join(map(str, dims))})"
+    return value

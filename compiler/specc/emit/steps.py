@@ -1,0 +1,141 @@
+"""A line for each tensor that a layer's `forward` pools from its inputs or spreads to its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from ..operations.broadcast import unsqueezed
+from ..operations.masks import mask_axes, mask_name, masked_reduction
+from ..planning.plan import (
+    Diagonal,
+    Embed,
+    Expand,
+    Fold,
+    LayerPlan,
+    Mean,
+    PoolStep,
+    Shape,
+    SpreadStep,
+    Sum,
+    Term,
+    Unfold,
+)
+from ..symmetry.folding import Runs
+from ..types import Axis
+from .layout import statement
+from .tables import Words
+
+
+def step_lines(step: PoolStep | SpreadStep, plan: LayerPlan, comment: str) -> list[str]:
+    """The line of a step, with its shape beside it; none where a tensor is used as it comes."""
+    if step.runs is None:
+        text = _code(step, plan)
+        return [] if text is None else statement(f"{step.target} = {text}", 2, comment)
+    text = for_each(_code(_of_run(step), plan), step.runs)
+    return statement(f"{step.target} = {text}", 2, f"each {comment}")
+
+
+def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
+    """The step for run number `i`: it reads that one of each list."""
+    match step:
+        case Fold():
+            return step
+        case Sum():
+            terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
+            return replace(step, terms=tuple(terms))
+        case _:
+            return replace(step, source=f"{step.source}[i]")
+
+
+def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
+    match step:
+        case Fold():
+            return _fold(step)
+        case Diagonal():
+            return f"diagonal({step.source}, {step.first}, {step.second})"
+        case Mean():
+            if step.axes[step.dim - 1].masked:
+                return masked_reduction("mean", step.source, step.axes, step.dim)
+            return f"{step.source}.mean({step.dim})"
+        case Sum():
+            return " + ".join(_term(term) for term in step.terms)
+        case Expand():
+            return _expand(step, plan)
+        case Embed():
+            return f"embed_diagonal({step.source}, {step.dim}, {step.first}, {step.second})"
+        case Unfold():
+            return _unfold(step)
+        case _:
+            assert_never(step)
+
+
+def _fold(step: Fold) -> str | None:
+    source = f"{step.argument}[{_key(step)}]" if step.key else step.argument
+    text = permuted(source, step.permutation)
+    if step.pinned:
+        text = f"{text}.flatten(-{step.pinned + 1})"
+    return None if text == step.target else text
+
+
+def _key(step: Fold) -> str:
+    """The key of an input, with the number of the run where there is one for each."""
+    return f'"{step.key}"' if step.runs is None else f'f"{numbered(step.key, step.runs)}"'
+
+
+def numbered(name: str, runs: Runs) -> str:
+    """A name with the number of run `i` of a list."""
+    return name.format(f"{{i + {runs.first}}}" if runs.first else "{i}")
+
+
+def _term(term: Term) -> str:
+    return unsqueezed(permuted(term.source, term.permutation), term.inserted)
+
+
+def _expand(step: Expand, plan: LayerPlan) -> str:
+    sizes = ["-1"] * (2 + len(step.shape.axes))
+    for dim in step.dims:
+        sizes[dim] = _size(step.shape.axes[dim - 1], plan)
+    return f"{step.source}.expand({', '.join(sizes)})"
+
+
+def _size(axis: Axis, plan: LayerPlan) -> str:
+    """The size of an axis: read off an input or a mask, else the one it was built with."""
+    if axis.masked:
+        return f"{mask_name(axis)}.shape[{len(mask_axes(axis))}]"
+    own = dict(plan.maps.own)
+    folds = [step for step in plan.pools if isinstance(step, Fold)]
+    for fold in sorted(folds, key=lambda fold: fold.runs is not None):
+        if axis in fold.shape.axes:
+            run = "" if fold.runs is None else "[i]" if axis.name in own else "[0]"
+            return f"{fold.target}{run}.shape[{1 + fold.shape.axes.index(axis)}]"
+    return str(axis.size)
+
+
+def _unfold(step: Unfold) -> str:
+    text = step.source
+    if step.pinned:
+        sizes = ", ".join(map(str, (*step.pinned, step.channels)))
+        text = f"{text}.unflatten(-1, ({sizes}))"
+    return permuted(text, step.permutation)
+
+
+def for_each(code: str | None, runs: Runs) -> str:
+    """A list with one tensor for each run."""
+    return f"[{code} for i in range({runs.count})]"
+
+
+def permuted(text: str, permutation: tuple[int, ...] | None) -> str:
+    """The code with its dimensions in another order."""
+    if permutation is None:
+        return text
+    moved = [i for i, dim in enumerate(permutation) if i != dim]
+    if len(moved) == 2:
+        return f"{text}.transpose({moved[0]}, {moved[1]})"
+    return f"{text}.permute({', '.join(map(str, permutation))})"
+
+
+def shape_comment(shape: Shape, words: Words) -> str:
+    """A shape as it stands beside a line: `(batch, hidden, 16)`."""
+    dims = ["batch", *(words.plain[axis.name] for axis in shape.axes), str(shape.features)]
+    return f"({', '.join(dims)})"

@@ -1,0 +1,104 @@
+"""The products of a layer: what each multiplies, in which order its dimensions are, where it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..symmetry.derive import Level, Maps, Product
+from ..symmetry.folding import Operand
+from .cost import cheaper_formulation
+from .plan import Arranged, Formulation, Mix, Shape, Target
+from .pools import Pools
+from .spread_names import SpreadNames
+from .states import State, permutation, state_of
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a product gives to an output, by its number: the state it comes in, and how it is read."""
+
+    output: int
+    state: State
+    source: Arranged
+
+
+def mix(
+    maps: Maps,
+    level: Level,
+    each: Product,
+    pools: Pools,
+    names: SpreadNames,
+    formulation: Formulation | None,
+) -> tuple[Mix, tuple[Piece, ...]]:
+    """The product of a level, its dimensions in the order of its first pool; and where its parts go."""
+    layout = _layout(level, each)
+    operands = _operands(maps, level, each, layout, pools)
+    targets, pieces = _targets(maps, level, each, layout, names)
+    input_widths = tuple(
+        maps.inputs[level.pools[p].tensor].features
+        for p in each.pools
+        for _ in range(maps.pool_count(level, each, p))
+    )
+    output_widths = [target.width for target in targets for _ in range(target.count or 1)]
+    axes = tuple(level.strands[strand].axis for strand in layout)
+    shape = Shape(axes, sum(output_widths))
+    chosen = formulation or cheaper_formulation(input_widths, output_widths, shape.positions)
+    step = Mix(
+        f"mix_{each.name}" if operands else f"bias_{each.name}",
+        operands,
+        targets,
+        input_widths,
+        each.bias,
+        chosen if len(input_widths) > 1 and each.rank is None else "stack",
+        shape,
+        each.runs,
+        each.rank,
+    )
+    return step, pieces
+
+
+def _operands(
+    maps: Maps, level: Level, each: Product, layout: Sequence[int], pools: Pools
+) -> tuple[Arranged, ...]:
+    """The pools that a product reads, their dimensions as laid out."""
+    operands = []
+    for p in each.pools:
+        half = level.pools[p]
+        state = state_of(half)
+        order = [state.kept.index(half.strands[strand]) for strand in layout]
+        read = maps.inputs[half.tensor]
+        source = pools.variable(half.tensor, state)
+        of_run = read.runs is not None and each.runs is not None
+        operands.append(Arranged(source, permutation(order), _count(each, read), of_run))
+    return tuple(operands)
+
+
+def _targets(
+    maps: Maps, level: Level, each: Product, layout: Sequence[int], names: SpreadNames
+) -> tuple[tuple[Target, ...], tuple[Piece, ...]]:
+    """The variables that a product is cut into, and for each what the output is given."""
+    targets, pieces = [], []
+    for s in each.spreads:
+        half = level.spreads[s]
+        state = state_of(half)
+        target = names.fresh(half.tensor, state)
+        order = [layout.index(half.strands.index(block)) for block in state.kept]
+        pieces.append(Piece(half.tensor, state, Arranged(target, permutation(order))))
+        written = maps.outputs[half.tensor]
+        targets.append(Target(target, written.features, _count(each, written)))
+    return tuple(targets), tuple(pieces)
+
+
+def _count(each: Product, operand: Operand) -> int | None:
+    """How many tensors of an operand a product takes or gives; None for just the one."""
+    return operand.runs.count if operand.runs and not each.runs else None
+
+
+def _layout(level: Level, each: Product) -> tuple[int, ...]:
+    """The order of the strands along the level's dimensions: as the first pool has them."""
+    if not each.pools:
+        return ()
+    first = level.pools[each.pools[0]]
+    kept = state_of(first).kept
+    return tuple(first.strands.index(block) for block in kept)

@@ -1,0 +1,140 @@
+"""What goes to an output of a layer, added up from coarse to fine before anything has full size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..symmetry.diagrams import free_indices, pinned_indices
+from ..symmetry.folding import Operand
+from .plan import Arranged, Embed, Expand, Shape, SpreadStep, Sum, Term, Unfold
+from .spread_names import SpreadNames
+from .states import Block, State, finest, permutation, place, shape_of, split_last
+
+
+@dataclass(slots=True)
+class _Partial:
+    """What has been added up for a state: its terms, and which of its dimensions have full size."""
+
+    terms: list[Term]
+    real: set[Block]
+
+
+@dataclass(slots=True)
+class _Output:
+    """An output on its way: the states that something waits in, and the steps so far."""
+
+    number: int
+    operand: Operand
+    names: SpreadNames
+    partials: dict[State, _Partial]
+    steps: list[SpreadStep] = field(default_factory=list)
+
+    def shape(self, state: State) -> Shape:
+        return shape_of(state, self.operand)
+
+    def fresh(self, state: State) -> str:
+        return self.names.fresh(self.number, state)
+
+    def add(self, state: State, term: Term, real: set[Block]) -> None:
+        """One more term for a state."""
+        partial = self.partials.setdefault(state, _Partial([], set()))
+        partial.terms.append(term)
+        partial.real |= real
+
+
+def spread(
+    number: int,
+    operand: Operand,
+    pieces: Mapping[State, Sequence[Arranged]],
+    names: SpreadNames,
+) -> tuple[tuple[SpreadStep, ...], str]:
+    """Adds up what belongs to one output, coarse to fine; returns the steps and the last variable."""
+    partials = {
+        state: _Partial([Term(p.source, p.permutation, ()) for p in found], set(state.kept))
+        for state, found in pieces.items()
+    }
+    output = _Output(number, operand, names, partials)
+    last = finest(operand.tensor)
+    while True:
+        state = min(
+            partials, key=lambda s: (s == last, len(s.blocks), s.blocks, len(s.kept), s.kept)
+        )
+        partial = partials.pop(state)
+        variable = _summed(output, state, partial)
+        if state == last and not partials:
+            break
+        if state.is_whole:
+            _embed(output, state, partial, variable)
+        else:
+            _lift(output, state, partial, variable)
+    missing = tuple(block for block in last.kept if block not in partial.real)
+    if missing:
+        base = names.bases[number]
+        variable = _expanded(output, last, missing, variable, base)
+    variable = _unfolded(output, last, variable)
+    return tuple(output.steps), variable
+
+
+def _summed(output: _Output, state: State, partial: _Partial) -> str:
+    """One variable for what has come together at a state."""
+    (first, *others) = partial.terms
+    as_it_is = first.permutation is None and not first.inserted
+    if not others and as_it_is:
+        return first.source
+    target = first.source if as_it_is else output.fresh(state)
+    step = Sum(target, tuple(partial.terms), output.shape(state), output.operand.runs)
+    output.steps.append(step)
+    return target
+
+
+def _lift(output: _Output, state: State, partial: _Partial, variable: str) -> None:
+    """Adds a state to the smallest one that keeps more of the same blocks."""
+    finer = [
+        other
+        for other in output.partials
+        if other.blocks == state.blocks and set(state.kept) < set(other.kept)
+    ]
+    whole = State(state.blocks, state.blocks)
+    target = min(finer, key=lambda s: (len(s.kept), s.kept)) if finer else whole
+    inserted = tuple(place(b, target) for b in target.kept if b not in state.kept)
+    output.add(target, Term(variable, None, inserted), partial.real)
+
+
+def _embed(output: _Output, state: State, partial: _Partial, variable: str) -> None:
+    """Writes a block's dimension onto the diagonal of two, in the next finer state."""
+    operand = output.operand
+    finer, first, second = split_last(state)
+    block = tuple(sorted((*first, *second)))
+    if block not in partial.real:
+        variable = _expanded(output, state, (block,), variable, output.fresh(state))
+    is_finest = finer == finest(operand.tensor)
+    target = output.names.diagonal(output.number) if is_finest else output.fresh(finer)
+    dims = place(block, state), place(first, finer), place(second, finer)
+    output.steps.append(Embed(target, variable, *dims, output.shape(finer), operand.runs))
+    real = {b for b in finer.kept if b in partial.real} | {first, second}
+    output.add(finer, Term(target, None, ()), real)
+
+
+def _expanded(
+    output: _Output, state: State, blocks: Sequence[Block], variable: str, target: str
+) -> str:
+    """Gives dimensions of size 1 their full size."""
+    dims = tuple(place(block, state) for block in blocks)
+    output.steps.append(Expand(target, variable, dims, output.shape(state), output.operand.runs))
+    return target
+
+
+def _unfolded(output: _Output, last: State, variable: str) -> str:
+    """Puts the indices of the tensor in its own order, pinned ones out of the features."""
+    tensor = output.operand.tensor
+    pinned = pinned_indices(tensor)
+    order = (*free_indices(tensor), *pinned)
+    back = permutation([order.index(i) for i in range(len(order))])
+    if not pinned and back is None:
+        return variable
+    target = output.names.bases[output.number]
+    sizes = tuple(tensor.axes[i].size for i in pinned)
+    shape, runs = output.shape(last), output.operand.runs
+    output.steps.append(Unfold(target, variable, sizes, tensor.width, back, shape, runs))
+    return target
