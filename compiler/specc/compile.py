@@ -16,10 +16,11 @@ from .planning.module_plan import Classes, ModulePlan
 from .planning.plan import Formulation
 from .program.check import MOST_MAPS, check
 from .program.elaborate import elaborate
-from .program.infer import Weights, infer
+from .program.infer import infer
 from .program.resolve import resolve
 from .program.scope import ModelDeclaration, refuse_private
 from .program.static import Static, show
+from .symmetry.weight_space import Weights
 from .text.parse import parse
 from .text.syntax import Identifier
 from .types import Collection

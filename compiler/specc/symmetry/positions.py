@@ -5,15 +5,16 @@ keys), or a sum of terms stored one after the other (concatenated channels). Two
 the same are unified; where one is coarser than the other it is cut to fit. What cannot be made to fit
 is pinned: sound first.
 
-A factor may *live in* an earlier one (keys in a head): its positions may then be permuted in each
-position of that one separately. It stays so only while all that it is unified with lives there too.
+An atom may *live in* others (keys in a head): its positions may then be permuted in each position of
+those separately. It stays so only while all that it is unified with lives there too. What is read at one
+position of a pinned atom is an atom of its own: the queries of a matrix that holds queries, keys and
+values lie at the first of three.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Generic, TypeVar
 
@@ -93,6 +94,19 @@ def joined(terms: Sequence[Term]) -> Term:
     return parts[0] if len(parts) == 1 else Sum(tuple(parts))
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What an atom is at one position of another, in which it lives."""
+
+    atom: Atom
+    home: Atom
+    position: int
+
+
+_Bound = frozenset[Term | _Place]
+"""What an atom lives in at most: terms and what those live in, what another lives in at a place."""
+
+
 class Positions(Generic[Reason]):
     """Everything that is known of the atoms so far.
 
@@ -107,18 +121,15 @@ class Positions(Generic[Reason]):
         self._atoms: list[Atom] = []
         self._leader: list[int] = []
         self._bound: dict[int, Term] = {}
-        self._homes: dict[int, set[Atom | None]] = {}
+        self._bounds: dict[int, set[_Bound]] = {}
+        self._places: dict[_Place, Atom] = {}
         self._pins: dict[int, Reason] = {}
 
     # --- What operations say
 
-    def fresh(self, size: int, birth: str, inside: Atom | None = None) -> Atom:
-        """New positions with no constraint yet; `inside` is the atom they live in."""
-        atom = Atom(len(self._atoms), size, birth)
-        self._atoms.append(atom)
-        self._leader.append(atom.number)
-        self._homes[atom.number] = {inside}
-        return atom
+    def fresh(self, size: int, birth: str, inside: Iterable[Term] = ()) -> Atom:
+        """New positions with no constraint yet; `inside` is what they live in, and what those live in."""
+        return self._born(size, birth, {frozenset(inside)})
 
     def same(self, first: Term, second: Term, reason: Reason) -> None:
         """The two dimensions are moved by one and the same permutation."""
@@ -152,7 +163,7 @@ class Positions(Generic[Reason]):
             return joined(parts)
         birth = next(atoms_of(found)).birth
         outer = self.fresh(sizes[0], birth)
-        grid = product_of([outer, *(self.fresh(size, birth, outer) for size in sizes[1:])])
+        grid = product_of([outer, *(self.fresh(size, birth, [outer]) for size in sizes[1:])])
         self.same(found, grid, reason)
         return self.resolve(grid)
 
@@ -181,34 +192,97 @@ class Positions(Generic[Reason]):
                     parts += found.parts if isinstance(found, Sum) else (found,)
                 return parts[0] if len(parts) == 1 else Sum(tuple(parts))
 
+    def rename(self, term: Term, birth: str) -> None:
+        """Calls the positions of a dimension something else, if they are one set that moves together."""
+        found = self.resolve(term)
+        if isinstance(found, Atom):
+            self._atoms[found.number] = replace(found, birth=birth)
+
     def pin_of(self, atom: Atom) -> Reason | None:
         """Why a resolved atom may not move, if it may not."""
         return self._pins.get(atom.number)
 
-    def home_of(self, atom: Atom, asked: frozenset[Atom] = frozenset()) -> Atom | None:
-        """The atom that a resolved atom lives in, if all its occurrences agree on one.
+    def lives_in(self, atom: Atom) -> frozenset[Atom]:
+        """The atoms in each of whose positions a resolved one may be permuted by itself."""
+        return self._lives_in(atom, frozenset())
 
-        `asked` are those whose home is being looked for: nothing lives in itself.
-        """
-        if atom in asked:
-            return None
-        homes = {
-            None if home is None else self._innermost(home, asked | {atom})
-            for home in self._homes[atom.number]
-        }
-        return homes.pop() if len(homes) == 1 else None
+    def _lives_in(self, atom: Atom, asked: frozenset[Atom]) -> frozenset[Atom]:
+        """`asked` are those of which the same is being asked: nothing lives in itself."""
+        bounds = self._bounds[atom.number]
+        if atom in asked or frozenset() in bounds:
+            return frozenset()
+        asked |= {atom}
+        return frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
 
-    def _innermost(self, home: Atom, asked: frozenset[Atom]) -> Atom | None:
-        """What lives in an atom lives in its last factor, where each factor lives in the one before."""
-        match self.resolve(home):
-            case Atom() as found:
-                return found
-            case Product(factors) if all(
-                self.home_of(inner, asked) == outer for outer, inner in pairwise(factors)
-            ):
-                return factors[-1]
-            case _:
-                return None
+    def _allowed(self, bound: _Bound, asked: frozenset[Atom]) -> frozenset[Atom]:
+        """What a bound lets an atom live in, with all that those live in."""
+        found: set[Atom] = set()
+        for each in bound:
+            for term in self._moved(each, asked) if isinstance(each, _Place) else [each]:
+                outer = self.resolve(term)
+                if not isinstance(outer, Sum):
+                    for atom in atoms_of(outer):
+                        found |= {atom, *self._lives_in(atom, asked)}
+        return frozenset(found)
+
+    def _moved(self, place: _Place, asked: frozenset[Atom]) -> Iterator[Term]:
+        """What an atom at a place lives in: what it lives in elsewhere, at that place."""
+        home = self.resolve(place.home)
+        for atom in atoms_of(self.resolve(place.atom)):
+            for each in self._lives_in(atom, asked) - {home}:
+                there = home in self._lives_in(each, asked)
+                yield self._at(each, place) if there else each
+
+    # --- Places
+
+    def at(self, term: Term, home: Atom, position: int) -> Term:
+        """What a dimension is at one position of a pinned atom: what lives there is of its own."""
+        match self.resolve(term):
+            case Atom() as atom if home in self.lives_in(atom):
+                return self.resolve(self._at(atom, _Place(atom, home, position)))
+            case Atom() as atom:
+                return atom
+            case Product(factors):
+                return self._flat([self.at(factor, home, position) for factor in factors])
+            case Sum(parts):
+                return joined([self.at(part, home, position) for part in parts])
+
+    def _at(self, atom: Atom, place: _Place) -> Atom:
+        place = _Place(atom, place.home, place.position)
+        if place not in self._places:
+            birth = f"{atom.birth}_{place.position}"
+            self._places[place] = self._born(atom.size, birth, {frozenset([place])})
+        return self._places[place]
+
+    def confine(self, atom: Atom, inside: Iterable[Atom]) -> bool:
+        """A resolved atom lives in no other atoms than these; returns whether it has so far."""
+        before, allowed = self.lives_in(atom), frozenset[Term | _Place](inside)
+        if before <= allowed:
+            return False
+        self._bounds[atom.number].add(allowed)
+        return self.lives_in(atom) != before
+
+    def _pin_there(self, atom: Atom, found: Atom) -> bool:
+        """What may not move may not at any place; returns whether that is new."""
+        pin = self.pin_of(atom)
+        free = [each for each in atoms_of(self.resolve(found)) if self.pin_of(each) is None]
+        for each in free if pin is not None else ():
+            self.pin(each, pin)
+        return pin is not None and bool(free)
+
+    def settle(self) -> bool:
+        """Makes what atoms are at places follow what has become of them; returns whether anything changed."""
+        changed = False
+        for place, found in list(self._places.items()):
+            whole = self.resolve(place.atom)
+            home = self.resolve(place.home)
+            here = self.at(whole, home, place.position) if isinstance(home, Atom) else whole
+            if self.resolve(found) != here:
+                self.same(found, here, self._opaque_reason)
+                changed = True
+            for atom in atoms_of(whole):
+                changed |= self._pin_there(atom, found)
+        return changed
 
     # --- Unification
 
@@ -242,19 +316,19 @@ class Positions(Generic[Reason]):
     def _union(self, a: Atom, b: Atom) -> None:
         first, second = sorted((a.number, b.number))
         self._leader[second] = first
-        self._homes[first] |= self._homes.pop(second)
+        self._bounds[first] |= self._bounds.pop(second)
         if second in self._pins:
             self._pins.setdefault(first, self._pins.pop(second))
 
     def _bind(self, atom: Atom, term: Term) -> None:
-        """An atom turns out to be a product or sum: its pins and its home pass to the outer parts."""
+        """An atom turns out to be a product or sum: its pins, and what it lives in, are those of all parts."""
         self._bound[atom.number] = term
         inside = set(atoms_of(term))
         for each in inside:
             if atom.number in self._pins:
                 self._pins.setdefault(each.number, self._pins[atom.number])
-            if not any(home in inside for home in self._homes[each.number]):
-                self._homes[each.number] |= self._homes[atom.number]
+            within = self.lives_in(each) & inside
+            self._bounds[each.number] |= {bound | within for bound in self._bounds[atom.number]}
 
     def _factorwise(self, a: Product, b: Product) -> list[tuple[Term, Term]] | None:
         for f, g in zip(a.factors, b.factors, strict=False):
@@ -264,7 +338,7 @@ class Positions(Generic[Reason]):
             if large.size % small.size:
                 return None
             outer = self._heir(small.size, large)
-            inner = self.fresh(large.size // small.size, large.birth, outer)
+            inner = self.fresh(large.size // small.size, large.birth, [outer])
             self._bind(large, Product((outer, inner)))
             return [(a, b)]
         return list(zip(a.factors, b.factors, strict=True))
@@ -291,9 +365,14 @@ class Positions(Generic[Reason]):
 
     def _heir(self, size: int, atom: Atom) -> Atom:
         """New positions that are to take the place of an atom, and live where it does."""
-        heir = self.fresh(size, atom.birth)
-        self._homes[heir.number] = set(self._homes[atom.number])
-        return heir
+        return self._born(size, atom.birth, self._bounds[atom.number])
+
+    def _born(self, size: int, birth: str, bounds: set[_Bound]) -> Atom:
+        atom = Atom(len(self._atoms), size, birth)
+        self._atoms.append(atom)
+        self._leader.append(atom.number)
+        self._bounds[atom.number] = set(bounds)
+        return atom
 
     def _flat(self, factors: Sequence[Term]) -> Term:
         """A product of resolved terms: products spliced, a sum in front distributed."""

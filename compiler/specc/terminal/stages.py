@@ -10,7 +10,8 @@ from ..graph import Typed
 from ..operations import Equivariant
 from ..planning.compose import layer_plan
 from ..planning.plan import Formulation
-from ..program.infer import Weights, infer
+from ..program.infer import infer
+from ..symmetry.weight_space import Weights
 from ..types import Axis, Type, axes_of, tensors_of
 
 Stage = Literal["graph", "symmetry", "maps", "plan"]

@@ -1,0 +1,283 @@
+"""The solved positions of a network's weights as a type: a tensor for each entry of the state_dict.
+
+One axis stands for each atom that is left. What lives in a pinned atom has an axis of its own for each
+position of that one: queries, keys and values of one matrix become three parts of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from ..groups import Pinned, Symmetric
+from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
+from .positions import Atom, Positions, Product, Sum, Term, atoms_of, joined, product_of
+
+MOST_PLACES = 64
+"""What lives in a pinned atom has axes of its own only where that has no more positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Why positions may not move, and where that is said: `embed, line 12`."""
+
+    reason: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weight space of a model: its type, and for each pinned axis what pinned it first."""
+
+    space: Collection
+    pins: tuple[tuple[Axis, Pin], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A parameter of parts one after the other along its first dimension, each with its own dimensions.
+
+    Where their columns do not fit `pin` says so.
+    """
+
+    parts: tuple[tuple[Term, ...], ...]
+    pin: Pin
+
+
+_Parts = list[list[Term]]
+"""The terms of a parameter: its parts, and the dimensions of each."""
+
+
+def weight_space(
+    model: str,
+    parameters: Mapping[str, Stack],
+    positions: Positions[Pin],
+    values: Iterable[Sequence[Term]] = (),
+) -> Weights:
+    """The type of a model's weights, one axis for each solved atom, named after the first born.
+
+    `values` are the dimensions of tensors that are computed from the parameters: what lives in
+    something may do so only where that stands beside it.
+    """
+    solved = _settled(parameters, positions, list(values))
+    axes = _Axes(model, positions)
+    kept = tuple(axes.stored(name, parts) for name, parts in solved.items())
+    tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
+    plain = all(each.is_plain for each in kept)
+    space = Collection(tensors, f"weights({model})", () if plain else kept)
+    return Weights(space, tuple(axes.pins))
+
+
+# --- Until nothing changes any more -----------------------------------------------------------------
+
+
+def _settled(
+    parameters: Mapping[str, Stack], positions: Positions[Pin], values: Sequence[Sequence[Term]]
+) -> dict[str, _Parts]:
+    """The parameters in solved terms; the parts of one are stored alike along all dimensions but the first.
+
+    Where they would not be, they are made to move together.
+    """
+    given = {name: [list(dims) for dims in stack.parts] for name, stack in parameters.items()}
+    while True:
+        solved = {name: [_resolved(dims, positions) for dims in p] for name, p in given.items()}
+        changed = [_confine_values(positions, [_resolved(dims, positions) for dims in values])]
+        changed += [_confine_stored(positions, dims) for parts in solved.values() for dims in parts]
+        if positions.settle() or any(changed):
+            continue
+        cut = {
+            name: [part for dims in parts for part in _separated(positions, dims)]
+            for name, parts in solved.items()
+        }
+        uneven = [
+            (name, dim)
+            for name, parts in cut.items()
+            for dim in range(1, len(parts[0]))
+            if not _alike([dims[dim] for dims in parts])
+        ]
+        if not uneven:
+            return cut
+        for name, dim in uneven:
+            terms, pin = [dims[dim] for dims in cut[name]], parameters[name].pin
+            if not _move_together(terms, positions, pin):
+                whole = positions.fresh(terms[0].size, next(atoms_of(terms[0])).birth)
+                positions.pin(whole, pin)
+                for term in terms:
+                    positions.pin(term, pin)
+                for dims in given[name]:
+                    dims[dim] = whole
+
+
+def _resolved(dims: Sequence[Term], positions: Positions[Pin]) -> list[Term]:
+    return [positions.resolve(term) for term in dims]
+
+
+def _move_together(terms: Sequence[Term], positions: Positions[Pin], pin: Pin) -> bool:
+    """Makes the parts the same along a dimension; returns whether they are alike then."""
+    first, *others = terms
+    for other in others:
+        positions.same(first, other, pin)
+    return _alike(_resolved(terms, positions))
+
+
+def _alike(terms: Sequence[Term]) -> bool:
+    """Whether resolved terms are stored alike: each as one axis, or all as the same parts and factors."""
+    return all(isinstance(term, Atom) for term in terms) or len(set(terms)) == 1
+
+
+# --- What lives where -------------------------------------------------------------------------------
+
+
+_Factors = tuple[Atom, ...]
+_Choices = list[_Factors]
+"""What may stand at a position of a dimension: the atoms of each of its parts."""
+
+
+def _choices(term: Term) -> _Choices:
+    match term:
+        case Atom():
+            return [(term,)]
+        case Product():
+            return [term.factors]
+        case Sum():
+            return [factors for part in term.parts for factors in _choices(part)]
+
+
+def _homes(
+    positions: Positions[Pin], dims: Sequence[_Choices]
+) -> Iterator[tuple[int, _Factors, int, frozenset[Atom]]]:
+    """Each free atom that lives in others: its dimension, its part and place there, and in what it lives."""
+    for dim, choices in enumerate(dims):
+        for factors in choices:
+            for place, atom in enumerate(factors):
+                homes = positions.lives_in(atom)
+                if homes and positions.pin_of(atom) is None:
+                    yield dim, factors, place, homes
+
+
+def _confine_values(positions: Positions[Pin], values: Sequence[Sequence[Term]]) -> bool:
+    """What lives in an atom has to find it beside itself: in its product, else in one other dimension."""
+    changed = False
+    for terms in values:
+        dims = [_choices(term) for term in terms]
+        for dim, factors, place, homes in list(_homes(positions, dims)):
+            others = [choices for number, choices in enumerate(dims) if number != dim]
+            found = {home for home in homes if home in factors or _stands_once(home, others)}
+            changed |= positions.confine(factors[place], found)
+    return changed
+
+
+def _stands_once(atom: Atom, dims: Sequence[_Choices]) -> bool:
+    """Whether an atom stands in one of the dimensions, and there in all parts."""
+    having = [choices for choices in dims if any(atom in factors for factors in choices)]
+    return len(having) == 1 and all(atom in factors for factors in having[0])
+
+
+def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
+    """What lives in an atom stands behind it in a stored tensor.
+
+    A pinned one has to come first, so that what stands at each of its positions is a part by itself.
+    """
+    changed = False
+    dims = [_choices(term) for term in terms]
+    for dim, factors, place, homes in list(_homes(positions, dims)):
+        found: set[Atom] = set()
+        for home in homes:
+            if positions.pin_of(home) is None:
+                before = home in factors[:place]
+                before |= any(all(home in each for each in choices) for choices in dims[:dim])
+            else:
+                before = home in factors[: min(place, 1)]
+                before |= dim > 0 and all(home == each[0] for each in dims[0])
+                before &= home.size <= MOST_PLACES
+            if before:
+                found.add(home)
+        changed |= positions.confine(factors[place], found)
+    return changed
+
+
+def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
+    """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
+    (first, *others) = dims or [None]
+    if first is None or isinstance(first, Sum):
+        return [[_parts(positions, term) for term in dims]]
+    (lead, *rest) = atoms_of(first)
+    if not any(_is_home(positions, lead, atom) for term in others for atom in atoms_of(term)):
+        return [[_parts(positions, term) for term in dims]]
+    inner: Term = product_of(rest) if rest else Product(())
+    return [
+        part
+        for place in range(lead.size)
+        for part in _separated(positions, [positions.at(t, lead, place) for t in (inner, *others)])
+    ]
+
+
+def _parts(positions: Positions[Pin], term: Term) -> Term:
+    """A dimension as parts, where what it holds lives in a pinned atom in front."""
+    match term:
+        case Product((lead, *rest)) if any(_is_home(positions, lead, each) for each in rest):
+            inner = product_of(rest)
+            places = [positions.at(inner, lead, place) for place in range(lead.size)]
+            return joined([_parts(positions, each) for each in places])
+        case Sum(parts):
+            return joined([_parts(positions, part) for part in parts])
+        case _:
+            return term
+
+
+def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
+    """Whether an atom that moves lives in a pinned one."""
+    pinned = positions.pin_of(home) is not None and positions.pin_of(atom) is None
+    return pinned and home in positions.lives_in(atom)
+
+
+# --- Axes -------------------------------------------------------------------------------------------
+
+
+class _Axes:
+    """The axis of each solved atom."""
+
+    def __init__(self, model: str, positions: Positions[Pin]) -> None:
+        self._model = model
+        self._positions = positions
+        self._axes: dict[Atom, Axis] = {}
+        self._taken: dict[str, int] = {}
+        self.pins: list[tuple[Axis, Pin]] = []
+
+    def stored(self, name: str, parts: _Parts) -> Stored:
+        """A parameter with the axes of all its pieces."""
+        sizes: list[list[int]] = []
+        pieces: list[list[Part]] = []
+        for terms in parts:
+            dims = [_choices(term) for term in terms]
+            own = [[prod(atom.size for atom in factors) for factors in dim] for dim in dims]
+            assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
+            sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
+            pieces += [[tuple(map(self._axis, part)) for part in each] for each in product(*dims)]
+        return stored_as(name, sizes, pieces)
+
+    def _axis(self, atom: Atom) -> Axis:
+        if atom not in self._axes:
+            pin = self._positions.pin_of(atom)
+            name, home = self._name(atom), self._home(atom) if pin is None else None
+            parent = None if home is None else self._axis(home)
+            group = Symmetric() if pin is None else Pinned()
+            self._axes[atom] = Axis(name, atom.size, group, parent)
+            if pin is not None:
+                self.pins.append((self._axes[atom], pin))
+        return self._axes[atom]
+
+    def _home(self, atom: Atom) -> Atom | None:
+        """The innermost free atom that one lives in; of several that do not live in each other the last."""
+        homes = [
+            each for each in self._positions.lives_in(atom) if self._positions.pin_of(each) is None
+        ]
+        depth = {each: len(self._positions.lives_in(each)) for each in homes}
+        return max(homes, key=lambda each: (depth[each], each.number), default=None)
+
+    def _name(self, atom: Atom) -> str:
+        name = f"{self._model}.{atom.birth}"
+        self._taken[name] = self._taken.get(name, 0) + 1
+        return name if self._taken[name] == 1 else f"{name}_{self._taken[name]}"

@@ -1,0 +1,1 @@
+"""The permutation symmetry of any PyTorch model, derived from its own graph."""

@@ -1,0 +1,81 @@
+"""A PyTorch model as a graph of aten operations with the names of its state_dict: `torch.export`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from ..errors import SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """An exported model: for each placeholder of its graph the entry of the state_dict, or a constant."""
+
+    program: ExportedProgram
+    state: Mapping[str, str]
+    constants: Mapping[str, Tensor]
+    aliases: Mapping[str, str]
+    """Entries of the state_dict that are the same tensor as another, by that one's name."""
+
+
+def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, object]) -> Captured:
+    """The graph of a model in evaluation; `SpecError` with torch's reason where there is none.
+
+    `inputs` and `options` are what `forward` is called with. Fused encoder layers are taken apart.
+    """
+    training = {each: each.training for each in module.modules()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.export.export(module, tuple(inputs), dict(options), strict=False)
+    except Exception as error:  # torch raises many kinds
+        raise SpecError(
+            f"torch.export cannot capture this model: {_sentence(error)}", None
+        ) from error
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for each, mode in training.items():
+            each.train(mode) if each is module else setattr(each, "training", mode)
+    state: dict[str, str] = {}
+    constants: dict[str, Tensor] = {}
+    for spec in program.graph_signature.input_specs:
+        name, target = spec.arg.name, str(spec.target)
+        if spec.kind is InputKind.PARAMETER:
+            state[name] = target
+        elif spec.kind is InputKind.BUFFER:
+            held = program.state_dict.get(target, program.constants.get(target))
+            if spec.persistent and isinstance(held, Tensor) and held.is_floating_point():
+                state[name] = target
+            elif isinstance(held, Tensor):
+                constants[name] = held
+        elif spec.kind is InputKind.CONSTANT_TENSOR:
+            constants[name] = program.constants[target]
+    return Captured(program, state, constants, _aliases(module, set(state.values())))
+
+
+def _aliases(module: nn.Module, known: set[str]) -> dict[str, str]:
+    """Names of the state_dict that are not the graph's own, each with the one that is the same tensor."""
+    named = dict(module.named_parameters(remove_duplicate=False))
+    named |= dict(module.named_buffers(remove_duplicate=False))
+    of_tensor = {id(named[name]): name for name in known if name in named}
+    return {
+        name: of_tensor[id(named[name])]
+        for name in module.state_dict()
+        if name not in known and name in named and id(named[name]) in of_tensor
+    }
+
+
+def _sentence(error: Exception) -> str:
+    """The first line of torch's message, or the kind of the exception."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
