@@ -86,7 +86,7 @@ def typed(value: Expression, displacement: bool = False) -> Type:
 
 
 def field(name: str, type: Type) -> Field:
-    return Field(named(name), type, NOWHERE)
+    return Field(named(name), type, (), NOWHERE)
 
 
 def only(text: str) -> Declaration:

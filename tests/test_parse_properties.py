@@ -171,11 +171,11 @@ declarations = st.one_of(
         HERE,
     ),
     st.builds(Group, identifiers, some(identifiers), group_values, HERE),
-    st.builds(Space, identifiers, some(st.builds(Field, labels, types, HERE), 1), HERE),
+    st.builds(Space, identifiers, some(st.builds(Field, labels, types, some(types), HERE), 1), HERE),
     st.builds(
         Model,
         identifiers,
-        some(st.builds(Field, identifiers, types, HERE)),
+        some(st.builds(Field, identifiers, types, st.just(()), HERE)),
         some(types, 1),
         bodies,
         HERE,

@@ -103,7 +103,7 @@ def _group_value(value: Expression | Cycles | Matrices) -> str:
 
 
 def _field(node: Field) -> str:
-    return f"{_label(node.name.text)}: {type_(node.type)}"
+    return f"{_label(node.name.text)}: " + " + ".join(map(type_, (node.type, *node.below)))
 
 
 def _label(name: str) -> str:

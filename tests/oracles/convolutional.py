@@ -112,12 +112,14 @@ class JoinedGroups(nn.Module):
 
 
 class JoinedNorm(nn.Module):
-    """A group norm of two values joined: no group is of both."""
+    """A group norm of two values joined; one of its groups may be of both."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 6, second: int = 9, groups: int = 5) -> None:
         super().__init__()
-        self.a, self.b = nn.Conv1d(2, 6, 1, bias=False), nn.Conv1d(2, 9, 1, bias=False)
-        self.norm, self.head = nn.GroupNorm(5, 15, affine=False), Mean(15, 1)
+        self.a = nn.Conv1d(2, first, 1, bias=False)
+        self.b = nn.Conv1d(2, second, 1, bias=False)
+        width = first + second
+        self.norm, self.head = nn.GroupNorm(groups, width, affine=False), Mean(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         joined = torch.cat([self.a(x), torch.cos(self.b(x))], 1)
@@ -407,6 +409,42 @@ CONVOLUTIONAL: Mapping[str, Convolutional] = {
             "a.weight": "(g a), i, j",
             "b.weight": "(h b), i, k",
             "head.weight": "o, ((g a) + (h b))",
+            "head.bias": "o",
+        },
+    ),
+    "group norm of unevenly joined channels": Convolutional(
+        lambda: JoinedNorm(3, 5, 2),
+        _net(
+            """a = conv(image, 3, over = x, kernel = 1, bias = false)
+            b = conv(image, 5, over = x, kernel = 1, bias = false)
+            n = group_norm(concat(a, cos(b)), 2, affine = false)
+            head = linear(mean[x](tanh(n)), 1) return head"""
+        ).replace("-> [; 2]", "-> [; 1]"),
+        "i = 2  a = S(3)  l = 1  b = S(4)  o = 1  j = 1  k = 1",
+        {
+            "a.weight": "a, i, j",
+            "b.weight": "(l + b), i, k",
+            "head.weight": "o, (a + l + b)",
+            "head.bias": "o",
+        },
+    ),
+    "group norms of two and of three": Convolutional(
+        lambda: Chain(
+            a=Normal(
+                nn.Conv1d(2, 12, 1, bias=False),
+                group_norm=nn.GroupNorm(2, 12, affine=False),
+                group_norm_2=nn.GroupNorm(3, 12, affine=False),
+            ),
+            head=Mean(12, 1),
+        ),
+        _net(
+            """a = group_norm(group_norm(conv(image, 12, over = x, kernel = 1, bias = false), 2, affine = false), 3, affine = false)
+            head = linear(mean[x](tanh(a)), 1) return head"""
+        ).replace("-> [; 2]", "-> [; 1]"),
+        "i = 2  a = S(4)  b = S(2)  c = S(2)  d = S(4)  o = 1  j = 1",
+        {
+            "a.conv.weight": "(a + b + c + d), i, j",
+            "head.weight": "o, (a + b + c + d)",
             "head.bias": "o",
         },
     ),

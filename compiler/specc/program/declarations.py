@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import inf, isfinite
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import inf, isfinite, prod
 from typing import assert_never
 
 from ..errors import Errors, SpecError, nearest
 from ..groups import Pinned, Symmetric
 from ..text import syntax
-from ..types import Axis, Collection, Stored, Tensor, stored
+from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
 from .scope import (
     CONSTRUCTORS_LATER,
     BlockDeclaration,
@@ -136,14 +137,13 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
         name = entry.name.text
         with errors.collect():
             refuse_private(entry.name)
-            if entry.type.displacement:
-                raise not_yet("`displacement`", entry.type.span)
-            if not isinstance(entry.type.value, syntax.Bracket):
-                raise SpecError("a space holds tensors", entry.type.span, "`[axis; channels]`")
-            fresh = f"{declaration.name.text}.{name}"
-            dims = dimensions(entry.type.value, scope, fresh)
-            kept.append(stored(name, dims))
-            channels[name] = channels_of(entry.type.value, scope.static)
+            brackets = [_bracket(each) for each in (entry.type, *entry.below)]
+            kept.append(_stored(name, brackets, scope, f"{declaration.name.text}.{name}"))
+            counts = [channels_of(each, scope.static) for each in brackets]
+            for bracket, count in zip(brackets, counts, strict=True):
+                if count != counts[0]:
+                    raise SpecError("parts of one tensor have the same channels", bracket.span)
+            channels[name] = counts[0]
     errors.raise_if_any()
     tensors = tuple(
         (piece.name, Tensor(piece.axes, *channels[each.name]))
@@ -152,3 +152,37 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
     )
     plain = all(each.is_plain for each in kept)
     return Collection(tensors, declaration.name.text, () if plain else tuple(kept))
+
+
+def _bracket(written: syntax.Type) -> syntax.Bracket:
+    if written.displacement:
+        raise not_yet("`displacement`", written.span)
+    if not isinstance(written.value, syntax.Bracket):
+        raise SpecError("a space holds tensors", written.span, "`[axis; channels]`")
+    return written.value
+
+
+def _stored(name: str, brackets: Sequence[syntax.Bracket], scope: Scope, fresh: str) -> Stored:
+    """A tensor, or several one after the other along their first dimension."""
+    if len(brackets) == 1:
+        return stored(name, dimensions(brackets[0], scope, fresh))
+    sizes: list[list[int]] = []
+    pieces: list[tuple[Part, ...]] = []
+    for number, bracket in enumerate(brackets):
+        dims = dimensions(bracket, scope, f"{fresh}.{number}")
+        own = [[prod(axis.size for axis in part) for part in parts] for parts in dims]
+        if not dims:
+            raise SpecError("a number has no dimension along which others follow", bracket.span)
+        if sizes and own[1:] != sizes[1:]:
+            raise SpecError(
+                "parts of one tensor are as long as each other along all dimensions but the first",
+                bracket.span,
+                f"`{name}` has {_lengths(sizes[1:])} before, and {_lengths(own[1:])} here",
+            )
+        sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
+        pieces += product(*dims)
+    return stored_as(name, sizes, pieces)
+
+
+def _lengths(sizes: Sequence[Sequence[int]]) -> str:
+    return ", ".join("+".join(map(str, each)) for each in sizes) or "nothing"

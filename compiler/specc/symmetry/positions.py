@@ -107,6 +107,10 @@ _Bound = frozenset[Term | _Place]
 """What an atom lives in at most: terms and what those live in, what another lives in at a place."""
 
 
+MOST_PLACES = 64
+"""What lives in a pinned atom is told apart by its positions only where that has no more."""
+
+
 class Positions(Generic[Reason]):
     """Everything that is known of the atoms so far.
 
@@ -139,7 +143,7 @@ class Positions(Generic[Reason]):
             assert a.size == b.size, "dimensions that are the same have the same size"
             if a == b:
                 continue
-            more = self._unified(a, b)
+            more = self._unified(a, b, reason)
             if more is None:
                 self.pin(a, reason)
                 self.pin(b, reason)
@@ -266,9 +270,10 @@ class Positions(Generic[Reason]):
         """What may not move may not at any place; returns whether that is new."""
         pin = self.pin_of(atom)
         free = [each for each in atoms_of(self.resolve(found)) if self.pin_of(each) is None]
-        for each in free if pin is not None else ():
-            self.pin(each, pin)
-        return pin is not None and bool(free)
+        if pin is None or not free:
+            return False
+        self.pin(found, pin)
+        return True
 
     def settle(self) -> bool:
         """Makes what atoms are at places follow what has become of them; returns whether anything changed."""
@@ -292,7 +297,7 @@ class Positions(Generic[Reason]):
             number = self._leader[number]
         return number
 
-    def _unified(self, a: Term, b: Term) -> list[tuple[Term, Term]] | None:
+    def _unified(self, a: Term, b: Term, reason: Reason) -> list[tuple[Term, Term]] | None:
         """Makes two resolved terms the same, or says which smaller ones have to be; None: it cannot be."""
         match a, b:
             case Atom(), Atom():
@@ -304,12 +309,15 @@ class Positions(Generic[Reason]):
                 self._bind(atom, term)
                 return []
             case Product(), Product():
-                return self._factorwise(a, b)
+                return self._factorwise(a, b, reason)
             case Sum(), Sum():
-                return self._partwise(a, b)
+                return self._partwise(a, b, reason)
             case (Sum() as parts, Product() as product) | (Product() as product, Sum() as parts):
                 first = parts.parts[0].size
-                return [(a, b)] if self._cut_after(product, first) else None
+                if self._cut_after(product, first):
+                    return [(a, b)]
+                found = self._apart(product, reason)
+                return None if found is None else [(found, parts)]
             case _:
                 raise AssertionError("the cases above are all pairs of terms")
 
@@ -330,27 +338,47 @@ class Positions(Generic[Reason]):
             within = self.lives_in(each) & inside
             self._bounds[each.number] |= {bound | within for bound in self._bounds[atom.number]}
 
-    def _factorwise(self, a: Product, b: Product) -> list[tuple[Term, Term]] | None:
+    def _factorwise(self, a: Product, b: Product, reason: Reason) -> list[tuple[Term, Term]] | None:
         for f, g in zip(a.factors, b.factors, strict=False):
             if f.size == g.size:
                 continue
             large, small = (f, g) if f.size > g.size else (g, f)
             if large.size % small.size:
-                return None
+                short, long = sorted((a, b), key=lambda product: product.factors[0].size)
+                found = self._apart(short, reason)
+                return None if found is None else [(found, long)]
             outer = self._heir(small.size, large)
             inner = self.fresh(large.size // small.size, large.birth, [outer])
             self._bind(large, Product((outer, inner)))
             return [(a, b)]
         return list(zip(a.factors, b.factors, strict=True))
 
-    def _partwise(self, a: Sum, b: Sum) -> list[tuple[Term, Term]] | None:
-        pairs: list[tuple[Term, Term]] = []
-        for p, q in zip(a.parts, b.parts, strict=False):
-            if p.size != q.size:
-                large, small = (p, q) if p.size > q.size else (q, p)
-                return [(a, b)] if self._cut_after(large, small.size) else None
-            pairs.append((p, q))
-        return pairs
+    def _partwise(self, a: Sum, b: Sum, reason: Reason) -> list[tuple[Term, Term]] | None:
+        for place, (p, q) in enumerate(zip(a.parts, b.parts, strict=False)):
+            if p.size == q.size:
+                continue
+            large, small = (p, q) if p.size > q.size else (q, p)
+            if self._cut_after(large, small.size):
+                return [(a, b)]
+            assert isinstance(large, Product), "an atom is cut anywhere"
+            found = self._apart(large, reason)
+            if found is None:
+                return None
+            whole, other = (a, b) if large is p else (b, a)
+            replaced = joined([*whole.parts[:place], found, *whole.parts[place + 1 :]])
+            return [(replaced, other)]
+        return list(zip(a.parts, b.parts, strict=True))
+
+    def _apart(self, product: Product, reason: Reason) -> Term | None:
+        """A product that does not fit as the positions of its first factor one by one, which is pinned.
+
+        None where these are too many.
+        """
+        first, *rest = product.factors
+        if first.size > MOST_PLACES:
+            return None
+        self.pin(first, reason)
+        return joined([self.at(product_of(rest), first, n) for n in range(first.size)])
 
     def _cut_after(self, term: Atom | Product, size: int) -> bool:
         """Cuts a term in two after so many positions, if it can be cut there."""

@@ -13,10 +13,17 @@ from math import prod
 
 from ..groups import Pinned, Symmetric
 from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
-from .positions import Atom, Positions, Product, Sum, Term, atoms_of, joined, product_of
-
-MOST_PLACES = 64
-"""What lives in a pinned atom has axes of its own only where that has no more positions."""
+from .positions import (
+    MOST_PLACES,
+    Atom,
+    Positions,
+    Product,
+    Sum,
+    Term,
+    atoms_of,
+    joined,
+    product_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +207,9 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
 
 def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
     """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
-    (first, *others) = dims or [None]
-    if first is None or isinstance(first, Sum):
+    if not dims or isinstance(dims[0], Sum):
         return [[_parts(positions, term) for term in dims]]
+    (first, *others) = dims
     (lead, *rest) = atoms_of(first)
     if not any(_is_home(positions, lead, atom) for term in others for atom in atoms_of(term)):
         return [[_parts(positions, term) for term in dims]]

@@ -275,10 +275,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`adjacency: [node, node; 2]` in a space."""
+    """`adjacency: [node, node; 2]` in a space; `below` are the types of what is stored after it, `+ [...]`."""
 
     name: Identifier
     type: Type
+    below: tuple[Type, ...]
     span: Span = _span()
 
 

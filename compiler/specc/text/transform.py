@@ -184,8 +184,9 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
     def space(self, meta: Meta, name: Identifier, *tensors: syntax.Field) -> syntax.Space:
         return syntax.Space(name, tensors, self._span(meta))
 
-    def tensor(self, meta: Meta, name: Identifier, type: syntax.Type) -> syntax.Field:
-        return syntax.Field(name, type, self._span(meta))
+    def tensor(self, meta: Meta, name: Identifier, *types: syntax.Type) -> syntax.Field:
+        first, *below = types
+        return syntax.Field(name, first, tuple(below), self._span(meta))
 
     def label(self, meta: Meta, *parts: Token) -> Identifier:
         text = "".join(parts)

@@ -65,7 +65,7 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
 
 def _aliases(module: nn.Module, known: set[str]) -> dict[str, str]:
     """Names of the state_dict that are not the graph's own, each with the one that is the same tensor."""
-    named = dict(module.named_parameters(remove_duplicate=False))
+    named: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
     named |= dict(module.named_buffers(remove_duplicate=False))
     of_tensor = {id(named[name]): name for name in known if name in named}
     return {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..values import Dims, Facts, Term, Value
+from ...symmetry.positions import Term
+from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, replaced, rule
 from .products import without
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..values import Facts, Term, Value
+from ...symmetry.positions import Term
+from ..values import Facts, Value
 from .base import Call, Result, fixed, reads_numbers, replaced, rule
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..values import Dims, Facts, Term, Value
+from ...symmetry.positions import Term
+from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, reads_numbers, replaced, rule
 
 

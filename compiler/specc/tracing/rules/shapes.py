@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ...symmetry.positions import Sum, spread_out
-from ..values import Dims, Facts, Term, Value
+from ...symmetry.positions import Sum, Term, spread_out
+from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, replaced, rule
 
 

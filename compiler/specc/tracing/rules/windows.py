@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..values import Dims, Facts, Term, Value
+from ...symmetry.positions import Term
+from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, replaced, rule
 
 NEIGHBOURS = "a window reads neighbouring positions"
