@@ -24,11 +24,25 @@ from specc.symmetry.weight_space import Weights
 from specc.tracing.trace import infer
 from specc.tracing.verify import verify
 
-MISSES: dict[str, str] = {}
+OTHER_ORDER = "its positions stand in an order that no product or sum of axes has"
+
+INSIDE = "what lives in an axis stands before it in a stored tensor"
+
+MISSES: dict[str, str] = {
+    "flip alone": OTHER_ORDER,
+    "two grids of one layer": OTHER_ORDER,
+    "maxout, pieces first": INSIDE,
+    "a grid, transposed": INSIDE,
+    "two layers, interleaved": INSIDE,
+    "fused qkv, heads first": "queries, keys and values of a head are parts inside a product",
+    "the weights of one expert": "hidden channels live in an expert that is known by its number alone",
+}
 """Where the derived group is smaller than the one by hand, and why."""
 
 MOST_SETS = 1 << 7
 """Of places of one size: where there are more, some are tried."""
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 
 every_network = pytest.mark.parametrize("name", ADVERSARIAL)
 
@@ -108,7 +122,8 @@ def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
 def test_the_derived_group_leaves_the_function_unchanged(name: str) -> None:
     space = state_space(derived(name))
     assert_unchanged(name, space, some_elements(space))
-    assert verify(derived(name).space, *network(name), {}).ok
+    fresh, inputs = ADVERSARIAL[name].random(), network(name)[1]
+    assert verify(derived(name).space, fresh, inputs, {}).ok
 
 
 @every_network

@@ -33,7 +33,9 @@ def _parts(pieces: Sequence[types.Piece], dim: int) -> tuple[Part, ...]:
     found: dict[tuple[int, int], types.Part] = {}
     for piece in pieces:
         part = found.setdefault(piece.bounds[dim], piece.dims[dim])
-        assert part == piece.dims[dim], f"{piece.name}: a block has the same columns in all its rows"
+        assert part == piece.dims[dim], (
+            f"{piece.name}: a block has the same columns in all its rows"
+        )
     return tuple(tuple(map(_axis, part)) for part in found.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import keyword
 import linecache
 import os
 import sys
@@ -24,6 +25,10 @@ from .text.parse import read_source
 
 if TYPE_CHECKING:
     from .verification import Verification
+
+
+NAMES_OF_LIBRARIES = frozenset({"torch", "specc", "specc_grammar", "specc_runtime", "numpy"})
+"""A file of such a name would be imported in place of what generated modules need."""
 
 
 def check(source: Path | str, /, *, max_maps: int = MOST_MAPS, **params: Static) -> Program:
@@ -146,8 +151,13 @@ def as_source(source: Path | str) -> Source:
 def module_path(file: Path, out: Path | str | None) -> Path:
     """Where the module of a specification is written: a name that Python can import."""
     name = file.stem.replace("-", "_").replace(" ", "_")
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise SpecError(f"`{file.name}` cannot be the name of a Python module", hint="rename it")
+    if name in sys.stdlib_module_names or name in NAMES_OF_LIBRARIES:
+        raise SpecError(
+            f"`{name}.py` would hide the module `{name}` from programs in its folder",
+            hint="rename the specification",
+        )
     return (Path(out) if out else file.parent) / f"{name}.py"
 
 

@@ -7,9 +7,12 @@ Every stage raises `SpecError` or collects several into `SpecErrors`; `diagnosti
 from __future__ import annotations
 
 import difflib
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -20,6 +23,12 @@ class Source:
     name: str
     text: str = field(repr=False)
     path: Path | None = None
+
+
+@lru_cache(maxsize=4)
+def _line_ends(text: str) -> list[int]:
+    """Where the lines of a text end."""
+    return [match.start() for match in re.finditer("\n", text)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class Span:
     @property
     def line(self) -> int:
         """Line of the first character, counting from 1."""
-        return self.source.text.count("\n", 0, self.start) + 1
+        return bisect_left(_line_ends(self.source.text), self.start) + 1
 
     @property
     def column(self) -> int:
@@ -91,25 +100,30 @@ class SpecErrors(ExceptionGroup[SpecError]):
         return "\n".join(str(error) for error in self.exceptions)
 
 
+MOST_MISTAKES = 50
+"""After so many a stage ends: people have enough to do."""
+
+
 class Errors:
     """Collects independent mistakes; `raise_if_any` ends the stage with all of them.
 
-    A consequence is not kept, but ends the stage too: what stands on a mistake has no meaning.
+    So does one too many. A consequence is not kept, but ends the stage too: what stands on a mistake has no meaning.
     The mistake of a block is told once, however often the block is used.
     """
 
     def __init__(self) -> None:
-        self._found: list[SpecError] = []
+        self._found: dict[tuple[str, Span | None], SpecError] = {}
         self._consequences = False
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
     def add(self, error: SpecError) -> None:
-        self._found.append(error)
+        self._found.setdefault((error.message, error.span), error)
 
     def extend(self, errors: Iterable[SpecError]) -> None:
-        self._found.extend(errors)
+        for error in errors:
+            self.add(error)
 
     @contextmanager
     def collect(self) -> Iterator[None]:
@@ -122,16 +136,15 @@ class Errors:
             self.add(error)
         except SpecErrors as group:
             self.extend(leaves(group))
+        if len(self._found) >= MOST_MISTAKES:
+            self.raise_if_any()
 
     def raise_if_any(self) -> None:
         if not self._found:
             if self._consequences:
                 raise Consequence("stands on a mistake reported elsewhere")
             return
-        once: dict[tuple[str, Span | None], SpecError] = {}
-        for error in self._found:
-            once.setdefault((error.message, error.span), error)
-        in_text_order = sorted(once.values(), key=_position)
+        in_text_order = sorted(self._found.values(), key=_position)[:MOST_MISTAKES]
         if len(in_text_order) == 1:
             raise in_text_order[0]
         raise SpecErrors(f"{len(in_text_order)} errors", in_text_order)

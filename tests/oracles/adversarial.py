@@ -115,13 +115,13 @@ def _written(h: Tensor) -> Tensor:
 
 
 def _grouped_sort(h: Tensor) -> Tensor:
-    return h.unflatten(1, (3, 2)).sort(2).values.flatten(1)
+    return h.unflatten(1, (3, 2)).sort(2).values.flatten(1)  # type: ignore[no-any-return]
 
 
 def _two_ways(h: Tensor) -> Tensor:
     """Softmax over three pairs, and over two triples."""
     pairs, triples = h.unflatten(1, (3, 2)).softmax(2), h.unflatten(1, (2, 3)).softmax(2)
-    return pairs.flatten(1) + torch.sin(triples.flatten(1))
+    return pairs.flatten(1) + torch.sin(triples.flatten(1))  # type: ignore[no-any-return]
 
 
 def _put(h: Tensor, index: Tensor) -> Tensor:
@@ -290,9 +290,7 @@ ORDER: Mapping[str, Adversarial] = {
     "a learned index, by number of the batch": _net(
         lambda: Wired(
             lambda m, x: m.head(
-                torch.tanh(m.a(x)).unflatten(1, (4, 3))[
-                    torch.arange(len(x)), m.score(x).argmax(1)
-                ]
+                torch.tanh(m.a(x)).unflatten(1, (4, 3))[torch.arange(len(x)), m.score(x).argmax(1)]
             ),
             score=nn.Linear(2, 4),
             a=nn.Linear(2, 12),
@@ -352,9 +350,7 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm1d(4)
         self.conv2 = nn.Conv1d(4, 3, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm1d(3)
-        self.downsample = nn.Sequential(
-            nn.Conv1d(2, 3, 1, stride=2, bias=False), nn.BatchNorm1d(3)
-        )
+        self.downsample = nn.Sequential(nn.Conv1d(2, 3, 1, stride=2, bias=False), nn.BatchNorm1d(3))
         self.fc = nn.Linear(3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -729,11 +725,11 @@ CHANNELS: Mapping[str, Adversarial] = {
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """`(batch, head, token, key)`, heads side by side in the result."""
     scores = query @ key.mT / query.shape[-1] ** 0.5
-    return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+    return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)  # type: ignore[no-any-return]
 
 
 def _heads(h: Tensor, count: int) -> Tensor:
-    return h.unflatten(2, (count, -1)).transpose(1, 2)
+    return h.unflatten(2, (count, -1)).transpose(1, 2)  # type: ignore[no-any-return]
 
 
 def _by_unbind(m: Any, x: Tensor) -> Tensor:
@@ -746,7 +742,9 @@ def _by_unbind(m: Any, x: Tensor) -> Tensor:
 
 def _by_chunk(m: Any, x: Tensor) -> Tensor:
     query, key, value = (_heads(part, 2) for part in m.qkv(x).chunk(3, -1))
-    out: Tensor = m.proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+    out: Tensor = m.proj(
+        F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+    )
     return out
 
 
@@ -1054,7 +1052,7 @@ def _experts(gates: Callable[[Any, Tensor], Tensor]) -> nn.Module:
 
 def _one_hot(m: Any, x: Tensor) -> Tensor:
     top, index = m.router(x).topk(2, -1)
-    return (F.one_hot(index, 3) * top.softmax(-1).unsqueeze(-1)).sum(1)
+    return (F.one_hot(index, 3) * top.softmax(-1).unsqueeze(-1)).sum(1)  # type: ignore[no-any-return]
 
 
 def _scattered(m: Any, x: Tensor) -> Tensor:
@@ -1074,7 +1072,7 @@ EXPERTS = """
 def _products(m: Any, x: Tensor) -> Tensor:
     """A product of matrices for each expert, `(expert, batch, channels)`."""
     hidden = torch.tanh(torch.bmm(x.expand(3, -1, -1), m.up))
-    return (torch.bmm(hidden, m.down) * m.router(x).softmax(1).T.unsqueeze(2)).sum(0)
+    return (torch.bmm(hidden, m.down) * m.router(x).softmax(1).T.unsqueeze(2)).sum(0)  # type: ignore[no-any-return]
 
 
 def _weights_of_one(m: Any, x: Tensor) -> Tensor:
@@ -1134,7 +1132,8 @@ MIXED: Mapping[str, Adversarial] = {
         lambda: Wired(
             _list_of_experts,
             experts=nn.ModuleList(
-                nn.Sequential(nn.Linear(2, n, bias=False), nn.Tanh(), nn.Linear(n, 1)) for n in (3, 4)
+                nn.Sequential(nn.Linear(2, n, bias=False), nn.Tanh(), nn.Linear(n, 1))
+                for n in (3, 4)
             ),
             router=nn.Linear(2, 2),
         ),
@@ -1435,7 +1434,9 @@ PARAMETERS: Mapping[str, Adversarial] = {
     ),
     "a layer on each of a grid": _net(
         lambda: Wired(
-            lambda m, x: m.head(torch.tanh(m.b(torch.tanh(m.a(x)).unflatten(1, (3, 4)))).flatten(1)),
+            lambda m, x: m.head(
+                torch.tanh(m.b(torch.tanh(m.a(x)).unflatten(1, (3, 4)))).flatten(1)
+            ),
             a=nn.Linear(2, 12, bias=False),
             b=nn.Linear(4, 2),
             head=nn.Linear(6, 1),
@@ -1499,7 +1500,7 @@ PARAMETERS: Mapping[str, Adversarial] = {
         lambda: nn.Sequential(
             parametrizations.weight_norm(nn.Linear(2, 4)),
             nn.Tanh(),
-            parametrizations.weight_norm(nn.Linear(4, 3), dim=None),
+            parametrizations.weight_norm(nn.Linear(4, 3), dim=None),  # type: ignore[arg-type]
         ),
         "i = 2  a = S(4)  o = 3  one = 1",
         """
@@ -1609,7 +1610,9 @@ PARAMETERS: Mapping[str, Adversarial] = {
     ),
     "hypernetwork of an input": _net(
         lambda: Wired(
-            lambda m, x, z: m.head(torch.tanh(m.make(z).view(-1, 4, 2) @ x.unsqueeze(2)).squeeze(2)),
+            lambda m, x, z: m.head(
+                torch.tanh(m.make(z).view(-1, 4, 2) @ x.unsqueeze(2)).squeeze(2)
+            ),
             make=nn.Linear(3, 8),
             head=nn.Linear(4, 1),
         ),
@@ -1649,9 +1652,7 @@ PARAMETERS: Mapping[str, Adversarial] = {
         """,
     ),
     "a triangle of a matrix": _net(
-        lambda: Wired(
-            _triangular, a=nn.Linear(2, 4), mix=(4, 4), head=nn.Linear(4, 1)
-        ),
+        lambda: Wired(_triangular, a=nn.Linear(2, 4), mix=(4, 4), head=nn.Linear(4, 1)),
         "i = 2  a = 4  b = 4  o = 1",
         """
         mix: b, a
@@ -1784,9 +1785,7 @@ def _by_hand(m: Any, x: Tensor) -> Tensor:
 
 
 def _recurrent(layer: nn.Module, width: int) -> nn.Module:
-    return Wired(
-        lambda m, x: m.head(m.cell(x)[0].mean(1)), cell=layer, head=nn.Linear(width, 2)
-    )
+    return Wired(lambda m, x: m.head(m.cell(x)[0].mean(1)), cell=layer, head=nn.Linear(width, 2))
 
 
 def _ends(name: str, rows: str, columns: str, hidden: str) -> str:
@@ -1895,6 +1894,460 @@ STEPS: Mapping[str, Adversarial] = {
 }
 
 
+# --- What is mixed, and what is told by number -----------------------------------------------------------
+
+
+def _number_of_largest(m: Any, x: Tensor) -> Tensor:
+    return torch.tanh(m.a(x)).argmax(1, keepdim=True).to(x.dtype)
+
+
+def _in_the_order_of_numbers(m: Any, x: Tensor) -> Tensor:
+    index = m.score(x).topk(2, 1).indices.sort(1).values
+    out: Tensor = m.head(torch.tanh(m.a(x)).gather(1, index))
+    return out
+
+
+def _inverse_permutation(m: Any, x: Tensor) -> Tensor:
+    ranks = m.a(x).argsort(1).argsort(1)
+    out: Tensor = m.head(torch.sin(ranks.to(x.dtype) + 1))
+    return out
+
+
+class Unpooled(nn.Module):
+    """SegNet: values go back to where the largest stood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 1, (1, 2))
+        self.pool, self.unpool = nn.MaxPool2d((1, 2), return_indices=True), nn.MaxUnpool2d((1, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, index = self.pool(torch.tanh(self.a(x)))
+        return self.c(self.unpool(torch.sin(self.b(h)), index))  # type: ignore[no-any-return]
+
+
+def _as_complex(m: Any, x: Tensor) -> Tensor:
+    h = torch.view_as_complex(torch.stack([m.a(x), torch.tanh(m.b(x))], -1))
+    out: Tensor = m.head(torch.view_as_real(h * h * h).flatten(1))
+    return out
+
+
+def _talking(m: Any, x: Tensor) -> Tensor:
+    """The results of heads are mixed, and added to what they were."""
+    query, key, value = _heads(m.q(x), 2), _heads(m.k(x), 2), _heads(m.v(x), 2)
+    found = F.scaled_dot_product_attention(query, key, value)
+    found = torch.tanh(found + torch.einsum("gh,bhtv->bgtv", m.talk, found))
+    out: Tensor = m.o(found.transpose(1, 2).flatten(2))
+    return out
+
+
+def _mixed_hidden(mix: Callable[[Any, Tensor], Tensor]) -> nn.Module:
+    """Experts, between whose hidden channels `(batch, expert, hidden)` something is done."""
+
+    def says(m: Any, x: Tensor) -> Tensor:
+        hidden = mix(m, torch.einsum("bi,ehi->beh", x, m.up))
+        return torch.einsum("beh,eoh->bo", torch.tanh(hidden), m.down)
+
+    return Wired(says, up=(3, 4, 2), down=(3, 2, 4))
+
+
+EXPERTS_ALONE = """
+    up: expert, hidden, in
+    down: expert, out, hidden
+"""
+
+
+def _stack_of_two(change: Callable[[Tensor], Tensor]) -> nn.Module:
+    """Two layers stacked, and something done along the stack."""
+    return Wired(
+        lambda m, x: m.head(torch.tanh(change(torch.stack([m.a(x), m.b(x)], 1))).flatten(1)),
+        a=nn.Linear(2, 4),
+        b=nn.Linear(2, 4),
+        head=nn.Linear(8, 1),
+    )
+
+
+STACK_OF_TWO = """
+    a.weight: a, i
+    a.bias: a
+    b.weight: b, i
+    b.bias: b
+    head.weight: o, a + b
+    head.bias: o
+"""
+
+STACK_MIXED = STACK_OF_TWO.replace(": b", ": a").replace("+ b", "+ a")
+
+
+def _rows_reversed(m: Any, x: Tensor) -> Tensor:
+    first, second = m.p.flip(0).unbind(0)
+    out: Tensor = torch.tanh(m.a(x) * first) @ m.u + torch.sin(m.b(x) * second) @ m.v
+    return out
+
+
+def _gram(kind: Callable[[Tensor], Tensor]) -> nn.Module:
+    return Wired(
+        lambda m, x: m.head(torch.tanh(F.linear(torch.tanh(m.a(x)), kind(m.w)))),
+        a=nn.Linear(2, 4),
+        w=(4, 3),
+        head=nn.Linear(4, 1),
+    )
+
+
+GRAM = """
+    w: a, rank
+    a.weight: a, i
+    a.bias: a
+    head.weight: o, a
+    head.bias: o
+"""
+
+
+def _low_rank_form(m: Any, x: Tensor) -> Tensor:
+    h = torch.tanh(m.a(x))
+    return torch.einsum("bi,ij,bj->b", h, m.u @ m.v.T, h).unsqueeze(1)
+
+
+def _masked_in_place(h: Tensor) -> Tensor:
+    h = torch.sin(h)
+    h[h < 0] = 0.5
+    return h
+
+
+def _winners(h: Tensor) -> Tensor:
+    return h * (h >= h.topk(2, 1).values[:, -1:])
+
+
+class Sentences(nn.Module):
+    """Windows of words as wide as their embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(5, 3)
+        self.conv = nn.Conv2d(1, 4, (2, 3))
+        self.fc = nn.Linear(4, 2)
+
+    def forward(self, words: Tensor) -> Tensor:
+        h = torch.relu(self.conv(self.embed(words).unsqueeze(1))).squeeze(3)
+        return self.fc(F.max_pool1d(h, h.shape[2]).squeeze(2))  # type: ignore[no-any-return]
+
+
+MIXING: Mapping[str, Adversarial] = {
+    "the number of the largest": _net(
+        lambda: Wired(_number_of_largest, a=nn.Linear(2, 4)),
+        "i = 2  a = 4",
+        """
+        a.weight: a, i
+        a.bias: a
+        """,
+        batch=24,
+    ),
+    "the number of the largest, read": _net(
+        lambda: Wired(
+            lambda m, x: m.head(m.a(x).argmax(1, keepdim=True).to(x.dtype)),
+            a=nn.Linear(2, 4),
+            head=nn.Linear(1, 3),
+        ),
+        "i = 2  a = 4  one = 1  o = 3",
+        """
+        a.weight: a, i
+        a.bias: a
+        head.weight: o, one
+        head.bias: o
+        """,
+        batch=24,
+    ),
+    "picked in the order of numbers": _net(
+        lambda: Wired(
+            _in_the_order_of_numbers, score=nn.Linear(2, 4), a=nn.Linear(2, 4), head=nn.Linear(2, 1)
+        ),
+        "i = 2  a = 4  rank = 2  o = 1",
+        """
+        score.weight: a, i
+        score.bias: a
+        a.weight: a, i
+        a.bias: a
+        head.weight: o, rank
+        head.bias: o
+        """,
+        batch=24,
+    ),
+    "ranks": _net(
+        lambda: Wired(_inverse_permutation, a=nn.Linear(2, 4), head=nn.Linear(4, 3)),
+        "i = 2  a = S(4)  o = 3",
+        HIDDEN,
+        batch=24,
+    ),
+    "unpooled": _net(
+        Unpooled,
+        "i = 2  a = S(4)  j = 1  k = 2  o = 1",
+        """
+        a.weight: a, i, j, j
+        a.bias: a
+        b.weight: a, a, j, j
+        b.bias: a
+        c.weight: o, a, j, k
+        c.bias: o
+        """,
+        inputs=((2, 1, 6),),
+    ),
+    "complex numbers": _net(
+        lambda: Wired(_as_complex, a=nn.Linear(2, 4), b=nn.Linear(2, 4), head=nn.Linear(8, 1)),
+        "i = 2  a = S(4)  two = 2  o = 1",
+        """
+        a.weight: a, i
+        a.bias: a
+        b.weight: a, i
+        b.bias: a
+        head.weight: o, (a two)
+        head.bias: o
+        """,
+    ),
+    "rows of parameters in a cell": _net(
+        lambda: Wired(
+            lambda m, x: m.head(torch.tanh(m.a(x)) * m.cell(m.given, m.state).mean(0)),
+            a=nn.Linear(2, 3),
+            given=(5, 2),
+            state=(5, 3),
+            cell=nn.RNNCell(2, 3),
+            head=nn.Linear(3, 1),
+        ),
+        "i = 2  row = S(5)  a = S(3)  b = S(2)  c = S(3)  o = 1",
+        """
+        given: row, b
+        state: row, c
+        a.weight: a, i
+        a.bias: a
+        cell.weight_ih: a, b
+        cell.weight_hh: a, c
+        cell.bias_ih: a
+        cell.bias_hh: a
+        head.weight: o, a
+        head.bias: o
+        """,
+    ),
+    "heads that talk": _net(
+        lambda: _separate(_talking, talk=(2, 2)),
+        "head = S(2)  key = S(4) in head  value = S(3)  in = 2  out = 2",
+        "talk: head, head" + SEPARATE,
+        inputs=((3, 2),),
+    ),
+    "softmax over experts": _net(
+        lambda: _mixed_hidden(lambda m, h: h.softmax(1)),
+        "expert = S(3)  hidden = S(4)  in = 2  out = 2",
+        EXPERTS_ALONE,
+    ),
+    "norm over experts": _net(
+        lambda: _mixed_hidden(lambda m, h: F.layer_norm(h.mT, (3,)).mT),
+        "expert = S(3)  hidden = S(4)  in = 2  out = 2",
+        EXPERTS_ALONE,
+    ),
+    "instance norm over experts": _net(
+        lambda: _mixed_hidden(lambda m, h: F.instance_norm(h.mT).mT),
+        "expert = S(3)  hidden = S(4)  in = 2  out = 2",
+        EXPERTS_ALONE,
+    ),
+    "softmax of each expert": _net(
+        lambda: _mixed_hidden(lambda m, h: h.softmax(2)),
+        "expert = S(3)  hidden = S(4) in expert  in = 2  out = 2",
+        EXPERTS_ALONE,
+    ),
+    "a stack, reversed": _net(
+        lambda: _stack_of_two(lambda h: h.flip(1)),
+        "i = 2  a = S(4)  b = S(4)  o = 1",
+        STACK_OF_TWO.replace("a + b", "b + a"),
+    ),
+    "a stack, summed up": _net(
+        lambda: _stack_of_two(lambda h: h.cumsum(1)), "i = 2  a = S(4)  o = 1", STACK_MIXED
+    ),
+    "a stack and its softmax": _net(
+        lambda: _stack_of_two(lambda h: h.softmax(1) + h), "i = 2  a = S(4)  o = 1", STACK_MIXED
+    ),
+    "rows of a parameter, reversed": _net(
+        lambda: Wired(
+            _rows_reversed, a=nn.Linear(2, 4), b=nn.Linear(2, 4), p=(2, 4), u=(4,), v=(4,)
+        ),
+        "i = 2  a = S(4)  b = S(4)",
+        """
+        p: 1, b; 1, a
+        u: a
+        v: b
+        a.weight: a, i
+        a.bias: a
+        b.weight: b, i
+        b.bias: b
+        """,
+    ),
+    "rows of a parameter": _net(
+        lambda: Wired(
+            lambda m, x: torch.tanh(m.a(x)) @ m.p[0] + torch.sin(m.b(x)) @ m.p[1],
+            a=nn.Linear(2, 4),
+            b=nn.Linear(2, 4),
+            p=(2, 4),
+        ),
+        "i = 2  a = S(4)  b = S(4)",
+        """
+        p: 1, a; 1, b
+        a.weight: a, i
+        a.bias: a
+        b.weight: b, i
+        b.bias: b
+        """,
+    ),
+    "a state that is learned": _net(
+        lambda: Wired(
+            lambda m, x: m.head(m.cell(x, m.state.expand(1, len(x), 4).contiguous())[1][0]),
+            state=(1, 1, 4),
+            cell=nn.GRU(2, 4, batch_first=True, bias=False),
+            head=nn.Linear(4, 1),
+        ),
+        "i = 2  gate = 3  h = S(4)  one = 1  o = 1",
+        """
+        state: one, one, h
+        cell.weight_ih_l0: (gate h), i
+        cell.weight_hh_l0: (gate h), h
+        head.weight: o, h
+        head.bias: o
+        """,
+        inputs=((3, 2),),
+    ),
+    "a batch that is learned": _net(
+        lambda: Wired(
+            lambda m, x: m.head(torch.tanh(m.a(x)) * m.cell(m.given, m.state)[0].mean((0, 1))),
+            given=(5, 2, 2),
+            state=(1, 5, 3),
+            a=nn.Linear(2, 3),
+            cell=nn.RNN(2, 3, batch_first=True, bias=False),
+            head=nn.Linear(3, 1),
+        ),
+        "i = 2  row = S(5)  a = S(3)  b = S(2)  step = 2  one = 1  o = 1",
+        """
+        given: row, step, b
+        state: one, row, a
+        a.weight: a, i
+        a.bias: a
+        cell.weight_ih_l0: a, b
+        cell.weight_hh_l0: a, a
+        head.weight: o, a
+        head.bias: o
+        """,
+    ),
+    "a branch that inputs decide": _net(
+        lambda: Wired(
+            lambda m, x: m.head(torch.cond(x.sum() > 0, torch.tanh, torch.sin, (m.a(x),))),
+            a=nn.Linear(2, 4),
+            head=nn.Linear(4, 3),
+        ),
+        "i = 2  a = S(4)  o = 3",
+        HIDDEN,
+    ),
+    "two layers, interleaved": _net(
+        lambda: Wired(
+            lambda m, x: m.head(torch.stack([m.a(x).tanh(), m.b(x).sin()], 2).flatten(1)),
+            a=nn.Linear(2, 4),
+            b=nn.Linear(2, 4),
+            head=nn.Linear(8, 1),
+        ),
+        "i = 2  a = S(4)  b = S(4)  o = 1",
+        STACK_OF_TWO,
+        order={"head.weight": lambda t: t.unflatten(1, (2, 4)).mT.flatten(1)},
+    ),
+    "a matrix by itself": _net(
+        lambda: _gram(lambda w: w @ w.T), "i = 2  a = S(4)  rank = S(3)  o = 1", GRAM
+    ),
+    "distances of rows": _net(
+        lambda: _gram(lambda w: torch.cdist(w, w)), "i = 2  a = S(4)  rank = S(3)  o = 1", GRAM
+    ),
+    "cosines of rows": _net(
+        lambda: _gram(lambda w: F.cosine_similarity(w[:, None], w, dim=2)),
+        "i = 2  a = S(4)  rank = S(3)  o = 1",
+        GRAM,
+    ),
+    "attention of rows": _net(
+        lambda: _gram(lambda w: F.scaled_dot_product_attention(w[None], w[None], w @ w.T)[0]),
+        "i = 2  a = S(4)  rank = S(3)  o = 1",
+        GRAM,
+    ),
+    "a form of low rank": _net(
+        lambda: Wired(_low_rank_form, a=nn.Linear(2, 4), u=(4, 3), v=(4, 3)),
+        "i = 2  a = S(4)  rank = S(3)",
+        """
+        u: a, rank
+        v: a, rank
+        a.weight: a, i
+        a.bias: a
+        """,
+    ),
+    "the sum of an inverse": _net(
+        lambda: Wired(
+            lambda m, x: m.head(torch.tanh(m.a(x)) * m.w.inverse().sum()),
+            a=nn.Linear(2, 4),
+            w=(3, 3),
+            head=nn.Linear(4, 1),
+        ),
+        "i = 2  a = S(4)  row = S(3)  column = S(3)  o = 1",
+        """
+        w: row, column
+        a.weight: a, i
+        a.bias: a
+        head.weight: o, a
+        head.bias: o
+        """,
+    ),
+    "an identity added": _net(
+        lambda: Wired(
+            lambda m, x: m.head(
+                torch.tanh(F.linear(torch.tanh(m.a(x)), m.w + torch.eye(4, dtype=x.dtype)))
+            ),
+            a=nn.Linear(2, 4),
+            w=(4, 4),
+            head=nn.Linear(4, 1),
+        ),
+        "i = 2  a = S(4)  o = 1",
+        GRAM.replace("rank", "a"),
+    ),
+    "a mask written in place": _net(
+        lambda: _hidden(_masked_in_place, 4), "i = 2  a = S(4)  o = 3", HIDDEN
+    ),
+    "winners": _net(lambda: _hidden(_winners, 4), "i = 2  a = S(4)  o = 3", HIDDEN, batch=16),
+    "windows of words": _net(
+        Sentences,
+        "word = 5  d = S(3)  c = S(4)  one = 1  k = 2  o = 2",
+        """
+        embed.weight: word, d
+        conv.weight: c, one, k, d
+        conv.bias: c
+        fc.weight: o, c
+        fc.bias: o
+        """,
+        inputs=((4,),),
+        words=5,
+    ),
+    "attention without a batch": _net(
+        lambda: Wired(
+            lambda m, x: m.head(
+                torch.tanh(m.a(x)) * F.scaled_dot_product_attention(m.q, m.k, m.v).mean(0)
+            ),
+            a=nn.Linear(2, 4),
+            q=(3, 2),
+            k=(5, 2),
+            v=(5, 4),
+            head=nn.Linear(4, 1),
+        ),
+        "i = 2  a = S(4)  s = S(5)  t = S(3)  key = S(2)  o = 1",
+        """
+        q: t, key
+        k: s, key
+        v: s, a
+        a.weight: a, i
+        a.bias: a
+        head.weight: o, a
+        head.bias: o
+        """,
+    ),
+}
+
+
 ADVERSARIAL: Mapping[str, Adversarial] = {
     **ORDER,
     **CHANNELS,
@@ -1902,4 +2355,5 @@ ADVERSARIAL: Mapping[str, Adversarial] = {
     **MIXED,
     **PARAMETERS,
     **STEPS,
+    **MIXING,
 }

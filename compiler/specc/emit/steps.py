@@ -137,5 +137,5 @@ def permuted(text: str, permutation: tuple[int, ...] | None) -> str:
 
 def shape_comment(shape: Shape, words: Words) -> str:
     """A shape as it stands beside a line: `(batch, hidden, 16)`."""
-    dims = ["batch", *(words.plain[axis.name] for axis in shape.axes), str(shape.features)]
-    return f"({', '.join(dims)})"
+    axes = [str(axis.size) if axis.pinned else words.plain[axis.name] for axis in shape.axes]
+    return f"({', '.join(['batch', *axes, str(shape.features)])})"

@@ -135,6 +135,6 @@ def _unfolded(output: _Output, last: State, variable: str) -> str:
         return variable
     target = output.names.bases[output.number]
     sizes = tuple(tensor.axes[i].size for i in pinned)
-    shape, runs = output.shape(last), output.operand.runs
+    shape, runs = Shape(tensor.axes, tensor.width), output.operand.runs
     output.steps.append(Unfold(target, variable, sizes, tensor.width, back, shape, runs))
     return target

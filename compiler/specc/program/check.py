@@ -107,7 +107,7 @@ def _affordable(
         raise SpecError(
             f"this layer has {maps} maps{_most_indices(read, written)}, and the limit is {most_maps}",
             node.span,
-            " or ".join(filter(None, (_shorter(inputs, result), raised))),
+            "; ".join(filter(None, (_shorter(inputs, result), raised))),
         )
     limit = MOST_COEFFICIENTS * max(1, most_maps // MOST_MAPS)
     if coefficients > limit:

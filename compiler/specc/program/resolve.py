@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import Errors, Note, Source, SpecError, nearest
+from ..errors import Consequence, Errors, Note, Source, SpecError, nearest
 from ..text import syntax
 from ..text.parse import parse, read_source
 from .declarations import meaning_of
@@ -71,6 +71,8 @@ def _refuse_second(name: syntax.Identifier, scope: Scope) -> None:
         note = Note("first declared here", first.name.span)
         raise SpecError(f"`{name.text}` is declared twice", name.span, notes=(note,))
     if name.text in scope.imported:
+        if scope.imported[name.text] is None:
+            raise Consequence("what should be imported is not there", name.span)
         raise SpecError(f"`{name.text}` is imported already", name.span)
 
 

@@ -245,12 +245,10 @@ def right(text: str, style: str = "") -> Text:
 
 
 def columns(rows: Sequence[Sequence[Text]], width: int) -> Iterator[Text]:
-    """Rows of fields in columns; the last wraps, the first is cut, where the width is too small."""
+    """Rows of fields in columns; the last wraps where the width is too small."""
     if not rows:
         return
     widths = [max(field.cell_len for field in column) for column in zip(*rows, strict=True)]
-    others = sum(widths[1:-1]) + _GAP * len(widths)
-    widths[0] = min(widths[0], max(12, width - others - min(widths[-1], 30)))
     indent = _GAP + sum(width + _GAP for width in widths[:-1])
     for row in rows:
         line = Text(" " * _GAP)

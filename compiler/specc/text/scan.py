@@ -13,13 +13,10 @@ from dataclasses import dataclass
 
 from specc_grammar.foreign import SIGNS
 
-from ..errors import Source, Span, SpecError, SpecErrors
+from ..errors import MOST_MISTAKES, Source, Span, SpecError, SpecErrors
 
 MOST_BRACKETS = 100
 """So deep may brackets be nested."""
-
-MOST_MISTAKES = 50
-"""After so many mistakes the rest of a text is not looked at."""
 
 _PIECES = re.compile(
     r"""
