@@ -35,6 +35,7 @@ MISSES: dict[str, str] = {
     "a grid, transposed": INSIDE,
     "two layers, interleaved": INSIDE,
     "fused qkv, heads first": "queries, keys and values of a head are parts inside a product",
+    "ranks": "an argsort of an argsort is a permutation by its history alone",
     "the weights of one expert": "hidden channels live in an expert that is known by its number alone",
 }
 """Where the derived group is smaller than the one by hand, and why."""

@@ -171,7 +171,9 @@ declarations = st.one_of(
         HERE,
     ),
     st.builds(Group, identifiers, some(identifiers), group_values, HERE),
-    st.builds(Space, identifiers, some(st.builds(Field, labels, types, some(types), HERE), 1), HERE),
+    st.builds(
+        Space, identifiers, some(st.builds(Field, labels, types, some(types), HERE), 1), HERE
+    ),
     st.builds(
         Model,
         identifiers,

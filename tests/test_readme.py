@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 import specc
 from specc.api import generate
@@ -13,11 +17,14 @@ from specc.api import generate
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
 def block(language: str) -> str:
-    """The first fenced block of a language."""
-    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    assert found is not None
-    return found[1]
+    """The first of them."""
+    return blocks(language)[0]
 
 
 def test_the_example_gives_the_code_that_is_shown() -> None:
@@ -35,7 +42,21 @@ def test_the_example_runs_at_its_size_and_at_others() -> None:
     assert model(torch.randn(2, 7, 5, 2)).shape == (2, 7, 5, 1)
 
 
+def test_the_lines_that_use_it_run_and_compile_to_one_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "completion", specc.load(block("spec")))
+    counter = CompileCounter()
+    names: dict[str, Any] = {"counter": counter, "ratings": torch.randn(2, 100, 40, 2)}
+    for text in blocks("python")[1:]:
+        exec(text.replace("compile(model)", "compile(model, backend=counter)"), names)
+    assert names["prediction"].shape == (2, 100, 40, 1)
+    for batch in (1, 2, 5):
+        names["fast"](torch.randn(batch, 100, 40, 2))
+    assert counter.frame_count == 1
+
+
 def test_it_opens_with_two_commands() -> None:
-    commands = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    commands = blocks("sh")
     assert "specs/digits/run.py" in commands[0]
     assert "pytest" in commands[1]

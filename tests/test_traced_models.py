@@ -233,7 +233,7 @@ ENCODERS = {
         "FNetForMaskedLM",
         "FNetConfig",
         lambda: {"input_ids": _tokens()},
-        1 + 2 + 1,
+        1 + 2 + 1 + 3,
         {k: v for k, v in NARROW.items() if k != "num_attention_heads"},
     ),
     # The stream goes out, and layers read it in four groups, which pins the heads: keys, values and what
@@ -713,7 +713,22 @@ CASES = {
     **RECURRENT,
 }
 
-LESS: dict[str, tuple[int, str]] = {}
+PARTS_OF_HEADS = "what is in a head is in parts, rotated and not, or queries, keys and values"
+PARTS_AND_HEADS = "heads of queries stand beside one of keys and one of values"
+
+LESS: dict[str, tuple[int, str]] = {
+    "GPTNeoX": (5, PARTS_OF_HEADS),
+    "GPTJ": (7, PARTS_OF_HEADS),
+    "Bloom": (5, PARTS_OF_HEADS),
+    "Phi": (7, PARTS_OF_HEADS),
+    "StableLm": (9, PARTS_OF_HEADS),
+    "Persimmon": (5, PARTS_OF_HEADS),
+    "DeepseekV3": (12, PARTS_OF_HEADS),
+    "RecurrentGemma": (10, PARTS_OF_HEADS),
+    "Bamba": (9, PARTS_OF_HEADS),
+    "Falcon": (3, PARTS_AND_HEADS),
+    "Falcon, newer": (5, PARTS_AND_HEADS),
+}
 """Models of which less is found than they have: how much, and why."""
 
 # --- Tests ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import specc
 from specc.api import generate
 from specc.operations import Equivariant
 from specc.terminal.cli import main
+from specc.verification import ModelVerification
 from specc.verification.completeness import Completeness, Span, completeness
 from specc.verification.layers import layer_of, shrunk
 
@@ -151,6 +152,52 @@ def test_what_is_too_large_is_said_to_be() -> None:
     (layer,) = verification.models[0].layers
     assert verification.ok and layer.rank is None and layer.maps is None
     assert layer.unchecked == "too large for matrices of all its maps"
+
+
+LARGE = """
+    axis a = S(300)  axis b = S(200)
+    model M(x: [a, b; 2]) -> [a; 2] { return equivariant(relu(equivariant(x, 2)), [a; 2]) }
+"""
+WHOLE = (
+    "as a whole: it would take about {} GB, and {} GB are available; "
+    "with smaller build parameters (`-D`) it can be checked"
+)
+
+
+def verified_within(limit: int, monkeypatch: pytest.MonkeyPatch) -> ModelVerification:
+    monkeypatch.setattr("specc.verification.memory.available", lambda: limit)
+    verification = specc.verify(LARGE)
+    (model,) = verification.models
+    assert verification.ok and model.ok and model.problem is None
+    return model
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_run_and_its_layers_are_taken_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Inputs of 1.92 MB are held four times; a run has them, as much again, and both once more beside."""
+    model = verified_within(10**6, monkeypatch)
+    assert model.deviation is None and model.unchecked == WHOLE.format("0.015", "0.001")
+    for layer in model.layers:
+        assert layer.deviation is not None and layer.deviation < model.tolerance
+        assert layer.rank == layer.maps is not None
+        assert layer.unchecked == "at its own sizes, which are too large for memory"
+
+
+def test_a_model_whose_parameters_do_not_fit_into_memory_is_not_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.nn.Module.__init__", None)
+    model = verified_within(10, monkeypatch)
+    assert model.unchecked == WHOLE.format("0.015", "1e-08")
+    assert [layer.deviation for layer in model.layers] == [None, None]
+    assert all(layer.unchecked and "it would take" in layer.unchecked for layer in model.layers)
+
+
+def test_with_enough_memory_all_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = verified_within(10**8, monkeypatch)
+    assert model.unchecked is None and model.deviation is not None
+    assert all(layer.unchecked is None for layer in model.layers)
 
 
 def test_verification_is_a_function_of_the_seed_and_leaves_torch_as_it_was() -> None:
@@ -377,6 +424,17 @@ def test_rank_counts_what_is_left(
 
 
 # --- Command line --------------------------------------------------------------------------------
+
+
+def test_the_command_says_what_is_unchecked_and_exits_with_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specc.verification.memory.available", lambda: 10**6)
+    spec = tmp_path / "large.spec"
+    spec.write_text(LARGE)
+    assert main(["verify", str(spec)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "unchecked " + WHOLE.format("0.015", "0.001") in said
 
 
 def test_the_command_says_where_it_is_and_exits_with_1(

@@ -363,8 +363,8 @@ NETWORKS: dict[str, Traced] = {
     # Three in either rotation; features before and after theirs, which the identity ties, two
     # convolutions and a layer of the head.
     "PointNet": Traced(PointNet, _draw((2, 3, 12)), 2 * 3 + 1 + 2 + 1),
-    # Two hidden layers in each of three steps.
-    "flow": Traced(Flow, _draw((4, 6)), 3 * 2),
+    # Two hidden layers in each of three steps; between steps either half of the channels.
+    "flow": Traced(Flow, _draw((4, 6)), 3 * 2 + 2 * 2),
     # Two hidden layers.
     "graph convolution": Traced(Convolved, _draw((5, 3), (5, 5)), 2),
     # Heads and their features in the first layer, heads in the second, whose features go out.

@@ -239,7 +239,7 @@ class EditZ(Equivariant):
         ) = scalar_level.split([128, 64, 64, 64, 64, 64], -1)
         # spread
         to_h_weight = to_h_weight + to_h_weight_all[:, None]  # (batch, h, 128)
-        to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 128)
+        to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 2, 64)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 64)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
         to_h_2_0_weight = (
@@ -248,7 +248,7 @@ class EditZ(Equivariant):
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight.unflatten(-1, (1, 64)).transpose(1, 2)
-        to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 64)
+        to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 1, 64)
         return {
             "h.weight": to_h_weight,
             "h.bias": to_h_bias,
@@ -392,7 +392,7 @@ class EditZ2(Equivariant):
         ) = scalar_level.split([128, 64, 64, 64, 64, 64], -1)
         # spread
         to_h_weight = to_h_weight + to_h_weight_all[:, None]  # (batch, h, 128)
-        to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 128)
+        to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 2, 64)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 64)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
         to_h_2_0_weight = (
@@ -401,7 +401,7 @@ class EditZ2(Equivariant):
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight.unflatten(-1, (1, 64)).transpose(1, 2)
-        to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 64)
+        to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 1, 64)
         return {
             "h.weight": to_h_weight,
             "h.bias": to_h_bias,
@@ -544,7 +544,7 @@ class EditEquivariant(Equivariant):
         ) = scalar_level.split([2, 1, 1, 1, 1, 1], -1)
         # spread
         to_h_weight = to_h_weight + to_h_weight_all[:, None]  # (batch, h, 2)
-        to_h_weight = to_h_weight.unflatten(-1, (2, 1))  # (batch, h, 2)
+        to_h_weight = to_h_weight.unflatten(-1, (2, 1))  # (batch, h, 2, 1)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 1)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
         to_h_2_0_weight = (
@@ -553,7 +553,7 @@ class EditEquivariant(Equivariant):
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 1)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 1)
         to_linear_weight = to_linear_weight.unflatten(-1, (1, 1)).transpose(1, 2)
-        to_linear_bias = to_linear_bias.unflatten(-1, (1, 1))  # (batch, 1)
+        to_linear_bias = to_linear_bias.unflatten(-1, (1, 1))  # (batch, 1, 1)
         return {
             "h.weight": to_h_weight,
             "h.bias": to_h_bias,

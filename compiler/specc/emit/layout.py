@@ -7,7 +7,8 @@ formatter's rules for the kinds of expressions that generated modules have.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 
 from .document import Break, Document, Group, Indent, flat, lines
 from .expression import binds_loosely, breaks_by_itself, expression, keeps_its_brackets, parameters
@@ -95,11 +96,18 @@ def _head(text: str, room: int) -> list[str]:
 
 
 def docstring(paragraphs: Sequence[str]) -> list[str]:
-    """A docstring from paragraphs; the first is the summary."""
+    """The docstring of a class from paragraphs; the first is the summary."""
     text = [line.replace("\\", "\\\\").replace('"""', "'''") for line in paragraphs]
-    if len(text) == 1 and "\n" not in text[0]:
+    room = WIDTH - len(INDENT)
+    if len(text) == 1 and "\n" not in text[0] and len(text[0]) + 6 <= room:
         return [f'"""{text[0]}"""']
-    lines = [f'"""{text[0]}']
+    lines = list(_wrapped(f'"""{text[0]}', room))
     for paragraph in text[1:]:
-        lines += ["", *paragraph.splitlines()]
+        lines += ["", *_wrapped(paragraph, room)]
     return [*lines, '"""']
+
+
+def _wrapped(paragraph: str, room: int) -> Iterator[str]:
+    """The lines of a paragraph, those that are too long broken at spaces."""
+    for line in paragraph.splitlines():
+        yield from wrap(line, room, break_long_words=False, break_on_hyphens=False)

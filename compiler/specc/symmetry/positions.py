@@ -71,7 +71,7 @@ def product_of(factors: Sequence[Atom]) -> Atom | Product:
     """The atoms flattened row-major, without those of size one; a single atom is itself."""
     wide = tuple(factor for factor in factors if factor.size > 1)
     if not wide:
-        return factors[0]
+        return factors[0] if factors else Product(())
     return wide[0] if len(wide) == 1 else Product(wide)
 
 
@@ -119,8 +119,8 @@ class Positions(Generic[Reason]):
     """
 
     def __init__(self, opaque: Reason) -> None:
-        """`opaque` is the reason to pin what stands in a product where it cannot be taken apart."""
-        self._opaque_reason = opaque
+        """`opaque` is the first `reason` to pin what stands in a product where it cannot be taken apart."""
+        self.reason = opaque
         self._opaque_atoms: dict[Sum, Atom] = {}
         self._atoms: list[Atom] = []
         self._leader: list[int] = []
@@ -131,9 +131,12 @@ class Positions(Generic[Reason]):
 
     # --- What operations say
 
-    def fresh(self, size: int, birth: str, inside: Iterable[Term] = ()) -> Atom:
-        """New positions with no constraint yet; `inside` is what they live in, and what those live in."""
-        return self._born(size, birth, {frozenset(inside)})
+    def fresh(self, size: int, birth: str, inside: Iterable[Term] | None = ()) -> Atom:
+        """New positions with no constraint yet; `inside` is what they live in, and what those live in.
+
+        None leaves that to what they turn out to be the same as.
+        """
+        return self._born(size, birth, set() if inside is None else {frozenset(inside)})
 
     def same(self, first: Term, second: Term, reason: Reason) -> None:
         """The two dimensions are moved by one and the same permutation."""
@@ -166,7 +169,7 @@ class Positions(Generic[Reason]):
             parts = [self.split(p, (p.size // inner, *sizes[1:]), reason) for p in found.parts]
             return joined(parts)
         birth = next(atoms_of(found)).birth
-        outer = self.fresh(sizes[0], birth)
+        outer = self.fresh(sizes[0], birth, None)
         grid = product_of([outer, *(self.fresh(size, birth, [outer]) for size in sizes[1:])])
         self.same(found, grid, reason)
         return self.resolve(grid)
@@ -174,7 +177,7 @@ class Positions(Generic[Reason]):
     def cut(self, term: Term, sizes: Sequence[int], reason: Reason) -> tuple[Term, ...]:
         """The dimension as terms of these sizes, one after the other."""
         birth = next(atoms_of(self.resolve(term))).birth
-        parts = tuple(self.fresh(size, birth) for size in sizes)
+        parts = tuple(self.fresh(size, birth, None) for size in sizes)
         self.same(term, Sum(parts), reason)
         return parts
 
@@ -207,13 +210,13 @@ class Positions(Generic[Reason]):
         return self._pins.get(atom.number)
 
     def lives_in(self, atom: Atom) -> frozenset[Atom]:
-        """The atoms in each of whose positions a resolved one may be permuted by itself."""
+        """The atoms in each of whose positions a resolved one may be permuted by itself; none if it is pinned."""
         return self._lives_in(atom, frozenset())
 
     def _lives_in(self, atom: Atom, asked: frozenset[Atom]) -> frozenset[Atom]:
         """`asked` are those of which the same is being asked: nothing lives in itself."""
         bounds = self._bounds[atom.number]
-        if atom in asked or frozenset() in bounds:
+        if atom in asked or atom.number in self._pins or not bounds or frozenset() in bounds:
             return frozenset()
         asked |= {atom}
         return frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
@@ -266,15 +269,6 @@ class Positions(Generic[Reason]):
         self._bounds[atom.number].add(allowed)
         return self.lives_in(atom) != before
 
-    def _pin_there(self, atom: Atom, found: Atom) -> bool:
-        """What may not move may not at any place; returns whether that is new."""
-        pin = self.pin_of(atom)
-        free = [each for each in atoms_of(self.resolve(found)) if self.pin_of(each) is None]
-        if pin is None or not free:
-            return False
-        self.pin(found, pin)
-        return True
-
     def settle(self) -> bool:
         """Makes what atoms are at places follow what has become of them; returns whether anything changed."""
         changed = False
@@ -283,10 +277,8 @@ class Positions(Generic[Reason]):
             home = self.resolve(place.home)
             here = self.at(whole, home, place.position) if isinstance(home, Atom) else whole
             if self.resolve(found) != here:
-                self.same(found, here, self._opaque_reason)
+                self.same(found, here, self.reason)
                 changed = True
-            for atom in atoms_of(whole):
-                changed |= self._pin_there(atom, found)
         return changed
 
     # --- Unification
@@ -427,6 +419,6 @@ class Positions(Generic[Reason]):
         if term not in self._opaque_atoms:
             atom = self.fresh(term.size, next(atoms_of(term)).birth)
             self._opaque_atoms[term] = atom
-            self.pin(atom, self._opaque_reason)
-            self.pin(term, self._opaque_reason)
+            self.pin(atom, self.reason)
+            self.pin(term, self.reason)
         return self._opaque_atoms[term]

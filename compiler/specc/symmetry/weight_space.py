@@ -160,7 +160,7 @@ def _homes(
         for factors in choices:
             for place, atom in enumerate(factors):
                 homes = positions.lives_in(atom)
-                if homes and positions.pin_of(atom) is None:
+                if homes:
                     yield dim, factors, place, homes
 
 
@@ -171,15 +171,17 @@ def _confine_values(positions: Positions[Pin], values: Sequence[Sequence[Term]])
         dims = [_choices(term) for term in terms]
         for dim, factors, place, homes in list(_homes(positions, dims)):
             others = [choices for number, choices in enumerate(dims) if number != dim]
-            found = {home for home in homes if home in factors or _stands_once(home, others)}
+            found = {home for home in homes if _stands_beside(home, factors, others)}
             changed |= positions.confine(factors[place], found)
     return changed
 
 
-def _stands_once(atom: Atom, dims: Sequence[_Choices]) -> bool:
-    """Whether an atom stands in one of the dimensions, and there in all parts."""
-    having = [choices for choices in dims if any(atom in factors for factors in choices)]
-    return len(having) == 1 and all(atom in factors for factors in having[0])
+def _stands_beside(atom: Atom, factors: _Factors, dims: Sequence[_Choices]) -> bool:
+    """Whether an atom stands once in a product, or else in one of the dimensions, once in each of its parts."""
+    if atom in factors:
+        return factors.count(atom) == 1
+    having = [choices for choices in dims if any(atom in each for each in choices)]
+    return len(having) == 1 and all(each.count(atom) == 1 for each in having[0])
 
 
 def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
@@ -191,10 +193,13 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
     dims = [_choices(term) for term in terms]
     for dim, factors, place, homes in list(_homes(positions, dims)):
         found: set[Atom] = set()
+        others = [choices for number, choices in enumerate(dims) if number != dim]
         for home in homes:
+            if not _stands_beside(home, factors, others):
+                continue
             if positions.pin_of(home) is None:
                 before = home in factors[:place]
-                before |= any(all(home in each for each in choices) for choices in dims[:dim])
+                before |= any(home in each for choices in dims[:dim] for each in choices)
             else:
                 before = home in factors[: min(place, 1)]
                 before |= dim > 0 and all(home == each[0] for each in dims[0])
@@ -209,16 +214,14 @@ def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
     """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
     if not dims or isinstance(dims[0], Sum):
         return [[_parts(positions, term) for term in dims]]
-    (first, *others) = dims
-    (lead, *rest) = atoms_of(first)
-    if not any(_is_home(positions, lead, atom) for term in others for atom in atoms_of(term)):
-        return [[_parts(positions, term) for term in dims]]
-    inner: Term = product_of(rest) if rest else Product(())
-    return [
-        part
-        for place in range(lead.size)
-        for part in _separated(positions, [positions.at(t, lead, place) for t in (inner, *others)])
-    ]
+    first, others = dims[0], [_parts(positions, term) for term in dims[1:]]
+    below = {atom for term in others for atom in atoms_of(term)}
+    for lead in list(atoms_of(first))[:1]:
+        if any(_is_home(positions, lead, atom) for atom in below):
+            terms = (product_of(list(atoms_of(first))[1:]), *others)
+            places = [[positions.at(t, lead, n) for t in terms] for n in range(lead.size)]
+            return [part for each in places for part in _separated(positions, each)]
+    return [[_parts(positions, first), *others]]
 
 
 def _parts(positions: Positions[Pin], term: Term) -> Term:
@@ -236,8 +239,9 @@ def _parts(positions: Positions[Pin], term: Term) -> Term:
 
 def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
     """Whether an atom that moves lives in a pinned one."""
-    pinned = positions.pin_of(home) is not None and positions.pin_of(atom) is None
-    return pinned and home in positions.lives_in(atom)
+    if 1 in (home.size, atom.size) or positions.pin_of(home) is None:
+        return False
+    return home in positions.lives_in(atom)
 
 
 # --- Axes -------------------------------------------------------------------------------------------

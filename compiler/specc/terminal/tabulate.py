@@ -200,7 +200,7 @@ def _facts(facts: Mapping[str, JsonValue]) -> Text:
     """A model in a line: its name, whether it passed, and what was measured."""
     parts = [Text(str(facts.get("name", "")), "bold")]
     parts += [
-        Text.assemble((f"{name.replace('_', ' ')} ", "dim"), _fact(value))
+        Text.assemble((f"{name.replace('_', ' ')} ", "dim"), _fact(value, name))
         for name, value in facts.items()
         if name != "name" and value is not None
     ]
@@ -216,13 +216,13 @@ def _records(records: Sequence[JsonValue], title: str) -> list[list[Text]]:
     heads = [name.replace("_", " ") for name in fields]
     rows = [[Text(title, "dim"), *(right(head, "dim") for head in heads[1:])]]
     for record in tables:
-        first, *others = (_fact(record.get(name)) for name in fields)
+        first, *others = (_fact(record.get(name), name) for name in fields)
         rows.append([first, *others])
     return rows
 
 
-def _fact(value: JsonValue) -> Text:
-    """A measured value: deviations as powers of ten, verdicts in colours."""
+def _fact(value: JsonValue, name: str) -> Text:
+    """A measured value: deviations as powers of ten, verdicts and what is unchecked in colours."""
     match value:
         case None:
             return right("")
@@ -233,7 +233,7 @@ def _fact(value: JsonValue) -> Text:
         case int():
             return right(count(value))
         case _:
-            return Text(str(value))
+            return Text(str(value), "yellow" if name == "unchecked" else "")
 
 
 # --- Text ----------------------------------------------------------------------------------------

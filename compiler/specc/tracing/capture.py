@@ -21,8 +21,8 @@ class Captured:
     program: ExportedProgram
     state: Mapping[str, str]
     constants: Mapping[str, Tensor]
-    aliases: Mapping[str, str]
-    """Entries of the state_dict that are the same tensor as another, by that one's name."""
+    first_names: Mapping[str, str]
+    """For each entry of the state_dict the first that is the same tensor."""
 
 
 def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, object]) -> Captured:
@@ -60,19 +60,18 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
                 constants[name] = held
         elif spec.kind is InputKind.CONSTANT_TENSOR:
             constants[name] = program.constants[target]
-    return Captured(program, state, constants, _aliases(module, set(state.values())))
+    return Captured(program, state, constants, first_names(module))
 
 
-def _aliases(module: nn.Module, known: set[str]) -> dict[str, str]:
-    """Names of the state_dict that are not the graph's own, each with the one that is the same tensor."""
+def first_names(module: nn.Module) -> dict[str, str]:
+    """For each parameter and buffer the name of the first that is the same tensor."""
     named: dict[str, Tensor] = dict(module.named_parameters(remove_duplicate=False))
     named |= dict(module.named_buffers(remove_duplicate=False))
-    of_tensor = {id(named[name]): name for name in known if name in named}
-    return {
-        name: of_tensor[id(named[name])]
-        for name in module.state_dict()
-        if name not in known and name in named and id(named[name]) in of_tensor
-    }
+    first: dict[int, str] = {}
+    for name in module.state_dict():
+        if name in named:
+            first.setdefault(id(named[name]), name)
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named.items()}
 
 
 def _sentence(error: Exception) -> str:

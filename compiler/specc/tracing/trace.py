@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, fx, nn
 
-from ..symmetry.positions import Positions, Term
+from ..symmetry.positions import Positions, Term, joined
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 from .capture import Captured, capture
-from .rules import Call, Result, rule_of, without_rule
+from .places import birth_of, births_of, place_of
+from .rules import Call, Result, applied, without_rule
 from .values import Facts, Value
 
 
@@ -33,15 +32,16 @@ def infer(
     given = [walk.placeholder(node) for node in graph.graph.nodes if node.op == "placeholder"]
     for value in _values(walk.run(graph, given)):
         facts.pin_all(value.dims, "an output of the model")
-    entries = {**walk.parameters, **{a: walk.parameters[b] for a, b in captured.aliases.items()}}
+        if value.refers is not None:
+            facts.pin(value.refers, "an output of the model says which of its positions")
     stacks = {
-        key: Stack((entries[key].dims,), Pin("parts of one matrix do not fit", key))
+        key: Stack((walk.parameters[first].dims,), Pin("parts of one matrix do not fit", key))
         for key in module.state_dict()
-        if key in entries
+        if (first := captured.first_names.get(key)) in walk.parameters
     }
     for term, role in facts.roles:
         facts.positions.rename(term, role)
-    return weight_space(name, stacks, facts.positions, [value.dims for value in walk.seen])
+    return weight_space(name, stacks, facts.positions, facts.spaces)
 
 
 @dataclass(slots=True)
@@ -51,7 +51,8 @@ class _Walk:
     facts: Facts
     captured: Captured
     parameters: dict[str, Value] = field(default_factory=dict)
-    seen: list[Value] = field(default_factory=list)
+    written: set[fx.Node] = field(default_factory=set)
+    """What an operation writes into: entries that were the same may not be any more."""
 
     def placeholder(self, node: fx.Node) -> Result:
         """What is known of what the graph is given."""
@@ -67,28 +68,35 @@ class _Walk:
 
     def _parameter(self, node: fx.Node, name: str) -> Value:
         """An entry of the state_dict: along each dimension positions that live in those of all before it."""
-        dims: list[Term] = []
-        for birth, size in zip(_births(node, name), node.meta["val"].shape, strict=True):
-            self.facts.birth = birth
-            dims.append(self.facts.fresh(size, list(dims)))
-        self.parameters[name] = Value(tuple(dims))
+        name = self.captured.first_names.get(name, name)
+        if name not in self.parameters:
+            dims: list[Term] = []
+            for birth, size in zip(births_of(node, name), node.meta["val"].shape, strict=True):
+                self.facts.birth = birth
+                dims.append(self.facts.fresh(size, list(dims)))
+            self.parameters[name] = Value(tuple(dims))
         return self.parameters[name]
 
     def _constant(self, held: Tensor, called: str) -> Value:
         """Positions are told apart along each dimension along which entries differ."""
         self.facts.place, self.facts.birth = called, "constant"
         dims: list[Term] = []
+        uniform = set()
         for dim, size in enumerate(held.shape):
-            alike = size > 0 and bool((held == held.narrow(dim, 0, 1)).all())
-            reason = "a constant tells its positions apart"
-            inside = [*dims]
-            dims.append(
-                self.facts.fresh(size, inside) if alike else self.facts.pinned(size, reason)
-            )
-        return Value(tuple(dims))
+            runs = _runs(held, dim)
+            if len(runs) == 1 and size > 1:
+                uniform.add(dim)
+            if len(runs) < size:
+                dims.append(joined([self.facts.fresh(run, list(dims)) for run in runs]))
+            else:
+                dims.append(self.facts.pinned(size, "a constant tells its positions apart"))
+        known = held if held.dim() == 1 and not held.is_floating_point() else None
+        return Value(tuple(dims), None, frozenset(uniform), known)
 
     def run(self, graph: fx.GraphModule, given: Sequence[Result]) -> Result:
         """What is known of a graph's results, given its inputs."""
+        graph.graph.eliminate_dead_code()
+        self.written |= _written(graph.graph)
         known: dict[fx.Node, Result] = {}
         inputs = iter(given)
         for node in graph.graph.nodes:
@@ -101,7 +109,7 @@ class _Walk:
                     known[node] = self._call(graph, node, known)
                     self._see(node, known[node])
                 case "output":
-                    return _read(node.args[0], known)
+                    return self._read(node.args[0], known)  # type: ignore[return-value]
         return None
 
     def _attribute(self, graph: fx.GraphModule, node: fx.Node) -> Result:
@@ -119,15 +127,18 @@ class _Walk:
         for value, shape in zip(found, shapes, strict=True):
             if isinstance(value, Value):
                 assert value.shape == shape, f"{node.target}: {value.shape} for {shape}"
-                self.seen.append(value)
+                self.facts.spaces.append(value.dims)
 
     def _call(
         self, graph: fx.GraphModule, node: fx.Node, known: Mapping[fx.Node, Result]
     ) -> Result:
         if node.target is operator.getitem:
-            held = _read(node.args[0], known)
-            return held[int(str(node.args[1]))] if isinstance(held, tuple) else None
-        self.facts.place, self.facts.birth = _place(node), _birth(node)
+            held, place = known.get(node.all_input_nodes[0]), int(str(node.args[1]))
+            return held[place] if isinstance(held, tuple) else held if place == 0 else None
+        self.facts.place, self.facts.birth = place_of(node), birth_of(node)
+        self.facts.positions.reason = Pin(
+            "parts one after the other lie inside a flattened dimension", self.facts.place
+        )
         target = node.target
         if isinstance(target, torch._ops.OpOverload):
             return self._operation(node, target, known)
@@ -135,23 +146,68 @@ class _Walk:
         graphs = [operator.attrgetter(str(a.target))(graph) for a in inner]
         if str(target) in WRAPPERS and len(graphs) == 1:
             place = node.args.index(inner[0])
-            return self.run(graphs[0], [_read(arg, known) for arg in node.args[place + 1 :]])
-        arguments = {str(n): _read(arg, known) for n, arg in enumerate(node.args)}
-        return without_rule(self.facts, Call(str(target), arguments, _shapes(node), frozenset()))
+            given = [self._read(arg, known) for arg in node.args[place + 1 :]]
+            return self.run(graphs[0], given)  # type: ignore[arg-type]
+        if str(target) == "cond" and len(graphs) == 2:
+            return self._branches(graphs, node, known)
+        arguments = {str(n): self._read(arg, known) for n, arg in enumerate(node.args)}
+        name = getattr(target, "__name__", str(target))
+        return without_rule(self.facts, Call(name, arguments, _shapes(node), frozenset()))
+
+    def _branches(
+        self, graphs: Sequence[fx.GraphModule], node: fx.Node, known: Mapping[fx.Node, Result]
+    ) -> Result:
+        """Either of two graphs, which give tensors of the same dimensions."""
+        given = self._read(node.args[3], known)
+        assert isinstance(given, tuple), "`cond` is given what its branches take"
+        for value in _values(self._read(node.args[0], known)):
+            self.facts.pin_all(value.dims, "a branch depends on it")
+        first, second = (self.run(graph, given) for graph in graphs)
+        for one, other in zip(_values(first), _values(second), strict=True):
+            self.facts.all_same(one.dims, other.dims)
+            for value in (one, other):
+                if value.refers is not None:
+                    self.facts.pin(value.refers, "a branch depends on other inputs")
+        return first
 
     def _operation(
         self, node: fx.Node, target: torch._ops.OpOverload, known: Mapping[fx.Node, Result]
     ) -> Result:
         name = target._schema.name.partition("::")[2]
-        arguments = {argument.name: _read(given, known) for argument, given in _bound(target, node)}
+        arguments = {a.name: self._read(given, known) for a, given in _bound(target, node)}
         if any(_is_mask(each) for each in _nodes(node.args)):
             arguments["has_mask"] = True
         used = {user.args[1] for user in node.users if user.target is operator.getitem}
         places = frozenset(place for place in used if isinstance(place, int))
-        call = Call(name.removesuffix("_"), arguments, _shapes(node), places)
+        in_place = name.endswith("_") and not name.endswith("__")
+        call = Call(name[:-1] if in_place else name, arguments, _shapes(node), places)
         random = torch.Tag.nondeterministic_seeded in target.tags
         is_pointwise = torch.Tag.pointwise in target.tags and not random
-        return rule_of(name, target._overloadname, is_pointwise)(self.facts, call)
+        return applied(self.facts, call, target._overloadname, is_pointwise)
+
+    def _read(self, given: object, known: Mapping[fx.Node, Result]) -> object:
+        """An argument with what is known of the nodes in it; numbers and texts stay as they are.
+
+        Where all entries along a dimension are the same, every operation may take them in an order of
+        its own.
+        """
+        if isinstance(given, fx.Node):
+            value = known.get(given)
+            if isinstance(value, Value) and given not in self.written:
+                return self._anew(value)
+            return value
+        if isinstance(given, (list, tuple)):
+            return tuple(self._read(each, known) for each in given)
+        return given
+
+    def _anew(self, value: Value) -> Value:
+        dims = list(value.dims)
+        for dim in sorted(value.uniform):
+            others = [
+                term for place, term in enumerate(dims) if place < dim or place not in value.uniform
+            ]
+            dims[dim] = self.facts.fresh(dims[dim].size, [t for t in others if t is not dims[dim]])
+        return replace(value, dims=tuple(dims)) if value.uniform else value
 
 
 WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
@@ -171,21 +227,43 @@ def _bound(
             yield argument, argument.default_value
 
 
-def _read(given: object, known: Mapping[fx.Node, Result]) -> Result:
-    """An argument with what is known of the nodes in it; numbers and texts stay as they are."""
-    if isinstance(given, fx.Node):
-        return known.get(given)
-    if isinstance(given, (list, tuple)):
-        return tuple(_read(each, known) for each in given)
-    return given  # type: ignore[return-value]
-
-
-def _values(result: Result) -> Iterator[Value]:
+def _values(result: object) -> Iterator[Value]:
     if isinstance(result, Value):
         yield result
     elif isinstance(result, tuple):
         for each in result:
             yield from _values(each)
+
+
+def _runs(held: Tensor, dim: int) -> list[int]:
+    """The lengths of the stretches of a dimension in which all entries are those of the position before."""
+    size = held.shape[dim]
+    runs: list[int] = []
+    for position in range(size):
+        same = position > 0 and torch.equal(
+            held.select(dim, position), held.select(dim, position - 1)
+        )
+        if same:
+            runs[-1] += 1
+        else:
+            runs.append(1)
+    return runs
+
+
+def _written(graph: fx.Graph) -> set[fx.Node]:
+    """Nodes whose tensors are written into, with all that these may be views of and that may be views of them."""
+    found: set[fx.Node] = set()
+    for node in graph.nodes:
+        target = node.target
+        if isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable:
+            base: fx.Node | None = node
+            while base is not None:
+                found.add(base)
+                base = next(iter(base.all_input_nodes), None)
+    for node in graph.nodes:
+        if any(first in found for first in node.all_input_nodes[:1]):
+            found.add(node)
+    return found
 
 
 def _nodes(given: object) -> Iterator[fx.Node]:
@@ -205,64 +283,3 @@ def _shapes(node: fx.Node) -> tuple[tuple[int, ...] | None, ...]:
     held = node.meta.get("val")
     many = held if isinstance(held, (list, tuple)) else (held,)
     return tuple(tuple(map(int, each.shape)) if isinstance(each, Tensor) else None for each in many)
-
-
-# --- Where things are -------------------------------------------------------------------------------
-
-
-def _place(node: fx.Node) -> str:
-    """The innermost module and the source line of an operation: `encoder.0.fc1, model.py:12`."""
-    path = _path(node)
-    frames = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
-    line = [f"{PurePath(frames[-1][0]).name}:{frames[-1][1]}"] if frames else []
-    return ", ".join(filter(None, [path, *line])) or str(node.name)
-
-
-def _path(node: fx.Node) -> str:
-    """The path of the innermost module that an operation belongs to."""
-    stack = node.meta.get("nn_module_stack") or {}
-    paths = [str(path) for path, _ in stack.values()]
-    return paths[-1].removeprefix("L['self'].").removeprefix("L['self']") if paths else ""
-
-
-def _birth(node: fx.Node) -> str:
-    return _identifier(_path(node)) or _identifier(node.name)
-
-
-def _identifier(path: str) -> str:
-    return re.sub(r"\W+", "_", path).strip("_")
-
-
-def _births(node: fx.Node, name: str) -> list[str]:
-    """What the positions along each dimension of a parameter are called, by the operation that reads it."""
-    rank = len(node.meta["val"].shape)
-    module, _, own = name.rpartition(".")
-    path = _identifier(module if own in OWN_NAMES and module else name)
-    if rank < 2:
-        return [path] * rank
-    roles = ROLES.get(_reader(node), ("", *(f"dim{n}" for n in range(1, rank))))
-    roles = (*roles, *[roles[-1]] * (rank - len(roles)))[:rank]
-    return ["_".join(filter(None, (path, role))) for role in roles]
-
-
-OWN_NAMES = {"weight", "bias", "running_mean", "running_var"}
-
-ROLES: Mapping[str, tuple[str, ...]] = {
-    "linear": ("", "in"),
-    "embedding": ("rows", ""),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), ("", "in", "kernel")),
-    **dict.fromkeys(
-        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), ("in", "", "kernel")
-    ),
-    **dict.fromkeys(("matmul", "mm", "addmm"), ("in", "")),
-    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), ("", "in")),
-}
-
-
-def _reader(node: fx.Node) -> str:
-    """The operation that reads a parameter, after casts and the like."""
-    for user in node.users:
-        if isinstance(user.target, torch._ops.OpOverload):
-            name = user.target._schema.name.partition("::")[2]
-            return _reader(user) if name in ("to", "_to_copy", "detach", "alias") else name
-    return ""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from ..symmetry.positions import (
+    MOST_PLACES,
     Atom,
     Positions,
     Sum,
@@ -23,10 +26,15 @@ Dims = tuple[Term, ...]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A tensor: its dimensions, and for one of integers the dimension whose positions they are, if known."""
+    """A tensor: its dimensions, and for one of integers the dimension whose positions they are, if known.
+
+    Along `uniform` dimensions all entries are the same. `known` are the entries of a constant.
+    """
 
     dims: Dims
     refers: Term | None = None
+    uniform: frozenset[int] = frozenset()
+    known: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,6 +52,8 @@ class Facts:
     place: str = ""
     birth: str = ""
     roles: list[tuple[Term, str]] = field(default_factory=list)
+    spaces: list[Dims] = field(default_factory=list)
+    """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
     # --- New positions
 
@@ -86,6 +96,18 @@ class Facts:
         for a, b in zip(first, second, strict=True):
             self.same(a, b)
 
+    def together(self, *dims: Term) -> None:
+        """An operation computes with all these indices at once: each is a variable of its own."""
+        self.spaces.append(dims)
+
+    def mixed(self, dims: Dims, over: Sequence[int]) -> None:
+        """What comes out at each position of some dimensions depends on all their positions."""
+        others = [term for dim, term in enumerate(dims) if dim not in over]
+        chosen = [self.positions.resolve(dims[dim]) for dim in over]
+        whole = any(isinstance(term, Sum) for term in chosen[1:])
+        read = chosen if whole or not chosen else [self.merged(chosen)]
+        self.together(*others, *read, *read)
+
     def called(self, term: Term, role: str) -> None:
         """What a dimension is called, if it turns out to be one axis: `head`."""
         self.roles.append((term, f"{self.birth}_{role}" if self.birth else role))
@@ -122,7 +144,7 @@ class Facts:
         birth = next(atoms_of(term)).birth
         grid: list[Atom] = []
         for size in sizes:
-            grid.append(self.positions.fresh(size, birth, list(grid)))
+            grid.append(self.positions.fresh(size, birth, list(grid) or None))
         return grid
 
     def merged(self, dims: Sequence[Term]) -> Term:
@@ -175,6 +197,16 @@ class Facts:
                 return part
             position -= part.size
         return term
+
+    def rearranged(self, dims: Dims, dim: int, order: Sequence[int], reason: str) -> Dims:
+        """The dimensions of what has the positions of one, which are pinned, in another order."""
+        home = self.positions.resolve(dims[dim])
+        self.pin(home, reason)
+        if not isinstance(home, Atom) or max(home.size, len(order)) > MOST_PLACES:
+            self.together(*dims, dims[dim])
+            return (*dims[:dim], self.pinned(len(order), reason), *dims[dim + 1 :])
+        new, others = self.stacked([self.at(dims, dim, place) for place in order], reason)
+        return (*others[:dim], new, *others[dim:])
 
     def stacked(self, items: Sequence[Dims], reason: str) -> tuple[Atom, Dims]:
         """A new pinned dimension, and the others of what has each of the items at one of its positions."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..errors import SpecError
 from ..reference import put_together, taken_apart
 from ..types import Axis, Collection, axes_of
 from ..verification.actions import Element, act, random_element
 from ..verification.draws import gap
 from ..verification.records import TOLERANCE
+from .capture import first_names
 
 DRAWS = 3
 
@@ -24,10 +29,15 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The largest relative change of the outputs under random elements; for each axis alone where it is too large."""
+    """The largest relative change of the outputs under random elements of the group.
+
+    `wrong` are the axes that change them too much when they alone are moved; none where only several
+    together do. `unseen` are tensors that move and have no influence on the outputs at these inputs.
+    """
 
     deviation: float
     wrong: tuple[tuple[Axis, float], ...] = ()
+    unseen: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -43,18 +53,44 @@ def verify(
 ) -> Finding:
     """Applies random elements of the group of a weight space to a model's state_dict and compares outputs.
 
-    The model is copied to float64, and its weights are disturbed, so that nothing is accidentally
-    symmetric: biases of zero, scales of one. Raises `KeyError` where the space has tensors that the
-    model has not.
+    All is computed in float64, on random weights of generic size: nothing is accidentally symmetric,
+    as biases of zero are. Raises `SpecError` where the space has tensors that the model has not, or of
+    other shapes, and where the model does not run in float64.
     """
+    _refuse_other_tensors(space, module)
     generator = torch.Generator().manual_seed(seed)
+    with _exactly(), torch.random.fork_rng(devices=[]):
+        function = _Function(module, inputs, options, generator)
+        return _finding(space, function, generator)
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    """In float64, with encoder layers taken apart as `torch.export` does."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            return _finding(space, _Function(module, inputs, options, generator), generator)
+        with _InFloat64():  # type: ignore[no-untyped-call]
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+class _InFloat64(TorchDispatchMode):
+    """Casts to fewer bits inside a model are casts to float64."""
+
+    supports_higher_order_operators = True
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        if str(func) == "cond":
+            decides, first, second, operands = args
+            return (first if bool(decides) else second)(*operands)
+        given = dict(kwargs or {})
+        if given.get("dtype") in (torch.float32, torch.float16, torch.bfloat16):
+            given["dtype"] = torch.float64
+        return func(*args, **given)
 
 
 class _Function:
@@ -67,45 +103,129 @@ class _Function:
         options: Mapping[str, object],
         generator: torch.Generator,
     ) -> None:
-        self.module = copy.deepcopy(module).double().eval()
-        self.inputs, self.options = _in_float64((tuple(inputs), dict(options)))
+        self._module = _copied(module).double().eval()
+        self._first = first_names(self._module)
+        parameters = {id(each) for each in self._module.parameters()}
+        held = self._module.state_dict(keep_vars=True)
+        self.parameters = {name for name, tensor in held.items() if id(tensor) in parameters}
+        self._inputs = pytree.tree_map(_in_float64, (tuple(inputs), dict(options)))
         self.state = {
-            name: _disturbed(name, tensor.detach(), generator)
-            for name, tensor in self.module.state_dict(keep_vars=True).items()
+            name: _generic(name, tensor.detach(), generator)
+            for name, tensor in held.items()
+            if self._first.get(name) == name
         }
 
+    def stored(self, names: Sequence[str]) -> State:
+        """Entries of the state_dict; one tensor may have several names."""
+        return {name: self.state[self._first[name]] for name in names}
+
     def __call__(self, state: State) -> list[Tensor]:
+        """The outputs with these entries of the state_dict."""
         torch.manual_seed(0)
-        given = {**self.state, **state}
-        found = functional_call(
-            self.module, given, copy.deepcopy(self.inputs), self.options, strict=False
-        )
+        first = {name: t for name, t in state.items() if self._first.get(name, name) == name}
+        module, (inputs, options) = _copied(self._module), copy.deepcopy(self._inputs)
+        try:
+            found = functional_call(
+                module, {**self.state, **first}, inputs, options, tie_weights=True, strict=False
+            )
+        except Exception as error:  # whatever the model does is not our failure
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise SpecError(f"the model does not run in float64: {reason}") from error
         return [each for each in pytree.tree_leaves(found) if isinstance(each, Tensor)]
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """The module with state of its own but the same tensors: some keep what they computed."""
+    held = [*module.parameters(), *module.buffers()]
+    for each in module.modules():
+        held += [t for t in vars(each).values() if isinstance(t, Tensor)]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in held})
+
+
+def _refuse_other_tensors(space: Collection, module: nn.Module) -> None:
+    has = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    for name, shape in _shapes(space).items():
+        if name not in has:
+            raise SpecError(f"the model has no tensor `{name}`")
+        if has[name] != shape:
+            raise SpecError(
+                f"`{name}` is {_by(shape)} in the space and {_by(has[name])} in the model"
+            )
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "a number"
 
 
 def _finding(space: Collection, function: _Function, generator: torch.Generator) -> Finding:
     axes = tuple(axis for axis in _outer_first(space) if not axis.pinned)
-    state = {name: function.state[name] for name in _names(space)}
-    expected = function(state)
-    elements = [random_element(axes, generator) for _ in range(DRAWS)]
-    worst = max((_change(space, function, state, expected, e) for e in elements), default=0.0)
-    if worst <= TOLERANCE:
-        return Finding(worst)
-    wrong = []
-    still = random_element(axes, generator)
+    state = function.stored(list(_shapes(space)))
+    with torch.no_grad():
+        expected = function(state)
+        elements = [random_element(axes, generator) for _ in range(DRAWS if axes else 0)]
+        worst = max((_change(space, function, state, expected, e) for e in elements), default=0.0)
+        if not worst <= TOLERANCE:
+            return Finding(worst, _wrong(space, function, state, expected, axes, generator))
+    return Finding(worst, (), _unseen(space, function, state))
+
+
+def _wrong(
+    space: Collection,
+    function: _Function,
+    state: State,
+    expected: list[Tensor],
+    axes: Sequence[Axis],
+    generator: torch.Generator,
+) -> tuple[tuple[Axis, float], ...]:
+    """The axes that change the outputs when they alone are moved, and by how much."""
+    found = []
+    element = random_element(axes, generator)
+    still = {name: torch.arange(t.shape[-1]).expand(t.shape) for name, t in element.items()}
     for axis in axes:
-        alone = {name: _identity(table) for name, table in still.items()}
-        alone[axis.name] = random_element((axis,), generator)[axis.name]
+        alone = {**still, axis.name: element[axis.name]}
         change = _change(space, function, state, expected, alone)
-        if change > TOLERANCE:
-            wrong.append((axis, change))
-    return Finding(worst, tuple(wrong))
+        if not change <= TOLERANCE:
+            found.append((axis, change))
+    return tuple(found)
 
 
 def _change(
     space: Collection, function: _Function, state: State, expected: list[Tensor], element: Element
 ) -> float:
     return gap(function(moved(space, state, element)), expected)
+
+
+def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, ...]:
+    """The tensors that move and whose gradient is zero: moving them wrongly would not be noticed.
+
+    Nothing is said of buffers, nor where the model has no derivative.
+    """
+    kinds = dict(space.tensors)
+    pieces = {e.name: [p.name for p in e.pieces] for e in space.stored} or {n: [n] for n in kinds}
+    moving = {
+        name
+        for name, parts in pieces.items()
+        if any(not axis.pinned for part in parts for axis in kinds[part].axes)
+    }
+    names = sorted(moving & function.parameters)
+    leaves = {name: state[name].clone().requires_grad_() for name in names}
+    try:
+        with torch.enable_grad():
+            outputs = [t for t in function({**state, **leaves}) if t.requires_grad]
+            total = torch.stack([_weighted(t) for t in outputs]).sum()
+            found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    except Exception:  # whatever has no derivative
+        return ()
+    sizes = [0.0 if each is None else float(each.abs().max()) for each in found]
+    least = TOLERANCE * max(sizes, default=0.0)
+    return tuple(name for name, size in zip(names, sizes, strict=True) if size <= least)
+
+
+def _weighted(output: Tensor) -> Tensor:
+    """A sum in which every entry has a weight of its own."""
+    weights = torch.linspace(0.5, 1.5, output.numel(), dtype=torch.float64)
+    total: Tensor = torch.real(output).flatten() @ weights
+    return total
 
 
 def moved(space: Collection, state: State, element: Element) -> State:
@@ -116,12 +236,11 @@ def moved(space: Collection, state: State, element: Element) -> State:
     return {name: t.squeeze(0) for name, t in put_together(found, space).items()}
 
 
-def _identity(table: Tensor) -> Tensor:
-    return torch.arange(table.shape[-1]).expand(table.shape)
-
-
-def _names(space: Collection) -> list[str]:
-    return [each.name for each in space.stored] or [name for name, _ in space.tensors]
+def _shapes(space: Collection) -> dict[str, tuple[int, ...]]:
+    """The tensors of a space as they are stored."""
+    if space.stored:
+        return {each.name: each.shape for each in space.stored}
+    return {name: tuple(axis.size for axis in t.axes) for name, t in space.tensors}
 
 
 def _outer_first(space: Collection) -> list[Axis]:
@@ -137,19 +256,19 @@ def _outer_first(space: Collection) -> list[Axis]:
     return list(found.values())
 
 
-def _disturbed(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
-    """Generic numbers of about the size of the given ones; what may not be negative stays so."""
+def _generic(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Random numbers of a size that keeps signals alive: matrices of variance over 1 / fan-in, vectors
+    around 0 or 1 as they were, variances positive. Integers stay."""
     if not tensor.is_floating_point():
         return tensor
-    scale = float(tensor.std()) if tensor.numel() > 1 else 0.0
+    if name.endswith("running_var"):
+        return torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype).add(0.5)
     noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
-    found = tensor + noise * (scale or 0.1) / 2
-    return found.abs() + 0.1 if name.endswith("running_var") else found
+    if tensor.dim() > 1:
+        return noise.mul(1.5 / max(tensor[0].numel(), 1) ** 0.5)
+    around = 1.0 if tensor.numel() and float(tensor.mean()) > 0.5 else 0.0
+    return noise.mul(0.3).add(around)
 
 
-def _in_float64(given: object) -> tuple[tuple[object, ...], dict[str, object]]:
-    def cast(each: object) -> object:
-        return each.double() if isinstance(each, Tensor) and each.is_floating_point() else each
-
-    cast_all: tuple[tuple[object, ...], dict[str, object]] = pytree.tree_map(cast, given)
-    return cast_all
+def _in_float64(each: object) -> object:
+    return each.double() if isinstance(each, Tensor) and each.is_floating_point() else each

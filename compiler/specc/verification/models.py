@@ -1,4 +1,7 @@
-"""Verification of a model: made in float64, moved by its group, and each of its layers alone."""
+"""Verification of a model: made in float64, moved by its group, and each of its layers alone.
+
+What does not fit into memory is not run, and said to be unchecked; layers are then taken smaller.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from .actions import Element, act, act_on_mask, random_element
 from .completeness import Completeness, completeness
 from .draws import gap, random_mask, random_value, randomise
 from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
+from .memory import layer_bytes, model_bytes, parameter_bytes, shortage
 from .records import TOLERANCE, LayerVerification, ModelVerification, Verification
 
 BATCH = 2
@@ -29,6 +33,7 @@ DRAWS = 3
 NOT_EQUIVARIANT = "it does not commute with its group"
 ABSENT = "what stands in positions that are not there has influence"
 TOO_LARGE = "too large for matrices of all its maps"
+FEWER = "at its own sizes, which are too large for memory"
 NOT_ITS_DIAGRAMS = "it is not the sum of its diagrams with its coefficients"
 
 Value = Tensor | dict[str, Tensor]
@@ -66,26 +71,40 @@ def _verify_model(
     typed: Typed, module: ModuleType, seed: int, counted: Counted
 ) -> ModelVerification:
     generator = torch.Generator().manual_seed(seed)
-    network = None
-    deviation, problem = None, None
+    unmade = shortage(parameter_bytes(typed))
+    unchecked = shortage(model_bytes(typed, BATCH))
+    layers: list[LayerVerification] = []
+    deviation, problem, network = None, None, None
     try:
-        with torch.random.fork_rng(devices=[]):
-            network = getattr(module, typed.name)(dtype=torch.float64).eval()
-        randomise(network, generator)
-        deviation, problem = _judged(
-            (_equivariance_gap(typed, network, generator), NOT_EQUIVARIANT),
-            (_absence_gap(typed, network, generator), ABSENT),
-        )
+        if unmade is None:
+            network = _made(typed, module, generator)
+        if network is not None and unchecked is None:
+            deviation, problem = _judged(
+                (_equivariance_gap(typed, network, generator), NOT_EQUIVARIANT),
+                (_absence_gap(typed, network, generator), ABSENT),
+            )
     except Exception as error:  # whatever the module under test does is a finding, not our failure
         problem = _sentence(error)
-    layers = [] if network is None else _verify_layers(typed, network, generator, counted)
+    if network is not None:
+        layers = _verify_layers(typed, network, generator, counted)
+    elif unmade is not None:
+        layers = [_unmade(node.path, unmade) for node in _layer_nodes(typed)]
     return ModelVerification(
         name=typed.name,
         ok=problem is None and all(layer.ok for layer in layers),
         deviation=deviation,
+        unchecked=unchecked and f"as a whole: {unchecked}",
         problem=problem,
         layers=layers,
     )
+
+
+def _made(typed: Typed, module: ModuleType, generator: torch.Generator) -> nn.Module:
+    """The model in float64 and evaluation, with random parameters."""
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = getattr(module, typed.name)(dtype=torch.float64).eval()
+    randomise(network, generator)
+    return network
 
 
 def _judged(*gaps: tuple[float, str]) -> tuple[float, str | None]:
@@ -102,15 +121,25 @@ def _sentence(error: Exception) -> str:
 # --- Layers ---------------------------------------------------------------------------------------
 
 
-def _verify_layers(
-    typed: Typed, network: nn.Module, generator: torch.Generator, counted: Counted
-) -> list[LayerVerification]:
-    """Each equivariant layer once, under the path of its parameters."""
+def _layer_nodes(typed: Typed) -> list[Node]:
+    """Each equivariant layer once, by the path of its parameters."""
     nodes: dict[str, Node] = {}
     for node in typed.graph.nodes:
         if isinstance(node.operation, Equivariant):
             nodes.setdefault(node.path, node)
-    return [_verify_node(typed, node, network, generator, counted) for node in nodes.values()]
+    return list(nodes.values())
+
+
+def _unmade(name: str, unchecked: str) -> LayerVerification:
+    """A layer of which nothing could be run."""
+    return LayerVerification(name=name, ok=True, deviation=None, unchecked=unchecked)
+
+
+def _verify_layers(
+    typed: Typed, network: nn.Module, generator: torch.Generator, counted: Counted
+) -> list[LayerVerification]:
+    nodes = _layer_nodes(typed)
+    return [_verify_node(typed, node, network, generator, counted) for node in nodes]
 
 
 def _verify_node(
@@ -127,11 +156,15 @@ def _verify_node(
 
 def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) -> LayerVerification:
     """Whether a layer commutes with its group, computes its diagrams, and can be every map."""
+    small = shrunk(layer)
+    tested = layer if shortage(layer_bytes(layer, BATCH)) is None else small
+    if unchecked := shortage(layer_bytes(tested, BATCH)):
+        return _unmade(layer.name, unchecked)
     deviation, problem = _judged(
-        (equivariance_gap(layer, generator), NOT_EQUIVARIANT),
-        (absence_gap(layer, generator), ABSENT),
+        (equivariance_gap(tested, generator), NOT_EQUIVARIANT),
+        (absence_gap(tested, generator), ABSENT),
     )
-    found, small = None, shrunk(layer)
+    found = None
     if problem is None:
         if layer.kind not in counted:
             counted[layer.kind] = completeness(small, generator)
@@ -140,6 +173,10 @@ def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) ->
         meaning = meaning_gap(small, generator)
         deviation, problem = _judged((deviation, NOT_EQUIVARIANT), (meaning, NOT_ITS_DIAGRAMS))
         problem = problem or _missing(found)
+    if found is None and problem is None:
+        unchecked = TOO_LARGE
+    elif tested is small:
+        unchecked = FEWER
     return LayerVerification(
         name=layer.name,
         ok=problem is None,
@@ -148,7 +185,7 @@ def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) ->
         maps=found.maps.dimension if found else None,
         bias_rank=found.biases.rank if found else None,
         bias_maps=found.biases.dimension if found else None,
-        unchecked=None if found or problem else TOO_LARGE,
+        unchecked=unchecked,
         problem=problem,
     )
 

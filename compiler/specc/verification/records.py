@@ -17,6 +17,7 @@ class LayerVerification(_Record):
 
     `rank` is of its linear maps and `bias_rank` of what it adds to them, `maps` and `bias_maps` are
     what they should be; all are None where the layer is too large for that, as `unchecked` then says.
+    It also says so where only smaller axes fit into memory, or nothing does: that is no failure.
     """
 
     name: str
@@ -31,12 +32,16 @@ class LayerVerification(_Record):
 
 
 class ModelVerification(_Record):
-    """A model: the largest deviation, relative to its results, from what its symmetry asks for."""
+    """A model: the largest deviation, relative to its results, from what its symmetry asks for.
+
+    `unchecked` says why the whole model was not run, which is no failure: it is too large for memory.
+    """
 
     name: str
     ok: bool
     deviation: float | None
     tolerance: float = TOLERANCE
+    unchecked: str | None = None
     problem: str | None = None
     layers: list[LayerVerification]
 

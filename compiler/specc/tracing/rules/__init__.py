@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from ..values import Facts
 from . import attention, indices, pointwise, products, recurrent, shapes, windows
-from .base import RULES, Call, Result, Rule, without_rule
+from .base import READS_NUMBERS, RULES, Call, Result, Rule, pin_numbers, without_rule
 
-__all__ = ["RULES", "Call", "Result", "Rule", "rule_of", "without_rule"]
+__all__ = ["RULES", "Call", "Result", "Rule", "applied", "without_rule"]
 
 _REGISTERED = (attention, indices, pointwise, products, recurrent, shapes, windows)
 
 
-def rule_of(name: str, overload: str, is_pointwise: bool) -> Rule:
-    """The rule of an operation: by its name and overload, by its name, as one on each entry by itself."""
-    plain = name.removesuffix("_") if name.endswith("_") and not name.endswith("__") else name
-    for key in (f"{plain}.{overload}", plain):
-        if key in RULES:
-            return RULES[key]
-    return pointwise.pointwise if is_pointwise else without_rule
+def applied(facts: Facts, call: Call, overload: str, is_pointwise: bool) -> Result:
+    """What is known of an operation's results, by its rule.
+
+    That is found by name and overload, by name, or is the one of operations on each entry by itself.
+    """
+    keys = (f"{call.name}.{overload}", call.name)
+    key = next((key for key in keys if key in RULES), None)
+    if key not in READS_NUMBERS:
+        pin_numbers(facts, call.tensors(), f"`{call.name}` computes with its positions")
+    if key is not None:
+        return RULES[key](facts, call)
+    return pointwise.pointwise(facts, call) if is_pointwise else without_rule(facts, call)

@@ -30,12 +30,12 @@ def attention(facts: Facts, call: Call) -> Result:
     mask = call.optional("attn_mask", "attn_bias")
     if mask is not None:
         facts.broadcast([(*heads, query.dims[-2], key.dims[-2]), mask.dims])
-    for term, role in (
-        (query.dims[-3], "head"),
-        (query.dims[-1], "key"),
-        (value.dims[-1], "value"),
-    ):
-        facts.called(term, role)
+    facts.together(*heads, query.dims[-2], key.dims[-2], query.dims[-1])
+    facts.together(*heads, query.dims[-2], key.dims[-2], value.dims[-1])
+    if heads:
+        facts.called(heads[-1], "head")
+    facts.called(query.dims[-1], "key")
+    facts.called(value.dims[-1], "value")
     made = Value((*heads, query.dims[-2], value.dims[-1]))
     if len(call.shapes) == 1:
         return made

@@ -96,17 +96,29 @@ Rule = Callable[[Facts, Call], Result]
 RULES: dict[str, Rule] = {}
 """The rule of each operation, by its name with or without the overload: `linear`, `max.dim`."""
 
+READS_NUMBERS: set[str] = set()
+"""Operations whose rules say what becomes of integers that refer to positions; any other computes with them."""
 
-def rule(*names: str) -> Callable[[Rule], Rule]:
+
+def rule(*names: str, reads_numbers: bool = False) -> Callable[[Rule], Rule]:
     """Registers the rule of operations."""
 
     def register(function: Rule) -> Rule:
         for name in names:
             assert name not in RULES, f"{name} has two rules"
             RULES[name] = function
+            if reads_numbers:
+                READS_NUMBERS.add(name)
         return function
 
     return register
+
+
+def pin_numbers(facts: Facts, values: Sequence[Value], reason: str) -> None:
+    """Pins what integers refer to."""
+    for value in values:
+        if value.refers is not None:
+            facts.pin(value.refers, reason)
 
 
 def without_rule(facts: Facts, call: Call) -> Result:
@@ -114,8 +126,7 @@ def without_rule(facts: Facts, call: Call) -> Result:
     reason = f"`{call.name}` has no rule"
     for value in call.tensors():
         facts.pin_all(value.dims, reason)
-        if value.refers is not None:
-            facts.pin(value.refers, reason)
+        facts.together(*value.dims, *value.dims)
     return fixed(facts, call, reason)
 
 
@@ -131,10 +142,3 @@ def fixed(facts: Facts, call: Call, reason: str) -> Result:
 def replaced(dims: Dims, new: Mapping[int, object]) -> Dims:
     """The dimensions with some replaced."""
     return tuple(new.get(number, term) for number, term in enumerate(dims))  # type: ignore[misc]
-
-
-def reads_numbers(facts: Facts, call: Call) -> None:
-    """Pins what integers refer to where an operation computes with them."""
-    for value in call.tensors():
-        if value.refers is not None:
-            facts.pin(value.refers, f"`{call.name}` computes with its positions")

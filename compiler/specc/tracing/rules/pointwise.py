@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from ...symmetry.positions import Term
 from ..values import Facts, Value
-from .base import Call, Result, fixed, reads_numbers, replaced, rule
+from .base import Call, Result, fixed, replaced, rule
 
 
 def pointwise(facts: Facts, call: Call) -> Result:
     """All tensors are broadcast together and the result has their dimensions."""
-    reads_numbers(facts, call)
-    dims = facts.broadcast([value.dims for value in call.tensors()])
-    results = tuple(None if shape is None else Value(dims) for shape in call.shapes)
+    values = call.tensors()
+    dims = facts.broadcast([value.dims for value in values])
+    uniform = frozenset(
+        dim for dim in range(len(dims)) if all(_is_uniform(v, dim - len(dims)) for v in values)
+    )
+    found = Value(dims, uniform=uniform)
+    results = tuple(None if shape is None else found for shape in call.shapes)
     return results[0] if len(results) == 1 else results
+
+
+def _is_uniform(value: Value, dim: int) -> bool:
+    """Whether entries are the same along a dimension, counted from the last, to which a tensor is broadcast."""
+    place = len(value.dims) + dim
+    return place < 0 or value.dims[place].size == 1 or place in value.uniform
 
 
 rule("celu", "glu_jvp", "logit", "relu6", "selu", "rrelu", "threshold", "floor_divide", "xlogy")(
@@ -30,24 +40,32 @@ rule("hardswish", "hardsigmoid", "log_sigmoid", "nan_to_num", "polar", "complex"
 @rule(
     "clone", "contiguous", "detach", "alias", "lift_fresh_copy", "lift_fresh", "to", "_to_copy",
     "type_as", "dropout", "feature_dropout", "alpha_dropout", "native_dropout", "float", "double",
-    "half", "positive", "requires_grad", "_assert_tensor_metadata", "dropout_", "cpu", "bfloat16",
-    "feature_alpha_dropout", "_conj", "_conj_physical", "fill_diagonal", "view.dtype", "identity",
+    "half", "positive", "requires_grad", "cpu", "bfloat16", "feature_alpha_dropout", "_conj",
+    "_conj_physical", "fill_diagonal", "identity", "_cast_Float", "_cast_Double",
+    reads_numbers=True,
 )  # fmt: skip
 def same(facts: Facts, call: Call) -> Result:
     """The first tensor as it is: the model is in evaluation, and nothing is dropped."""
-    value = call.value("self", "input", "a")
+    value = call.value("self", "input")
     if call.name in ("dropout", "feature_dropout", "alpha_dropout", "native_dropout") and call.flag(
         "train"
     ):
         return fixed(facts, call, "entries are dropped at random")
     if call.name == "fill_diagonal":
         facts.pin_all(value.dims, "a diagonal is written")
+        facts.together(*value.dims, *value.dims)
     if value.shape != call.shape:
         return fixed(facts, call, f"`{call.name}` changes the shape")
     return value if len(call.shapes) == 1 else (value, Value(value.dims))
 
 
-@rule("copy", "fill", "zero", "expand_as_", "masked_fill", "where.self")
+@rule("_assert_tensor_metadata", "_assert_async", "_assert_scalar", "sym_constrain_range")
+def nothing(facts: Facts, call: Call) -> Result:
+    """Checks something, and has no result."""
+    return None
+
+
+@rule("copy", "fill", "zero", "masked_fill", "where")
 def written(facts: Facts, call: Call) -> Result:
     """Values written into a tensor, or chosen between, entry by entry."""
     return pointwise(facts, call)
@@ -92,8 +110,6 @@ def reduction(facts: Facts, call: Call) -> Result:
     value = call.value("self", "input")
     if call.optional("other") is not None:
         return pointwise(facts, call)
-    if value.refers is not None:
-        facts.pin(value.refers, f"`{call.name}` computes with its positions")
     over = call.dims(value)
     found = Value(_reduced(facts, value.dims, over, call.flag("keepdim")))
     return found if len(call.shapes) == 1 else tuple(found for _ in call.shapes)
@@ -119,16 +135,19 @@ def position(facts: Facts, call: Call) -> Result:
     return Value(_reduced(facts, value.dims, [dim], call.flag("keepdim")), value.dims[dim])
 
 
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "renorm", "softmin")
+@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "softmin")
 def normalised(facts: Facts, call: Call) -> Result:
     """Over one dimension, in whatever order it is."""
-    return Value(call.value("self", "input").dims)
+    value = call.value("self", "input")
+    facts.mixed(value.dims, [call.dim(value)])
+    return Value(value.dims)
 
 
 @rule("cosine_similarity", "pairwise_distance")
 def compared(facts: Facts, call: Call) -> Result:
     """Two tensors are broadcast together, and one dimension is reduced: the last for a distance."""
     dims = facts.broadcast([value.dims for value in call.tensors()])
+    facts.together(*dims)
     dim = call.integer("dim", 1) if call.name == "cosine_similarity" else -1
     return Value(_reduced(facts, dims, [dim % len(dims)], call.flag("keepdim")))
 
@@ -145,6 +164,7 @@ def layer_norm(facts: Facts, call: Call) -> Result:
         scale = call.optional(name)
         if scale is not None:
             facts.all_same(value.dims[-count:], scale.dims)
+    facts.mixed(value.dims, range(len(value.dims) - count, len(value.dims)))
     if len(call.shapes) == 1:
         return Value(value.dims)
     kept = replaced(value.dims, {len(value.dims) - 1 - k: facts.one() for k in range(count)})
@@ -160,6 +180,9 @@ def batch_norm(facts: Facts, call: Call) -> Result:
         each = call.optional(name)
         if each is not None:
             facts.same(value.dims[1], each.dims[0])
+    if call.flag("training") or call.flag("train") or call.flag("use_input_stats"):
+        alone = [0, 1] if "instance" in call.name else [1]
+        facts.mixed(value.dims, [dim for dim in range(len(value.dims)) if dim not in alone])
     if len(call.shapes) == 1:
         return Value(value.dims)
     rest = tuple(Value((value.dims[1],)) if s and len(s) == 1 else None for s in call.shapes[1:])
@@ -171,7 +194,9 @@ def group_norm(facts: Facts, call: Call) -> Result:
     """Channels permute within their group, and groups as wholes."""
     value = call.value("input")
     groups = call.integer("num_groups", call.integer("group", 1))
-    facts.split(value.dims[1], [groups, value.dims[1].size // groups])
+    group, member = facts.split(value.dims[1], [groups, value.dims[1].size // groups])
+    inside = (value.dims[0], group, member, *value.dims[2:])
+    facts.mixed(inside, range(2, len(inside)))
     for name in ("weight", "bias"):
         each = call.optional(name)
         if each is not None:

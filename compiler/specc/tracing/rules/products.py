@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ...symmetry.positions import Term
 from ..values import Dims, Facts, Value
-from .base import Call, Result, fixed, reads_numbers, replaced, rule
+from .base import Call, Result, fixed, pin_numbers, replaced, rule
 
 
 @rule("linear")
@@ -14,6 +14,7 @@ def linear(facts: Facts, call: Call) -> Result:
     """Rows of the matrix come out, columns are read."""
     value, weight, bias = call.value("input"), call.value("weight"), call.optional("bias")
     facts.same(value.dims[-1], weight.dims[-1])
+    facts.together(*value.dims, *weight.dims[:-1])
     if len(weight.dims) == 1:
         return Value(value.dims[:-1])
     if bias is not None:
@@ -32,7 +33,9 @@ def _product(facts: Facts, first: Dims, second: Dims) -> Dims:
     inner = second[-2] if len(second) > 1 else second[0]
     facts.same(first[-1], inner)
     batch = facts.broadcast([first[:-2], second[:-2]])
-    return (*batch, *first[:-1][-1:], *(second[-1:] if len(second) > 1 else ()))
+    columns = second[-1:] if len(second) > 1 else ()
+    facts.together(*batch, *first[-2:], *columns)
+    return (*batch, *first[:-1][-1:], *columns)
 
 
 @rule("addmm", "baddbmm", "addmv")
@@ -99,7 +102,9 @@ def einsum(facts: Facts, call: Call) -> Result:
         alone = sorted(n for n in of_letter if given.count(n) == 1)
         result = ("..." if ellipses else "") + "".join(alone)
     before, dots, after = result.partition("...")
-    middle = facts.broadcast(ellipses) if dots else ()
+    middle = facts.broadcast(ellipses)
+    facts.together(*middle, *of_letter.values())
+    middle = middle if dots else ()
     return Value((*(of_letter[n] for n in before), *middle, *(of_letter[n] for n in after)))
 
 
@@ -110,8 +115,9 @@ def tensordot(facts: Facts, call: Call) -> Result:
     against = [dim % len(second) for dim in call.integers("dims_other")]
     for a, b in zip(read, against, strict=True):
         facts.same(first[a], second[b])
-    rest = [term for dim, term in enumerate(first) if dim not in read]
-    return Value((*rest, *(term for dim, term in enumerate(second) if dim not in against)))
+    rest = [term for dim, term in enumerate(second) if dim not in against]
+    facts.together(*first, *rest)
+    return Value((*(term for dim, term in enumerate(first) if dim not in read), *rest))
 
 
 @rule("chain_matmul", "linalg_multi_dot")
@@ -119,6 +125,7 @@ def chain(facts: Facts, call: Call) -> Result:
     dims = [value.dims for value in call.values("matrices") or call.values("tensors")]
     for first, second in pairwise(dims):
         facts.same(first[-1], second[0])
+        facts.together(*first, *second[1:])
     return Value((*dims[0][:-1], *dims[-1][1:]))
 
 
@@ -131,7 +138,9 @@ def bilinear(facts: Facts, call: Call) -> Result:
     bias = call.optional("bias")
     if bias is not None:
         facts.same(weight.dims[0], bias.dims[0])
-    return Value((*facts.broadcast([first.dims[:-1], second.dims[:-1]]), weight.dims[0]))
+    batch = facts.broadcast([first.dims[:-1], second.dims[:-1]])
+    facts.together(*batch, *weight.dims)
+    return Value((*batch, weight.dims[0]))
 
 
 @rule("cdist", "_cdist_forward")
@@ -139,7 +148,9 @@ def cdist(facts: Facts, call: Call) -> Result:
     """The distances of all pairs of rows."""
     first, second = call.value("x1").dims, call.value("x2").dims
     facts.same(first[-1], second[-1])
-    return Value((*facts.broadcast([first[:-2], second[:-2]]), first[-2], second[-2]))
+    batch = facts.broadcast([first[:-2], second[:-2]])
+    facts.together(*batch, first[-2], second[-2], first[-1])
+    return Value((*batch, first[-2], second[-2]))
 
 
 @rule("_weight_norm", "_weight_norm_interface")
@@ -147,7 +158,23 @@ def weight_norm(facts: Facts, call: Call) -> Result:
     """A direction and a length; the norm is over all dimensions but one."""
     direction, length = call.value("v"), call.value("g")
     facts.broadcast([direction.dims, length.dims])
+    kept = call.integer("dim")
+    facts.mixed(direction.dims, [d for d in range(len(direction.dims)) if d != kept])
     return Value(direction.dims) if len(call.shapes) == 1 else (Value(direction.dims), length)
+
+
+@rule("_grouped_mm", "grouped_mm", "grouped_mm_fallback")
+def grouped_product(facts: Facts, call: Call) -> Result:
+    """Stretches of rows, each with a matrix of its own: `(row, in)` against `(group, in, out)`."""
+    (first, second, *offsets) = call.tensors()
+    if len(first.dims) != 2 or len(second.dims) != 3:
+        return without(facts, call)
+    facts.pin_all((first.dims[0], second.dims[0]), "rows are sent to matrices by their number")
+    for each in offsets:
+        facts.pin_all(each.dims, "rows are sent to matrices by their number")
+    facts.same(first.dims[1], second.dims[1])
+    facts.together(first.dims[0], *second.dims[1:])
+    return Value((first.dims[0], second.dims[2]))
 
 
 # --- Of square matrices -----------------------------------------------------------------------------
@@ -157,6 +184,7 @@ def weight_norm(facts: Facts, call: Call) -> Result:
 def inverse(facts: Facts, call: Call) -> Result:
     """Its rows are the columns of the matrix."""
     *batch, rows, columns = call.value("self", "A").dims
+    facts.together(*batch, rows, rows, columns, columns)
     found = Value((*batch, columns, rows))
     return found if len(call.shapes) == 1 else (found, Value(tuple(batch)))
 
@@ -168,13 +196,16 @@ def solve(facts: Facts, call: Call) -> Result:
         return without(facts, call)
     *_, rows, columns = matrix
     facts.same(rows, right[-2])
-    return Value((*facts.broadcast([matrix[:-2], right[:-2]]), columns, right[-1]))
+    batch = facts.broadcast([matrix[:-2], right[:-2]])
+    facts.together(*batch, rows, rows, columns, columns, right[-1])
+    return Value((*batch, columns, right[-1]))
 
 
 @rule("linalg_slogdet", "slogdet", "logdet", "det", "linalg_det")
 def determinant(facts: Facts, call: Call) -> Result:
     """Its size does not depend on any order; its sign does unless rows and columns move together."""
     *batch, rows, columns = call.value("self", "A").dims
+    facts.together(*batch, rows, rows, columns, columns)
     if len(call.shapes) == 1 or 0 in call.used:
         facts.same(rows, columns)
     found = Value(tuple(batch))
@@ -186,6 +217,7 @@ def of_square(facts: Facts, call: Call) -> Result:
     """Rows and columns move together."""
     dims = call.value("self", "A").dims
     facts.same(dims[-2], dims[-1])
+    facts.together(*dims, *dims[-2:])
     return Value(dims[:-2] if call.name == "trace" else dims)
 
 
@@ -193,6 +225,7 @@ def of_square(facts: Facts, call: Call) -> Result:
 def matrix_norm(facts: Facts, call: Call) -> Result:
     dims = call.value("self").dims
     over = [dim % len(dims) for dim in call.integers("dim")] or [len(dims) - 2, len(dims) - 1]
+    facts.together(*dims, *(dims[dim] for dim in over))
     if call.flag("keepdim"):
         return Value(replaced(dims, {dim: facts.one() for dim in over}))
     return Value(tuple(term for dim, term in enumerate(dims) if dim not in over))
@@ -205,12 +238,15 @@ def cross(facts: Facts, call: Call) -> Result:
     threes = [dim for dim, term in enumerate(dims) if term.size == 3]
     dim = given % len(dims) if isinstance(given, int) else threes[0]
     facts.pin(dims[dim], "a cross product is in a basis")
+    facts.together(*dims, dims[dim])
     return Value(dims)
 
 
 def without(facts: Facts, call: Call) -> Result:
     """Pins everything: this form of the operation has no rule."""
-    reads_numbers(facts, call)
+    reason = f"this form of `{call.name}` has no rule"
+    pin_numbers(facts, call.tensors(), reason)
     for value in call.tensors():
-        facts.pin_all(value.dims, f"this form of `{call.name}` has no rule")
-    return fixed(facts, call, f"this form of `{call.name}` has no rule")
+        facts.pin_all(value.dims, reason)
+        facts.together(*value.dims, *value.dims)
+    return fixed(facts, call, reason)

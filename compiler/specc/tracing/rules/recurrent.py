@@ -27,6 +27,9 @@ def recurrent(facts: Facts, call: Call) -> Result:
     features: Term = value.dims[-1]
     last: list[list[Term]] = [[] for _ in states]
     gate = facts.pinned(GATES[call.name], "gates are told apart")
+    batch = value.dims[1 - step]
+    for held in states:
+        facts.same(held.dims[1], batch)
     for layer in range(layers):
         written: list[Term] = []
         for end in range(ends):
@@ -34,11 +37,11 @@ def recurrent(facts: Facts, call: Call) -> Result:
             own = params[number * each : (number + 1) * each]
             given = [facts.at(state.dims, 0, number)[-1] for state in states]
             made = _direction(facts, gate, features, given, own)
+            facts.together(*value.dims[:2], gate, made[-1], made[-1], features, made[0])
             written.append(made[0])
             for found, state in zip(last, made, strict=True):
                 found.append(state)
         features = facts.joined(written)
-    batch = value.dims[1 - step]
     kept = (*value.dims[:-1], features)
     return Value(kept), *(Value(_states(facts, found, batch)) for found in last)
 
@@ -82,8 +85,11 @@ def cell(facts: Facts, call: Call) -> Result:
         if weight is not None:
             facts.same(weight.dims[0], facts.merged([gate, hidden]))
     facts.same(call.value("w_ih").dims[1], value.dims[-1])
-    facts.same(call.value("w_hh").dims[1], hidden)
-    for state in states:
+    facts.same(call.value("w_hh").dims[1], states[0].dims[-1])
+    for state in states if gate.size == 3 else states[1:]:
         facts.same(state.dims[-1], hidden)
+    for state in states:
+        facts.broadcast([value.dims[:-1], state.dims[:-1]])
+    facts.together(*value.dims, gate, hidden, states[0].dims[-1])
     made = Value((*value.dims[:-1], hidden))
     return made if len(call.shapes) == 1 else (made, made)

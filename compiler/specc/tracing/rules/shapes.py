@@ -7,12 +7,12 @@ from math import prod
 
 from ...symmetry.positions import Sum, Term, spread_out
 from ..values import Dims, Facts, Value
-from .base import Call, Result, fixed, replaced, rule
+from .base import Call, Result, fixed, pin_numbers, replaced, rule
 
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "view_as", "reshape_as",
       "_reshape_alias", "squeeze", "unsqueeze", "squeeze.dims", "squeeze.dim", "view_copy", "ravel",
-      "unsqueeze_copy", "squeeze_copy")  # fmt: skip
+      "unsqueeze_copy", "squeeze_copy", reads_numbers=True)  # fmt: skip
 def view(facts: Facts, call: Call) -> Result:
     """The same entries in the same order, in other dimensions."""
     value = call.value("self", "input")
@@ -42,14 +42,14 @@ def reshaped(facts: Facts, dims: Dims, shape: Sequence[int]) -> Dims:
     return tuple(result)
 
 
-@rule("permute", "permute_copy")
+@rule("permute", "permute_copy", reads_numbers=True)
 def permute(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     order = call.integers("dims")
     return Value(tuple(value.dims[dim] for dim in order), value.refers)
 
 
-@rule("transpose", "swapaxes", "swapdims", "transpose_copy")
+@rule("transpose", "swapaxes", "swapdims", "transpose_copy", reads_numbers=True)
 def transpose(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     names = ("dim0", "dim1") if "dim0" in call.arguments else ("axis0", "axis1")
@@ -60,7 +60,7 @@ def transpose(facts: Facts, call: Call) -> Result:
     return Value(tuple(dims), value.refers)
 
 
-@rule("t", "numpy_T", "mT", "mH", "adjoint", "matrix_H", "t_copy")
+@rule("t", "numpy_T", "mT", "mH", "adjoint", "matrix_H", "t_copy", reads_numbers=True)
 def transposed(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     dims = value.dims
@@ -69,7 +69,7 @@ def transposed(facts: Facts, call: Call) -> Result:
     return Value((*dims[:-2], dims[-1], dims[-2]), value.refers)
 
 
-@rule("movedim", "moveaxis")
+@rule("movedim", "moveaxis", reads_numbers=True)
 def movedim(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     rank = len(value.dims)
@@ -81,7 +81,7 @@ def movedim(facts: Facts, call: Call) -> Result:
     return Value(tuple(value.dims[dim] for dim in order), value.refers)
 
 
-@rule("expand", "expand_as", "broadcast_to", "expand_copy")
+@rule("expand", "expand_as", "broadcast_to", "expand_copy", reads_numbers=True)
 def expand(facts: Facts, call: Call) -> Result:
     """Along a dimension of one position, or a new one, all entries are the same."""
     value = call.value("self")
@@ -91,10 +91,11 @@ def expand(facts: Facts, call: Call) -> Result:
     dims: list[Term] = []
     for term, size in zip(old, call.shape, strict=True):
         dims.append(term if term.size == size else facts.fresh(size, [*kept, *dims]))
-    return Value(tuple(dims), value.refers)
+    made = {dim for dim, (a, b) in enumerate(zip(old, dims, strict=True)) if a is not b}
+    return Value(tuple(dims), value.refers, frozenset(made | {dim + new for dim in value.uniform}))
 
 
-@rule("repeat", "tile")
+@rule("repeat", "tile", reads_numbers=True)
 def repeat(facts: Facts, call: Call) -> Result:
     """The entries along each dimension several times, one copy after the other."""
     value = call.value("self")
@@ -118,7 +119,7 @@ def _tiled(facts: Facts, term: Term, count: int) -> Term:
     return facts.merged([facts.fresh(count), term])
 
 
-@rule("repeat_interleave.self_int")
+@rule("repeat_interleave.self_int", reads_numbers=True)
 def repeat_interleave(facts: Facts, call: Call) -> Result:
     """Each entry along a dimension several times in a row."""
     value = call.value("self")
@@ -133,17 +134,17 @@ def repeat_interleave(facts: Facts, call: Call) -> Result:
 
 def fixed_all(facts: Facts, call: Call, reason: str) -> Result:
     """Pins everything, for a reason."""
+    pin_numbers(facts, call.tensors(), reason)
     for value in call.tensors():
         facts.pin_all(value.dims, reason)
-        if value.refers is not None:
-            facts.pin(value.refers, reason)
+        facts.together(*value.dims, *value.dims)
     return fixed(facts, call, reason)
 
 
 # --- One after the other ----------------------------------------------------------------------------
 
 
-@rule("cat", "concat", "concatenate")
+@rule("cat", "concat", "concatenate", reads_numbers=True)
 def cat(facts: Facts, call: Call) -> Result:
     """Tensors one after the other along a dimension; empty ones of one dimension are skipped."""
     values = [each for each in call.values("tensors") if each.shape != (0,)]
@@ -153,26 +154,33 @@ def cat(facts: Facts, call: Call) -> Result:
         for place, (a, b) in enumerate(zip(first.dims, other.dims, strict=True)):
             if place != dim:
                 facts.same(a, b)
-    for value in values:
-        if value.refers is not None:
-            facts.pin(value.refers, "positions are put beside others")
-    return Value(replaced(first.dims, {dim: facts.joined([each.dims[dim] for each in values])}))
+    whole = facts.joined([each.dims[dim] for each in values])
+    return Value(replaced(first.dims, {dim: whole}), _referred(facts, values))
 
 
-@rule("stack")
+def _referred(facts: Facts, values: Sequence[Value]) -> Term | None:
+    """What all of several tensors of integers refer to; where they differ it is pinned."""
+    terms = [value.refers for value in values if value.refers is not None]
+    if len(terms) == len(values) and len({term.size for term in terms}) == 1:
+        for term in terms[1:]:
+            facts.same(terms[0], term)
+        return terms[0]
+    pin_numbers(facts, values, "positions are put beside others")
+    return None
+
+
+@rule("stack", reads_numbers=True)
 def stack(facts: Facts, call: Call) -> Result:
     """Tensors along a new dimension."""
     values = call.values("tensors")
-    for value in values:
-        if value.refers is not None:
-            facts.pin(value.refers, "positions are put beside others")
+    refers = _referred(facts, values)
     new, dims = facts.stacked([value.dims for value in values], "tensors are stacked")
     dim = call.integer("dim") % (len(dims) + 1)
-    return Value((*dims[:dim], new, *dims[dim:]))
+    return Value((*dims[:dim], new, *dims[dim:]), refers)
 
 
 @rule("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_chunk", "tensor_split", "hsplit",
-      "split.sizes", "unsafe_split_with_sizes", "split_copy", "split_with_sizes_copy")  # fmt: skip
+      "split.sizes", "unsafe_split_with_sizes", "split_copy", "split_with_sizes_copy", reads_numbers=True)  # fmt: skip
 def split(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     dim = call.dim(value)
@@ -191,7 +199,7 @@ def _kept(facts: Facts, others: Dims, dim: int) -> Dims:
     return (*others[:dim], facts.one(), *others[dim:])
 
 
-@rule("unbind")
+@rule("unbind", reads_numbers=True)
 def unbind(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     dim = call.dim(value)
@@ -200,7 +208,7 @@ def unbind(facts: Facts, call: Call) -> Result:
     )
 
 
-@rule("select", "select_copy")
+@rule("select", "select_copy", reads_numbers=True)
 def select(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     dim = call.dim(value)
@@ -208,7 +216,7 @@ def select(facts: Facts, call: Call) -> Result:
     return Value(facts.at(value.dims, dim, place), value.refers)
 
 
-@rule("slice", "narrow", "slice_copy")
+@rule("slice", "narrow", "slice_copy", reads_numbers=True)
 def slice_(facts: Facts, call: Call) -> Result:
     """A stretch of a dimension; every n-th of its positions is told from the others."""
     value = call.value("self")
@@ -223,7 +231,13 @@ def slice_(facts: Facts, call: Call) -> Result:
     count = call.shape[dim]
     if count == size:
         return value
-    if call.integer("step", 1) != 1:
+    step = call.integer("step", 1)
+    if step != 1 and begin < step and size % step == 0 and count > 1:
+        rows, columns = facts.split(value.dims[dim], [size // step, step])
+        around = (*value.dims[:dim], rows, columns, *value.dims[dim + 1 :])
+        return Value(facts.at(around, dim + 1, begin), value.refers)
+    if step != 1:
+        facts.together(*value.dims, value.dims[dim])
         facts.pin(value.dims[dim], "every n-th of its positions is picked")
         every = facts.pinned(count, "every n-th position")
         return Value(replaced(value.dims, {dim: every}), value.refers)
@@ -263,6 +277,7 @@ def neighbours(facts: Facts, call: Call) -> Result:
         if dims[dim].size != size:
             reason = "its ends are padded with its own entries"
             facts.pin(dims[dim], reason)
+            facts.together(*value.dims, value.dims[dim])
             dims[dim] = facts.pinned(size, reason)
     return Value(tuple(dims))
 
@@ -270,31 +285,48 @@ def neighbours(facts: Facts, call: Call) -> Result:
 # --- Order ------------------------------------------------------------------------------------------
 
 
-@rule("flip", "roll", "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin", "fliplr", "flipud",
-      "rot90", "diff")  # fmt: skip
-def ordered(facts: Facts, call: Call) -> Result:
-    """Reads or changes the order along dimensions."""
+@rule("flip", "fliplr", "flipud", reads_numbers=True)
+def flip(facts: Facts, call: Call) -> Result:
     value = call.value("self")
-    over = {"fliplr": [1], "flipud": [0]}.get(call.name)
-    if over is None:
-        over = (
-            call.dims(value)
-            if call.arguments.get("dim") is not None or "dims" not in call.arguments
-            else call.dims(value, "dims")
-        )
-    if len(call.shapes) > 1 or call.shape != value.shape:
-        return fixed_all(facts, call, f"`{call.name}` reads the order")
-    for dim in over:
-        facts.pin(value.dims[dim], f"`{call.name}` reads the order of its positions")
-    if value.refers is not None:
-        facts.pin(value.refers, f"`{call.name}` computes with its positions")
-    return Value(value.dims)
+    dims = value.dims
+    for dim in {"fliplr": [1], "flipud": [0]}.get(call.name) or call.dims(value, "dims"):
+        order = range(dims[dim].size - 1, -1, -1)
+        dims = facts.rearranged(dims, dim, order, "the order of its positions is reversed")
+    return Value(dims, value.refers)
+
+
+@rule("roll", reads_numbers=True)
+def roll(facts: Facts, call: Call) -> Result:
+    value = call.value("self")
+    dims, over = value.dims, call.integers("dims")
+    if not over:
+        return fixed_all(facts, call, "all positions are moved along")
+    for dim, shift in zip(over, call.integers("shifts"), strict=True):
+        size = dims[dim].size
+        order = [(place - shift) % size for place in range(size)]
+        dims = facts.rearranged(dims, dim % len(dims), order, "its positions are moved along")
+    return Value(dims, value.refers)
+
+
+@rule("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")
+def cumulated(facts: Facts, call: Call) -> Result:
+    """Each position depends on those before it."""
+    value = call.value("self")
+    dim = call.dim(value)
+    facts.pin(value.dims[dim], f"`{call.name}` reads the order of its positions")
+    facts.together(*value.dims, value.dims[dim])
+    return (
+        Value(value.dims)
+        if len(call.shapes) == 1
+        else tuple(Value(value.dims) for _ in call.shapes)
+    )
 
 
 @rule("tril", "triu")
 def triangle(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     facts.pin_all(value.dims[-2:], "a triangle of the matrix is kept")
+    facts.together(*value.dims)
     return Value(value.dims)
 
 
@@ -341,7 +373,9 @@ def view_as_real(facts: Facts, call: Call) -> Result:
 @rule("view_as_complex", "view_as_complex_copy")
 def view_as_complex(facts: Facts, call: Call) -> Result:
     value = call.value("self")
-    return Value(facts.at(value.dims, len(value.dims) - 1, 0))
+    facts.pin(value.dims[-1], "real and imaginary parts")
+    facts.together(*value.dims, value.dims[-1])
+    return Value(value.dims[:-1])
 
 
 # --- From nothing -----------------------------------------------------------------------------------
@@ -352,10 +386,20 @@ def view_as_complex(facts: Facts, call: Call) -> Result:
       "new_empty_strided")  # fmt: skip
 def uniform(facts: Facts, call: Call) -> Result:
     """Every entry is the same."""
-    return Value(facts.uniform(call.shape))
+    return Value(facts.uniform(call.shape), uniform=frozenset(range(len(call.shape))))
 
 
-@rule("arange", "linspace", "logspace", "eye", "tril_indices", "triu_indices", "rand", "randn",
+@rule("eye")
+def eye(facts: Facts, call: Call) -> Result:
+    """Stays as it is where rows and columns move together."""
+    rows, columns = call.shape
+    if rows != columns:
+        return fixed(facts, call, "`eye` tells positions apart")
+    both = facts.fresh(rows)
+    return Value((both, both))
+
+
+@rule("arange", "linspace", "logspace", "tril_indices", "triu_indices", "rand", "randn",
       "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "normal",
       "hann_window", "multinomial")  # fmt: skip
 def told_apart(facts: Facts, call: Call) -> Result:

@@ -36,21 +36,29 @@ def convolution(facts: Facts, call: Call) -> Result:
     bias = call.optional("bias")
     if bias is not None:
         facts.same(made, bias.dims[0])
-    facts.pin_all(kernel, "a kernel tells neighbours apart")
     positions = _positions(facts, call, value.dims[-rank:], kernel, rank)
+    facts.together(
+        *value.dims[: -1 - rank], rows, columns, *kernel, *value.dims[-rank:], *positions
+    )
     return Value((*value.dims[: -1 - rank], made, *positions))
 
 
 def _positions(facts: Facts, call: Call, dims: Dims, kernel: Dims, rank: int) -> Dims:
-    """A dimension that every window reads one position of stays as it is."""
+    """A dimension that every window reads one position of stays as it is; all of it goes with the kernel."""
     padding = call.arguments.get("padding")
     alone = [not isinstance(padding, str) and size == 0 for size in _each(call, "padding", rank, 0)]
     strides, sizes = _each(call, "stride", rank, 1), call.shape[-rank:]
+    plain = "transpose" not in call.name and not call.flag("transposed")
     result: list[Term] = []
     for dim, term in enumerate(dims):
-        if kernel[dim].size == 1 and strides[dim] == 1 and alone[dim]:
+        if kernel[dim].size == 1 and strides[dim] == 1 and alone[dim] and term.size == sizes[dim]:
             result.append(term)
             continue
+        if kernel[dim].size == term.size and sizes[dim] == 1 and alone[dim] and plain:
+            facts.same(kernel[dim], term)
+            result.append(facts.one())
+            continue
+        facts.pin(kernel[dim], "a kernel tells neighbours apart")
         facts.pin(term, NEIGHBOURS)
         result.append(facts.pinned(sizes[dim], NEIGHBOURS))
     return tuple(result)
@@ -73,13 +81,18 @@ def pool(facts: Facts, call: Call) -> Result:
     value = call.value("self", "input")
     rank = int(call.name[call.name.index("d", call.name.index("pool")) - 1])
     made = list(value.dims)
-    for dim in range(len(made) - rank, len(made)):
-        size = call.shape[dim]
+    kernel = _each(call, "kernel_size", rank, 0)
+    strides, padding = call.integers("stride", rank) or kernel, _each(call, "padding", rank, 0)
+    for place, dim in enumerate(range(len(made) - rank, len(made))):
+        size, alone = call.shape[dim], (kernel[place], strides[place], padding[place]) == (1, 1, 0)
         if "adaptive" in call.name and size == 1:
             made[dim] = facts.one()
-        elif not ("adaptive" in call.name and size == made[dim].size):
+        elif not (size == made[dim].size and (alone or "adaptive" in call.name)):
             facts.pin(made[dim], NEIGHBOURS)
             made[dim] = facts.pinned(size, NEIGHBOURS)
+    facts.together(
+        *value.dims, *(t for t, old in zip(made, value.dims, strict=True) if t is not old)
+    )
     found = Value(tuple(made))
     return found if len(call.shapes) == 1 else (found, Value(tuple(made)))
 
@@ -95,7 +108,12 @@ def upsample(facts: Facts, call: Call) -> Result:
     value = call.value("self", "input")
     reason = "positions are interpolated between neighbours"
     facts.pin_all(value.dims[2:], reason)
-    return Value((*value.dims[:2], *(facts.pinned(size, reason) for size in call.shape[2:])))
+    positions = [facts.pinned(size, reason) for size in call.shape[2:]]
+    facts.together(*value.dims, *positions)
+    indices = call.optional("indices")
+    if indices is not None:
+        facts.all_same(value.dims[:2], indices.dims[:2])
+    return Value((*value.dims[:2], *positions))
 
 
 @rule("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
@@ -106,6 +124,7 @@ def grid_sample(facts: Facts, call: Call) -> Result:
     facts.pin_all(value.dims[2:], reason)
     facts.pin(grid.dims[-1], "coordinates are told apart")
     facts.same(value.dims[0], grid.dims[0])
+    facts.together(*value.dims, *grid.dims[1:], grid.dims[-1])
     return Value((*value.dims[:2], *grid.dims[1:-1]))
 
 
@@ -118,6 +137,7 @@ def pixel_shuffle(facts: Facts, call: Call) -> Result:
     reason = "channels become positions"
     facts.pin_all(inner, reason)
     facts.pin_all((height, width), reason)
+    facts.together(*value.dims, *inner, *value.dims[-2:])
     return Value((*value.dims[:-3], kept, *(facts.pinned(s, reason) for s in call.shape[-2:])))
 
 
@@ -129,6 +149,7 @@ def pixel_unshuffle(facts: Facts, call: Call) -> Result:
     facts.pin_all(value.dims[-2:], reason)
     inner = [facts.pinned(factor, reason) for _ in range(2)]
     made = facts.merged([value.dims[-3], *inner])
+    facts.together(*value.dims, *value.dims[-2:])
     return Value((*value.dims[:-3], made, *(facts.pinned(s, reason) for s in call.shape[-2:])))
 
 
@@ -137,6 +158,7 @@ def unfold_windows(facts: Facts, call: Call) -> Result:
     """`(batch, channel and place in the window, window)`."""
     value = call.value("self")
     facts.pin_all(value.dims[-2:], NEIGHBOURS)
+    facts.together(*value.dims, *value.dims[-2:])
     inside = [facts.pinned(size, NEIGHBOURS) for size in call.integers("kernel_size", 2)]
     made = facts.merged([value.dims[-3], *inside])
     return Value((*value.dims[:-3], made, facts.pinned(call.shape[-1], NEIGHBOURS)))
@@ -151,6 +173,7 @@ def fold_windows(facts: Facts, call: Call) -> Result:
     facts.pin(windows, NEIGHBOURS)
     channels, *inside = facts.split(columns, [call.shape[-3], *kernel])
     facts.pin_all(inside, NEIGHBOURS)
+    facts.together(*before, channels, *inside, *inside, windows, windows)
     return Value((*before, channels, *(facts.pinned(size, NEIGHBOURS) for size in call.shape[-2:])))
 
 
@@ -161,6 +184,7 @@ def unfold(facts: Facts, call: Call) -> Result:
     dim = call.dim(value, "dimension")
     facts.pin(value.dims[dim], NEIGHBOURS)
     windows = facts.pinned(call.shape[dim], NEIGHBOURS)
+    facts.together(*value.dims, value.dims[dim])
     return Value((*replaced(value.dims, {dim: windows}), facts.pinned(call.shape[-1], NEIGHBOURS)))
 
 
@@ -177,6 +201,7 @@ def fourier(facts: Facts, call: Call) -> Result:
     for dim in over:
         facts.pin(dims[dim], "a Fourier transform reads the order of its positions")
         dims[dim] = facts.pinned(call.shape[dim], "a Fourier transform orders frequencies")
+    facts.together(*value.dims, *(dims[dim] for dim in over), *(value.dims[dim] for dim in over))
     if tuple(t.size for t in dims) != call.shape:
         return fixed(facts, call, f"`{call.name}`")
     return Value(tuple(dims))
