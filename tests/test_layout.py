@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.emit.layout import statement
+from specc.emit.layout import WIDTH, docstring, indent, statement
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -99,3 +99,14 @@ def test_heads_are_formatted(text: str) -> None:
 def test_a_shape_stands_beside_a_line_where_there_is_room() -> None:
     assert statement("y = self.mix(x)", 2, "(batch, 3)") == ["y = self.mix(x)  # (batch, 3)"]
     assert statement("y = " + "x" * 80, 2, "(batch, 3)") == ["y = " + "x" * 80]
+
+
+def test_docstrings_are_broken_at_spaces() -> None:
+    groups = ", ".join(f"S({n}) on axis_{n}" for n in range(10, 30))
+    for paragraphs in ([groups], ["[a] -> [b]", f"Commutes with {groups}.\n4 maps."]):
+        lines = docstring(paragraphs)
+        assert len(lines) > 4 and all(len(line) <= WIDTH for line in indent(lines))
+        words = " ".join(lines).replace('"""', "").split()
+        assert words == " ".join(paragraphs).split()
+    assert docstring(["x" * 90]) == [f'"""{"x" * 90}"""']
+    assert docstring(["x" * 91]) == [f'"""{"x" * 91}', '"""']

@@ -233,7 +233,7 @@ ENCODERS = {
         "FNetForMaskedLM",
         "FNetConfig",
         lambda: {"input_ids": _tokens()},
-        1 + 2 + 1 + 3,
+        1 + 2 + 3,
         {k: v for k, v in NARROW.items() if k != "num_attention_heads"},
     ),
     # The stream goes out, and layers read it in four groups, which pins the heads: keys, values and what

@@ -1,7 +1,7 @@
 """Compiles specifications of symmetric neural networks to PyTorch modules.
 
 `build` writes modules, `load` makes one in memory, `check` reports mistakes, `explain` says what was
-derived, `verify` tests a module from outside. All are loaded when they are first used, and torch only
+derived, `verify` tests a module from outside, `trace` derives the symmetry of a PyTorch model. All are loaded when they are first used, and torch only
 by those that run modules.
 """
 
@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import build, check, explain, load, verify
+    from .api import build, check, explain, load, trace, verify
     from .errors import SpecError, SpecErrors
 
-__all__ = ["SpecError", "SpecErrors", "build", "check", "explain", "load", "verify"]
+__all__ = ["SpecError", "SpecErrors", "build", "check", "explain", "load", "trace", "verify"]
 
 
 def __getattr__(name: str) -> object:

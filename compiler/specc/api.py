@@ -1,4 +1,4 @@
-"""The compiler from Python: `build`, `load`, `check`, `explain`, `verify`."""
+"""The compiler from Python: `build`, `load`, `check`, `explain`, `verify`, `trace`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ from .report import Report, report
 from .text.parse import read_source
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from .tracing import Traced
+    from .types import Collection
     from .verification import Verification
 
 
@@ -34,6 +38,24 @@ NAMES_OF_LIBRARIES = frozenset({"torch", "specc", "specc_grammar", "specc_runtim
 def check(source: Path | str, /, *, max_maps: int = MOST_MAPS, **params: Static) -> Program:
     """Checks a specification, a file or a text; raises `SpecError` or `SpecErrors`."""
     return understand(as_source(source), params, max_maps)
+
+
+def spaces(source: Path | str, /, **params: Static) -> dict[str, Collection]:
+    """The spaces that a specification declares, by their names."""
+    return dict(understand(as_source(source), params, MOST_MAPS).spaces)
+
+
+def trace(
+    module: nn.Module,
+    *inputs: object,
+    kwargs: Mapping[str, object] | None = None,
+    name: str | None = None,
+    verify: bool = True,
+) -> Traced:
+    """The permutation symmetry of a PyTorch model's weights; see `specc.tracing`."""
+    from .tracing import trace
+
+    return trace(module, *inputs, kwargs=kwargs, name=name, verify=verify)
 
 
 def explain(

@@ -29,7 +29,9 @@ def infer(typed: Typed) -> Weights:
         rules.node = typed.graph.nodes[number]
         for term in channels[number].values():
             rules.pin(term, "an output of the model")
-    return weight_space(typed.name, rules.parameters, rules.positions)
+    return weight_space(
+        f"weights({typed.name})", f"{typed.name}.", rules.parameters, rules.positions
+    )
 
 
 class _Rules:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, count, product
 from math import prod
 
 from ..groups import Pinned, Symmetric
@@ -58,22 +58,25 @@ _Parts = list[list[Term]]
 
 
 def weight_space(
-    model: str,
+    label: str,
+    prefix: str,
     parameters: Mapping[str, Stack],
     positions: Positions[Pin],
     values: Iterable[Sequence[Term]] = (),
 ) -> Weights:
     """The type of a model's weights, one axis for each solved atom, named after the first born.
 
+    The type is called `label`, and axes begin with `prefix`.
+
     `values` are the dimensions of tensors that are computed from the parameters: what lives in
     something may do so only where that stands beside it.
     """
     solved = _settled(parameters, positions, list(values))
-    axes = _Axes(model, positions)
+    axes = _Axes(prefix, positions)
     kept = tuple(axes.stored(name, parts) for name, parts in solved.items())
     tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
     plain = all(each.is_plain for each in kept)
-    space = Collection(tensors, f"weights({model})", () if plain else kept)
+    space = Collection(tensors, label, () if plain else kept)
     return Weights(space, tuple(axes.pins))
 
 
@@ -250,11 +253,11 @@ def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
 class _Axes:
     """The axis of each solved atom."""
 
-    def __init__(self, model: str, positions: Positions[Pin]) -> None:
-        self._model = model
+    def __init__(self, prefix: str, positions: Positions[Pin]) -> None:
+        self._prefix = prefix
         self._positions = positions
         self._axes: dict[Atom, Axis] = {}
-        self._taken: dict[str, int] = {}
+        self._taken: set[str] = set()
         self.pins: list[tuple[Axis, Pin]] = []
 
     def stored(self, name: str, parts: _Parts) -> Stored:
@@ -289,6 +292,8 @@ class _Axes:
         return max(homes, key=lambda each: (depth[each], each.number), default=None)
 
     def _name(self, atom: Atom) -> str:
-        name = f"{self._model}.{atom.birth}"
-        self._taken[name] = self._taken.get(name, 0) + 1
-        return name if self._taken[name] == 1 else f"{name}_{self._taken[name]}"
+        base = f"{self._prefix}{atom.birth}"
+        names = chain([base], (f"{base}_{number}" for number in count(2)))
+        name = next(name for name in names if name not in self._taken)
+        self._taken.add(name)
+        return name

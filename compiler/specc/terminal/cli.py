@@ -27,6 +27,7 @@ _COMMANDS = {
     "graph": "Draw models: what is computed from what, with types and symmetry.",
     "explain": "Groups, spaces, and for each equivariant layer its maps, levels and cost.",
     "verify": "Test modules from outside: equivariance in float64, completeness by rank.",
+    "trace": "Derive the permutation symmetry of a PyTorch model's weights, and verify it.",
 }
 
 
@@ -67,7 +68,8 @@ def application() -> App:
         result_action="return_value",
     )
     for name, purpose in _COMMANDS.items():
-        app.command(f"specc.terminal.commands:{name}", name=name, help=purpose)
+        home = "trace" if name == "trace" else "commands"
+        app.command(f"specc.terminal.{home}:{name}", name=name, help=purpose)
     app.register_install_completion_command(
         name="--install-completion", group=Group("Completion"), help="Complete in this shell."
     )

@@ -35,6 +35,23 @@ def _flag(purpose: str) -> Parameter:
 
 File = Annotated[Path, Parameter(help="A specification.")]
 Files = Annotated[Path, Parameter(help="Specifications.", required=True, negative=())]
+OptionalFiles = Annotated[Path, Parameter(help="Specifications.", negative=())]
+Network = Annotated[
+    str | None,
+    Parameter(name="--model", help="A PyTorch model: `package.module:factory`."),
+]
+Spec = Annotated[
+    Path | None, Parameter(help="A space: a specification, or Git Re-Basin's or UNF's JSON.")
+]
+Inputs = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--input",
+        negative=(),
+        show_default=False,
+        help="An input of the PyTorch model: `f32[2, 3, 32, 32]`, `ids=i64[2, 16; index 99]`.",
+    ),
+]
 Model = Annotated[str | None, Parameter(help="One of its models; all if none is named.")]
 Define = Annotated[
     tuple[str, ...],
@@ -145,12 +162,26 @@ def _tell(what: str, file: Path, more: str = "") -> None:
 
 
 def check(
-    *files: Files,
+    *files: OptionalFiles,
     define: Define = (),
     max_maps: MaxMaps = MOST_MAPS,
     format: TextOrJson = "text",
+    spec: Spec = None,
+    network: Network = None,
+    input: Inputs = (),
 ) -> int:
-    """Reports every mistake in each specification; one in a file that several import, once."""
+    """Reports every mistake in each specification; one in a file that several import, once.
+
+    With `--model`, whether the space in `--spec` is the symmetry of that PyTorch model's weights.
+    """
+    if network is not None or spec is not None:
+        if network is None or spec is None or files:
+            raise SpecError("`--spec FILE` and `--model package.module:factory` go together, alone")
+        from .trace import check_space
+
+        return check_space(spec, network, input, None)
+    if not files:
+        raise SpecError("nothing to check", None, "name a specification")
     params = definitions(define)
     mistakes: dict[str, SpecError] = {}
     for file in files:
@@ -231,8 +262,17 @@ def verify(
     define: Define = (),
     max_maps: MaxMaps = MOST_MAPS,
     format: TextOrJson = "text",
+    network: Network = None,
+    input: Inputs = (),
 ) -> int:
-    """Tests modules from outside; fails where one is not what its specification says."""
+    """Tests modules from outside; fails where one is not what its specification says.
+
+    With `--model`, tests a space of the specification against that PyTorch model.
+    """
+    if network is not None:
+        from .trace import check_space
+
+        return check_space(file, network, input, model)
     params = definitions(define)
     _understood((file,), max_maps, params, model)
     clashes = {"model", "module", "max_maps"} & params.keys()

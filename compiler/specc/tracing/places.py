@@ -33,7 +33,10 @@ def birth_of(node: fx.Node) -> str:
 
 
 def _identifier(path: str) -> str:
-    return re.sub(r"\W+", "_", path).strip("_")
+    """The path as a name of the language: `layers.0.fc1` is `layers_0_fc1`, and `0` is `layer_0`."""
+    name = re.sub(r"\W+", "_", path, flags=re.ASCII).strip("_")
+    plain = name and not name[0].isdigit() and name not in ("return", "repeat", "true", "false")
+    return name if plain or not name else f"layer_{name}"
 
 
 def births_of(node: fx.Node, name: str) -> list[str]:

@@ -22,7 +22,7 @@ def infer(
 ) -> Weights:
     """The weight space of a model: a tensor for each entry of its state_dict that is not of integers.
 
-    `forward` is called with `inputs` and `options` once, by `torch.export`. Raises `SpecError` where
+    It is called `name`. `forward` is called with `inputs` and `options` once, by `torch.export`. Raises `SpecError` where
     that cannot capture the model.
     """
     captured = capture(module, inputs, options)
@@ -41,7 +41,7 @@ def infer(
     }
     for term, role in facts.roles:
         facts.positions.rename(term, role)
-    return weight_space(name, stacks, facts.positions, facts.spaces)
+    return weight_space(name, "", stacks, facts.positions, facts.spaces)
 
 
 @dataclass(slots=True)
@@ -71,11 +71,17 @@ class _Walk:
         name = self.captured.first_names.get(name, name)
         if name not in self.parameters:
             dims: list[Term] = []
+            named = [n for n, target in self.captured.state.items() if self._is(target, name)]
+            same = [each for each in node.graph.nodes if each.name in named and each.users]
+            node = same[0] if same else node
             for birth, size in zip(births_of(node, name), node.meta["val"].shape, strict=True):
                 self.facts.birth = birth
                 dims.append(self.facts.fresh(size, list(dims)))
             self.parameters[name] = Value(tuple(dims))
         return self.parameters[name]
+
+    def _is(self, target: str, name: str) -> bool:
+        return self.captured.first_names.get(target, target) == name
 
     def _constant(self, held: Tensor, called: str) -> Value:
         """Positions are told apart along each dimension along which entries differ."""

@@ -107,7 +107,11 @@ class _Function:
         self._first = first_names(self._module)
         parameters = {id(each) for each in self._module.parameters()}
         held = self._module.state_dict(keep_vars=True)
-        self.parameters = {name for name, tensor in held.items() if id(tensor) in parameters}
+        self.parameters = {
+            name
+            for name, tensor in held.items()
+            if id(tensor) in parameters and self._first.get(name) == name
+        }
         self._inputs = pytree.tree_map(_in_float64, (tuple(inputs), dict(options)))
         self.state = {
             name: _generic(name, tensor.detach(), generator)

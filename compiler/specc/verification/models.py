@@ -173,10 +173,7 @@ def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) ->
         meaning = meaning_gap(small, generator)
         deviation, problem = _judged((deviation, NOT_EQUIVARIANT), (meaning, NOT_ITS_DIAGRAMS))
         problem = problem or _missing(found)
-    if found is None and problem is None:
-        unchecked = TOO_LARGE
-    elif tested is small:
-        unchecked = FEWER
+    left = [TOO_LARGE] * (found is None and problem is None) + [FEWER] * (tested is small)
     return LayerVerification(
         name=layer.name,
         ok=problem is None,
@@ -185,7 +182,7 @@ def _verify_layer(layer: Layer, generator: torch.Generator, counted: Counted) ->
         maps=found.maps.dimension if found else None,
         bias_rank=found.biases.rank if found else None,
         bias_maps=found.biases.dimension if found else None,
-        unchecked=unchecked,
+        unchecked="; ".join(left) or None,
         problem=problem,
     )
 
