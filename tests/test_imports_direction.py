@@ -23,6 +23,7 @@ STAGES = (
     {"emit"},
     {"compile"},
     {"report", "verification"},
+    {"tracing"},
     {"api"},
     {"terminal"},
 )
@@ -59,7 +60,7 @@ def users(library: str) -> set[str]:
     [
         ("lark", {"text/parse", "text/transform"}),
         ("networkx", {"graph", "terminal/draw"}),
-        ("torch", {"verification"}),
+        ("torch", {"verification", "tracing"}),
         ("specc_runtime", set[str]()),
     ],
 )

@@ -863,8 +863,8 @@ def test_codes_are_suggested_where_long_pinned_axes_make_maps_many() -> None:
     (error,) = mistakes_of(text)
     assert error.message == "this layer has 4000000 maps, and the limit is 1000000"
     assert error.hint == (
-        "`coded(x)` before it makes long pinned axes cheap: `pixel` (2000) "
-        "or a larger limit is `--max-maps 4000000`"
+        "`coded(x)` before it makes long pinned axes cheap: `pixel` (2000); "
+        "a larger limit is `--max-maps 4000000`"
     )
 
 

@@ -173,7 +173,7 @@ def _call(node: Call) -> str:
     axes = f"[{_names(node.axes)}]" if node.axes is not None else ""
     keywords = [f"{k.name.text} = {expression(k.value)}" for k in node.keywords]
     arguments = ", ".join([*map(expression, node.arguments), *keywords])
-    channels = f"; {expression(node.channels)}" if node.channels is not None else ""
+    channels = f"; ({expression(node.channels)})" if node.channels is not None else ""
     return f"{node.function.text}{axes}({arguments}{channels})"
 
 

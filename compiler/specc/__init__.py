@@ -11,8 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .api import build, check, explain, load, trace, verify
+    from .api import build, check, explain, load, verify
     from .errors import SpecError, SpecErrors
+    from .tracing import trace
 
 __all__ = ["SpecError", "SpecErrors", "build", "check", "explain", "load", "trace", "verify"]
 
@@ -20,5 +21,5 @@ __all__ = ["SpecError", "SpecErrors", "build", "check", "explain", "load", "trac
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "errors" if name.startswith("Spec") else "api"
+    home = "errors" if name.startswith("Spec") else "tracing" if name == "trace" else "api"
     return getattr(import_module(f".{home}", __name__), name)

@@ -1,4 +1,4 @@
-"""The compiler from Python: `build`, `load`, `check`, `explain`, `verify`, `trace`."""
+"""The compiler from Python: `build`, `load`, `check`, `explain`, `verify`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,6 @@ from .report import Report, report
 from .text.parse import read_source
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from .tracing import Traced
     from .types import Collection
     from .verification import Verification
 
@@ -42,20 +39,7 @@ def check(source: Path | str, /, *, max_maps: int = MOST_MAPS, **params: Static)
 
 def spaces(source: Path | str, /, **params: Static) -> dict[str, Collection]:
     """The spaces that a specification declares, by their names."""
-    return dict(understand(as_source(source), params, MOST_MAPS).spaces)
-
-
-def trace(
-    module: nn.Module,
-    *inputs: object,
-    kwargs: Mapping[str, object] | None = None,
-    name: str | None = None,
-    verify: bool = True,
-) -> Traced:
-    """The permutation symmetry of a PyTorch model's weights; see `specc.tracing`."""
-    from .tracing import trace
-
-    return trace(module, *inputs, kwargs=kwargs, name=name, verify=verify)
+    return dict(understand(as_source(source), params).spaces)
 
 
 def explain(

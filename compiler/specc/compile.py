@@ -32,12 +32,13 @@ CLASS_NAMES = frozenset(RUNTIME) | {"InputError"}
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A checked specification: its models with types, and the weight spaces that were asked for."""
+    """A checked specification: its models with types, the weight spaces that were asked for, its spaces."""
 
     source: Source
     models: tuple[Typed, ...]
     weights: tuple[Weights, ...]
     params: Mapping[str, Static] = field(default_factory=dict)
+    spaces: Mapping[str, Collection] = field(default_factory=dict)
 
 
 def understand(
@@ -58,7 +59,8 @@ def understand(
     except RecursionError:
         errors.add(SpecError(_TOO_DEEP, None, "declare what others need before them"))
     errors.raise_if_any()
-    return Program(source, tuple(typed), tuple(models.weights.values()), params)
+    spaces = dict(scope.spaces())
+    return Program(source, tuple(typed), tuple(models.weights.values()), params, spaces)
 
 
 def compile(

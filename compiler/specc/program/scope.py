@@ -86,6 +86,14 @@ class Scope:
             if isinstance(declaration, syntax.Model):
                 yield ModelDeclaration(declaration, self)
 
+    def spaces(self) -> Iterator[tuple[str, Collection]]:
+        """The spaces that the file declares, in its order."""
+        for name, declaration in self.declarations.items():
+            if isinstance(declaration, syntax.Space):
+                meaning = self.find(name, declaration.span)
+                assert isinstance(meaning, Collection), "a space means its tensors"
+                yield name, meaning
+
     def find(self, name: str, span: Span, known: Iterator[str] | None = None) -> Meaning:
         """What a name stands for; a mistake of its declaration is reported there, not here."""
         if name in self.imported:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from rich.text import Text
 
-from ..tracing.traced import Checked, FreeGroup, Pinned, Touched, TraceReport
+from ..tracing.traced import Checked, FreeGroup, Pinned, Touched, TraceReport, listed
 from .draw.palette import COLOURS
 from .tabulate import columns, right
 
@@ -21,17 +21,21 @@ _SHOWN = 4
 
 def summary(report: TraceReport, width: int) -> list[Text]:
     """The lines: one for each group, those of repeated layers together."""
-    head = Text.assemble((report.name, "bold"), f"  {_counted(len(report.tensors), 'tensor')}")
-    free = f", {_counted(len(report.groups), 'free group')}, {_counted(len(report.pins), 'pinned axis', 'pinned axes')}"
-    lines = [head.append(free)]
+    free, pinned = len(report.groups), len(report.pins)
+    counts = (
+        _counted(len(report.tensors), "tensor"),
+        _counted(free, "free group"),
+        _counted(pinned, "pinned axis", "pinned axes"),
+    )
+    lines = [Text.assemble((report.name, "bold"), f"  {', '.join(counts)}")]
     if report.groups:
-        lines += ["", Text("free", "bold"), *columns(list(_free(report.groups)), width)]  # type: ignore[list-item]
+        lines += [Text(), Text("free", "bold"), *columns(list(_free(report.groups)), width)]
     if report.pins:
-        lines += ["", Text("pinned", "bold"), *columns(list(_pinned(report.pins)), width)]  # type: ignore[list-item]
-    lines += ["", *_checked(report.verification)]  # type: ignore[list-item]
+        lines += [Text(), Text("pinned", "bold"), *columns(list(_pinned(report.pins)), width)]
+    lines += [Text(), *_checked(report.verification)]
     if report.left_out:
-        lines.append(Text(f"no weights, and left out: {', '.join(report.left_out)}", "dim"))
-    return [Text(line) if isinstance(line, str) else line for line in lines]
+        lines.append(Text(f"no weights, and left out: {listed(report.left_out)}", "dim"))
+    return lines
 
 
 def _free(groups: Sequence[FreeGroup]) -> Iterator[list[Text]]:
@@ -77,11 +81,9 @@ def _checked(found: Checked | None) -> Iterator[Text]:
     figure = f"{found.elements} random elements change the outputs by {found.deviation:.1e}"
     yield Text.assemble(("verified", "green"), f": {figure} (at most {found.tolerance:.0e})")
     if found.unseen:
-        some = ", ".join(found.unseen[:_SHOWN]) + (", ..." if len(found.unseen) > _SHOWN else "")
+        unseen = _counted(len(found.unseen), "tensor")
         yield Text(
-            f"which says nothing of {_counted(len(found.unseen), 'tensor')} without influence on "
-            f"these outputs: {some}",
-            "yellow",
+            f"without influence on these outputs: {unseen}, {listed(found.unseen)}", "yellow"
         )
 
 

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 from .. import api
 from ..errors import SpecError, nearest
-from ..tracing import interchange, trace as traced
+from ..tracing import interchange
+from ..tracing import trace as traced
 from ..tracing.arguments import Given, given_by
 from ..tracing.traced import Traced, blame
 from ..tracing.verify import Finding
@@ -85,9 +86,7 @@ def _written(found: Traced, form: str) -> str:
 def check_space(space: Path, model: str, inputs: Sequence[str], name: str | None) -> int:
     """Says whether a space, of a specification or of another project, is the symmetry of a model."""
     given = given_by(model, inputs)
-    found = verify_space(
-        read_space(space, given, name), given.module, given.inputs, given.options
-    )
+    found = verify_space(read_space(space, given, name), given.module, given.inputs, given.options)
     _tell(space, found)
     return 0 if found.ok else MISTAKE
 

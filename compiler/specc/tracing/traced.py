@@ -101,7 +101,8 @@ class Traced:
             heading.append(
                 f"Verified: {DRAWS} random elements change the outputs by {self.finding.deviation:.1e}."
             )
-        heading += [f"No weight, and left out: {name}" for name in self.left_out]
+        if self.left_out:
+            heading.append(f"No weights, and left out: {listed(self.left_out)}.")
         return specification(self.space, dict(self.pins), heading)
 
     def report(self) -> TraceReport:
@@ -141,10 +142,16 @@ class Traced:
 
 
 _REMEDIES = {
-    "an output of the model": "a layer after it, whose outputs are read instead",
+    "an output of the model": "a layer behind it",
     "parts one after the other lie inside": "a projection of its own for each part",
     "what moves together does not fit": None,
 }
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def remedy(pin: Pin) -> str | None:
