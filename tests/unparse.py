@@ -173,8 +173,13 @@ def _call(node: Call) -> str:
     axes = f"[{_names(node.axes)}]" if node.axes is not None else ""
     keywords = [f"{k.name.text} = {expression(k.value)}" for k in node.keywords]
     arguments = ", ".join([*map(expression, node.arguments), *keywords])
-    channels = f"; ({expression(node.channels)})" if node.channels is not None else ""
+    channels = "" if node.channels is None else f"; {_bracketed(expression(node.channels))}"
     return f"{node.function.text}{axes}({arguments}{channels})"
+
+
+def _bracketed(text: str) -> str:
+    """A size that begins as `; index 64` does, in brackets."""
+    return f"({text})" if text.startswith("index") else text
 
 
 def _operand(node: Expression) -> str:
