@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from rich.text import Text
 
+from ..names import counted
 from ..tracing.traced import Checked, FreeGroup, Pinned, Touched, TraceReport, listed
 from .draw.palette import COLOURS
 from .tabulate import columns, right
@@ -23,9 +24,9 @@ def summary(report: TraceReport, width: int) -> list[Text]:
     """The lines: one for each group, those of repeated layers together."""
     free, pinned = len(report.groups), len(report.pins)
     counts = (
-        _counted(len(report.tensors), "tensor"),
-        _counted(free, "free group"),
-        _counted(pinned, "pinned axis", "pinned axes"),
+        counted(len(report.tensors), "tensor"),
+        counted(free, "free group"),
+        counted(pinned, "pinned axis", "pinned axes"),
     )
     lines = [Text.assemble((report.name, "bold"), f"  {', '.join(counts)}")]
     if report.groups:
@@ -81,7 +82,7 @@ def _checked(found: Checked | None) -> Iterator[Text]:
     figure = f"{found.elements} random elements change the outputs by {found.deviation:.1e}"
     yield Text.assemble(("verified", "green"), f": {figure} (at most {found.tolerance:.0e})")
     if found.unseen:
-        unseen = _counted(len(found.unseen), "tensor")
+        unseen = counted(len(found.unseen), "tensor")
         yield Text(
             f"without influence on these outputs: {unseen}, {listed(found.unseen)}", "yellow"
         )
@@ -111,7 +112,3 @@ def _name(texts: Sequence[str]) -> str:
 
 def _times(alike: Sequence[object]) -> str:
     return f" x {len(alike)}" if len(alike) > 1 else ""
-
-
-def _counted(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

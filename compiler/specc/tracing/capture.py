@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -30,22 +32,13 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
 
     `inputs` and `options` are what `forward` is called with. Fused encoder layers are taken apart.
     """
-    training = {each: each.training for each in module.modules()}
-    fast = torch.backends.mha.get_fastpath_enabled()
-    module.eval()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with _in_evaluation(module), _quietly(), torch.no_grad():
             program = torch.export.export(module, tuple(inputs), dict(options), strict=False)
     except Exception as error:  # torch raises many kinds
         raise SpecError(
             f"torch.export cannot capture this model: {_sentence(error)}", None
         ) from error
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for each, mode in training.items():
-            each.train(mode) if each is module else setattr(each, "training", mode)
     state: dict[str, str] = {}
     constants: dict[str, Tensor] = {}
     for spec in program.graph_signature.input_specs:
@@ -61,6 +54,34 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
         elif spec.kind is InputKind.CONSTANT_TENSOR:
             constants[name] = program.constants[target]
     return Captured(program, state, constants, first_names(module))
+
+
+@contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    """Each part of a model in evaluation, and afterwards as it was; fused layers taken apart."""
+    training = {each: each.training for each in module.modules()}
+    fast = torch.backends.mha.get_fastpath_enabled()
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for each, mode in training.items():
+            each.training = mode
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what torch warns of and logs: what matters comes as an exception."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def first_names(module: nn.Module) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from ..errors import SpecError
+from ..names import counted
 from ..symmetry.weight_space import Pin
 from ..types import Axis, Collection, axes_of
 from ..verification.records import TOLERANCE
@@ -96,7 +97,9 @@ class Traced:
 
     def spec(self) -> str:
         """The specification: a `space` that models take as `from "net.spec" import Net`."""
-        heading = [f"The weights of `{self.name}`, traced: {len(self.free)} free groups."]
+        heading = [
+            f"The weights of `{self.name}`, traced: {counted(len(self.free), 'free group')}."
+        ]
         if self.finding is not None:
             heading.append(
                 f"Verified: {DRAWS} random elements change the outputs by {self.finding.deviation:.1e}."

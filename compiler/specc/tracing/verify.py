@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +103,7 @@ class _Function:
         options: Mapping[str, object],
         generator: torch.Generator,
     ) -> None:
-        self._module = _copied(module).double().eval()
+        self._module = _copied(module, _held_in_float64).eval()
         self._first = first_names(self._module)
         parameters = {id(each) for each in self._module.parameters()}
         held = self._module.state_dict(keep_vars=True)
@@ -127,7 +127,8 @@ class _Function:
         """The outputs with these entries of the state_dict."""
         torch.manual_seed(0)
         first = {name: t for name, t in state.items() if self._first.get(name, name) == name}
-        module, (inputs, options) = _copied(self._module), copy.deepcopy(self._inputs)
+        module = _copied(self._module, lambda tensor: tensor)
+        inputs, options = copy.deepcopy(self._inputs)
         try:
             found = functional_call(
                 module, {**self.state, **first}, inputs, options, tie_weights=True, strict=False
@@ -138,12 +139,19 @@ class _Function:
         return [each for each in pytree.tree_leaves(found) if isinstance(each, Tensor)]
 
 
-def _copied(module: nn.Module) -> nn.Module:
-    """The module with state of its own but the same tensors: some keep what they computed."""
-    held = [*module.parameters(), *module.buffers()]
+def _copied(module: nn.Module, held: Callable[[Tensor], Tensor]) -> nn.Module:
+    """A module with state of its own, and for each of its tensors what `held` gives."""
+    tensors = [*module.parameters(), *module.buffers()]
     for each in module.modules():
-        held += [t for t in vars(each).values() if isinstance(t, Tensor)]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in held})
+        tensors += [t for t in vars(each).values() if isinstance(t, Tensor)]
+    return copy.deepcopy(module, {id(tensor): held(tensor) for tensor in tensors})
+
+
+def _held_in_float64(tensor: Tensor) -> Tensor:
+    """A copy in float64; what is computed from parameters is cut off from them."""
+    found = tensor.detach().clone()
+    found = found.double() if found.is_floating_point() else found
+    return nn.Parameter(found, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else found
 
 
 def _refuse_other_tensors(space: Collection, module: nn.Module) -> None:
