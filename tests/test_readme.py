@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.testing import CompileCounter
 
 import specc
@@ -48,12 +49,31 @@ def test_the_lines_that_use_it_run_and_compile_to_one_graph(
     monkeypatch.setitem(sys.modules, "completion", specc.load(block("spec")))
     counter = CompileCounter()
     names: dict[str, Any] = {"counter": counter, "ratings": torch.randn(2, 100, 40, 2)}
-    for text in blocks("python")[1:]:
+    for text in blocks("python")[1:3]:
         exec(text.replace("compile(model)", "compile(model, backend=counter)"), names)
     assert names["prediction"].shape == (2, 100, 40, 1)
     for batch in (1, 2, 5):
         names["fast"](torch.randn(batch, 100, 40, 2))
     assert counter.frame_count == 1
+
+
+def test_a_traced_model_is_read_as_shown(tmp_path: Path) -> None:
+    class ResNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.a, self.head = nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            h = self.stem(x)
+            return self.head(torch.relu(h + self.a(torch.relu(h))))  # type: ignore[no-any-return]
+
+    module = ResNet()
+    names: dict[str, Any] = {"specc": specc, "module": module, "inputs": [torch.randn(5, 3)]}
+    exec(blocks("python")[3], names)
+    (tmp_path / "net.spec").write_text(names["traced"].spec(), encoding="utf-8")
+    (tmp_path / "models.spec").write_text(blocks("spec")[1], encoding="utf-8")
+    weights, _ = torch.func.stack_module_state([module, ResNet()])
+    assert specc.load(tmp_path / "models.spec").Accuracy()(weights).shape == (2, 1)
 
 
 def test_it_opens_with_two_commands() -> None:
