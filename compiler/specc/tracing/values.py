@@ -52,6 +52,8 @@ class Facts:
     place: str = ""
     birth: str = ""
     roles: list[tuple[Term, str]] = field(default_factory=list)
+    copies: list[Atom] = field(default_factory=list)
+    """Positions at which entries are the same."""
     spaces: list[Dims] = field(default_factory=list)
     """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
@@ -60,6 +62,11 @@ class Facts:
     def fresh(self, size: int, inside: Iterable[Term] = ()) -> Atom:
         """New positions with no constraint yet, which live in others."""
         return self.positions.fresh(size, self.birth, inside)
+
+    def copy(self, size: int, inside: Iterable[Term] = ()) -> Atom:
+        """New positions at all of which entries are the same."""
+        self.copies.append(self.fresh(size, inside))
+        return self.copies[-1]
 
     def pinned(self, size: int, reason: str) -> Atom:
         """New positions none of which may move."""
@@ -75,7 +82,7 @@ class Facts:
         """The dimensions of a tensor whose entries are all the same: each lives in those before it."""
         dims: list[Atom] = []
         for size in sizes:
-            dims.append(self.fresh(size, list(dims)))
+            dims.append(self.copy(size, list(dims)))
         return tuple(dims)
 
     # --- Constraints
@@ -83,6 +90,13 @@ class Facts:
     def pin(self, term: Term, reason: str) -> None:
         """No position of a dimension may move."""
         self.positions.pin(term, Pin(reason, self.place))
+
+    def compared(self, term: Term) -> None:
+        """Entries along a dimension are compared: which of equal ones is taken depends on their order."""
+        atoms = set(atoms_of(self.positions.resolve(term)))
+        for each in self.copies:
+            for atom in atoms & set(atoms_of(self.positions.resolve(each))):
+                self.pin(atom, "of equal entries the first is taken")
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
         for term in dims:

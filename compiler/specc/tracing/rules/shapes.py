@@ -90,7 +90,7 @@ def expand(facts: Facts, call: Call) -> Result:
     kept = [term for term, size in zip(old, call.shape, strict=True) if term.size == size]
     dims: list[Term] = []
     for term, size in zip(old, call.shape, strict=True):
-        dims.append(term if term.size == size else facts.fresh(size, [*kept, *dims]))
+        dims.append(term if term.size == size else facts.copy(size, [*kept, *dims]))
     made = {dim for dim, (a, b) in enumerate(zip(old, dims, strict=True)) if a is not b}
     return Value(tuple(dims), value.refers, frozenset(made | {dim + new for dim in value.uniform}))
 
@@ -113,10 +113,10 @@ def _tiled(facts: Facts, term: Term, count: int) -> Term:
     if count == 1:
         return term
     if term.size == 1:
-        return facts.fresh(count)
+        return facts.copy(count)
     if isinstance(term, Sum):
         return facts.joined([term] * count)
-    return facts.merged([facts.fresh(count), term])
+    return facts.merged([facts.copy(count), term])
 
 
 @rule("repeat_interleave.self_int", reads_numbers=True)
@@ -127,7 +127,7 @@ def repeat_interleave(facts: Facts, call: Call) -> Result:
         return fixed_all(facts, call, "all dimensions are flattened")
     dim, count = call.dim(value), call.integer("repeats", 1)
     term = facts.positions.resolve(value.dims[dim])
-    copies = facts.fresh(count, list(value.dims))
+    copies = facts.copy(count, list(value.dims))
     made = spread_out(term, [copies]) if count > 1 else term
     return Value(replaced(value.dims, {dim: made}), value.refers)
 
@@ -262,7 +262,7 @@ def pad(facts: Facts, call: Call) -> Result:
         cut = [max(-before, 0), size - max(-before, 0) - max(-after, 0), max(-after, 0)]
         if cut[0] or cut[2]:
             term = facts.cut(term, cut)[1]
-        ends = [facts.fresh(max(before, 0)), term, facts.fresh(max(after, 0))]
+        ends = [facts.copy(max(before, 0)), term, facts.copy(max(after, 0))]
         dims[dim] = facts.joined(ends) if max(before, after) > 0 else term
     return Value(tuple(dims))
 
