@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from math import prod
 from typing import Generic, TypeVar
 
@@ -272,14 +273,26 @@ class Positions(Generic[Reason]):
     def settle(self) -> bool:
         """Makes what atoms are at places follow what has become of them; returns whether anything changed."""
         changed = False
+        of_atom: dict[Atom, list[tuple[Atom, int, Atom]]] = {}
         for place, found in list(self._places.items()):
             whole = self.resolve(place.atom)
             home = self.resolve(place.home)
             here = self.at(whole, home, place.position) if isinstance(home, Atom) else whole
-            if self.resolve(found) != here:
-                self.same(found, here, self.reason)
-                changed = True
+            changed |= self._made_same(found, here)
+            if isinstance(whole, Atom) and isinstance(home, Atom):
+                of_atom.setdefault(whole, []).append((home, place.position, found))
+        for places in of_atom.values():
+            for (one, first, a), (other, second, b) in combinations(places, 2):
+                if one != other:
+                    changed |= self._made_same(self.at(a, other, second), self.at(b, one, first))
         return changed
+
+    def _made_same(self, first: Term, second: Term) -> bool:
+        """Makes two dimensions the same; returns whether they were not."""
+        if self.resolve(first) == self.resolve(second):
+            return False
+        self.same(first, second, self.reason)
+        return True
 
     # --- Unification
 

@@ -52,8 +52,8 @@ class Facts:
     place: str = ""
     birth: str = ""
     roles: list[tuple[Term, str]] = field(default_factory=list)
-    copies: list[Atom] = field(default_factory=list)
-    """Positions at which entries are the same."""
+    copies: list[Term] = field(default_factory=list)
+    """Positions at which entries are, or may well be, the same."""
     spaces: list[Dims] = field(default_factory=list)
     """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
@@ -65,8 +65,9 @@ class Facts:
 
     def copy(self, size: int, inside: Iterable[Term] = ()) -> Atom:
         """New positions at all of which entries are the same."""
-        self.copies.append(self.fresh(size, inside))
-        return self.copies[-1]
+        atom = self.fresh(size, inside)
+        self.copies.append(atom)
+        return atom
 
     def pinned(self, size: int, reason: str) -> Atom:
         """New positions none of which may move."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from ..values import Facts
+from ..values import Facts, Value
 from . import attention, indices, pointwise, products, recurrent, shapes, windows
 from .base import READS_NUMBERS, RULES, Call, Result, Rule, pin_numbers, without_rule
 
 __all__ = ["RULES", "Call", "Result", "Rule", "applied", "without_rule"]
 
 _REGISTERED = (attention, indices, pointwise, products, recurrent, shapes, windows)
+
+
+OF_FEW_VALUES = frozenset(
+    "relu relu6 hardtanh clamp clamp_min clamp_max clip threshold hardsigmoid hardswish hardshrink "
+    "softshrink sign sgn round floor ceil trunc heaviside eq ne lt le gt ge isnan logical_and "
+    "logical_or logical_not one_hot argmax argmin bucketize searchsorted".split()
+)
+"""Operations whose results may well be equal at several positions, exactly."""
 
 
 def applied(facts: Facts, call: Call, overload: str, is_pointwise: bool) -> Result:
@@ -20,6 +28,8 @@ def applied(facts: Facts, call: Call, overload: str, is_pointwise: bool) -> Resu
     key = next((key for key in keys if key in RULES), None)
     if key not in READS_NUMBERS:
         pin_numbers(facts, call.tensors(), f"`{call.name}` computes with its positions")
-    if key is not None:
-        return RULES[key](facts, call)
-    return pointwise.pointwise(facts, call) if is_pointwise else without_rule(facts, call)
+    rule = RULES[key] if key is not None else pointwise.pointwise if is_pointwise else without_rule
+    result = rule(facts, call)
+    if call.name in OF_FEW_VALUES and isinstance(result, Value):
+        facts.copies += result.dims
+    return result
