@@ -424,14 +424,16 @@ class Positions(Generic[Reason]):
                         parts += found.parts if isinstance(found, Sum) else (found,)
                     return Sum(tuple(parts))
                 case Sum():
-                    flat.append(self._opaque(factor))
+                    flat += self._opaque(factor)
         return product_of(flat)
 
-    def _opaque(self, term: Sum) -> Atom:
+    def _opaque(self, term: Sum) -> Iterator[Atom]:
         """Pinned positions in place of a sum that stands where sums cannot be taken apart."""
-        if term not in self._opaque_atoms:
-            atom = self.fresh(term.size, next(atoms_of(term)).birth)
-            self._opaque_atoms[term] = atom
-            self.pin(atom, self.reason)
+        known = self._opaque_atoms.get(term)
+        found = None if known is None else self.resolve(known)
+        if found is None or isinstance(found, Sum):
+            found = self.fresh(term.size, next(atoms_of(term)).birth)
+            self._opaque_atoms[term] = found
+            self.pin(found, self.reason)
             self.pin(term, self.reason)
-        return self._opaque_atoms[term]
+        return atoms_of(found)
