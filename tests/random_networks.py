@@ -102,7 +102,7 @@ def _added(net: Any, values: list[Tensor]) -> Step:
 
 def _product(net: Any, values: list[Tensor]) -> Step:
     a, b = net._pick(values), net._pick(values)
-    return lambda n, v: torch.tanh(v[a] @ v[b].transpose(-1, -2))
+    return lambda n, v: torch.sin(v[a] @ v[b].transpose(-1, -2))
 
 
 def _attended(net: Any, values: list[Tensor]) -> Step:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from math import prod
 from typing import Generic, TypeVar
 
@@ -108,6 +107,9 @@ _Bound = frozenset[Term | _Place]
 """What an atom lives in at most: terms and what those live in, what another lives in at a place."""
 
 
+MOST_ROUNDS = 30
+"""So often what atoms are at places is settled; a few times are enough but for places within places."""
+
 MOST_PLACES = 64
 """What lives in a pinned atom is told apart by its positions only where that has no more."""
 
@@ -128,6 +130,7 @@ class Positions(Generic[Reason]):
         self._bound: dict[int, Term] = {}
         self._bounds: dict[int, set[_Bound]] = {}
         self._places: dict[_Place, Atom] = {}
+        self._rounds = 0
         self._pins: dict[int, Reason] = {}
 
     # --- What operations say
@@ -256,6 +259,8 @@ class Positions(Generic[Reason]):
                 return joined([self.at(part, home, position) for part in parts])
 
     def _at(self, atom: Atom, place: _Place) -> Atom:
+        if self._rounds > MOST_ROUNDS:
+            return atom
         place = _Place(atom, place.home, place.position)
         if place not in self._places:
             birth = f"{atom.birth}_{place.position}"
@@ -271,28 +276,39 @@ class Positions(Generic[Reason]):
         return self.lives_in(atom) != before
 
     def settle(self) -> bool:
-        """Makes what atoms are at places follow what has become of them; returns whether anything changed."""
+        """Makes what atoms are at places follow what has become of them; returns whether anything changed.
+
+        Where that does not come to an end, all places of an atom are made the same.
+        """
+        self._rounds += 1
         changed = False
-        of_atom: dict[Atom, list[tuple[Atom, int, Atom]]] = {}
         for place, found in list(self._places.items()):
             whole = self.resolve(place.atom)
             home = self.resolve(place.home)
             here = self.at(whole, home, place.position) if isinstance(home, Atom) else whole
             changed |= self._made_same(found, here)
+        homes: dict[Atom, set[Atom]] = {}
+        for place in self._places:
+            whole, home = self.resolve(place.atom), self.resolve(place.home)
             if isinstance(whole, Atom) and isinstance(home, Atom):
-                of_atom.setdefault(whole, []).append((home, place.position, found))
-        for places in of_atom.values():
-            for (one, first, a), (other, second, b) in combinations(places, 2):
-                if one != other:
-                    changed |= self._made_same(self.at(a, other, second), self.at(b, one, first))
+                homes.setdefault(whole, set()).add(home)
+        for whole, several in homes.items():
+            changed |= self._one_home(whole, several)
         return changed
 
+    def _one_home(self, atom: Atom, several: set[Atom]) -> bool:
+        """What is read at places of several homes, which would have to agree, keeps the first of these."""
+        lived = self.lives_in(atom)
+        others = sorted(several & lived, key=lambda home: home.number)[1:]
+        return bool(others) and self.confine(atom, lived - set(others))
+
     def _made_same(self, first: Term, second: Term) -> bool:
-        """Makes two dimensions the same; returns whether they were not."""
-        if self.resolve(first) == self.resolve(second):
+        """Makes two dimensions the same; returns whether that changes anything."""
+        before = (self.resolve(first), self.resolve(second), len(self._pins))
+        if before[0] == before[1]:
             return False
         self.same(first, second, self.reason)
-        return True
+        return before != (self.resolve(first), self.resolve(second), len(self._pins))
 
     # --- Unification
 
@@ -429,11 +445,10 @@ class Positions(Generic[Reason]):
 
     def _opaque(self, term: Sum) -> Iterator[Atom]:
         """Pinned positions in place of a sum that stands where sums cannot be taken apart."""
-        known = self._opaque_atoms.get(term)
-        found = None if known is None else self.resolve(known)
-        if found is None or isinstance(found, Sum):
-            found = self.fresh(term.size, next(atoms_of(term)).birth)
-            self._opaque_atoms[term] = found
-            self.pin(found, self.reason)
+        if term not in self._opaque_atoms:
+            self._opaque_atoms[term] = self.fresh(term.size, next(atoms_of(term)).birth)
+            self.pin(self._opaque_atoms[term], self.reason)
             self.pin(term, self.reason)
-        return atoms_of(found)
+        known = self._opaque_atoms[term]
+        found = self.resolve(known)
+        return atoms_of(self._atoms[self._find(known.number)] if isinstance(found, Sum) else found)
