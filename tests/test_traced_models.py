@@ -723,7 +723,10 @@ LESS: dict[str, tuple[int, str]] = {
     "Phi": (7, PARTS_OF_HEADS),
     "StableLm": (9, PARTS_OF_HEADS),
     "Persimmon": (5, PARTS_OF_HEADS),
-    "DeepseekV3": (12, PARTS_OF_HEADS),
+    "DeepseekV3": (
+        11,
+        f"{PARTS_OF_HEADS}; a mask that is the same in a group of experts pins the group",
+    ),
     "RecurrentGemma": (10, PARTS_OF_HEADS),
     "Bamba": (9, PARTS_OF_HEADS),
     "Falcon": (3, PARTS_AND_HEADS),

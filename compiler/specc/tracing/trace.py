@@ -93,7 +93,7 @@ class _Walk:
             if len(runs) == 1 and size > 1:
                 uniform.add(dim)
             if len(runs) < size:
-                dims.append(joined([self.facts.copy(run, list(dims)) for run in runs]))
+                dims.append(joined([self.facts.fresh(run, list(dims)) for run in runs]))
             else:
                 dims.append(self.facts.pinned(size, "a constant tells its positions apart"))
         known = held if held.dim() == 1 and not held.is_floating_point() else None
@@ -212,7 +212,7 @@ class _Walk:
             others = [
                 term for place, term in enumerate(dims) if place < dim or place not in value.uniform
             ]
-            dims[dim] = self.facts.copy(dims[dim].size, [t for t in others if t is not dims[dim]])
+            dims[dim] = self.facts.fresh(dims[dim].size, [t for t in others if t is not dims[dim]])
         return replace(value, dims=tuple(dims)) if value.uniform else value
 
 

@@ -83,7 +83,7 @@ class Facts:
         """The dimensions of a tensor whose entries are all the same: each lives in those before it."""
         dims: list[Atom] = []
         for size in sizes:
-            dims.append(self.copy(size, list(dims)))
+            dims.append(self.fresh(size, list(dims)))
         return tuple(dims)
 
     # --- Constraints
@@ -92,12 +92,15 @@ class Facts:
         """No position of a dimension may move."""
         self.positions.pin(term, Pin(reason, self.place))
 
-    def compared(self, term: Term) -> None:
+    def compared(self, value: Value, dim: int) -> None:
         """Entries along a dimension are compared: which of equal ones is taken depends on their order."""
-        atoms = set(atoms_of(self.positions.resolve(term)))
+        reason = "of equal entries the first is taken"
+        if dim in value.uniform:
+            self.pin(value.dims[dim], reason)
+        atoms = set(atoms_of(self.positions.resolve(value.dims[dim])))
         for each in self.copies:
             for atom in atoms & set(atoms_of(self.positions.resolve(each))):
-                self.pin(atom, "of equal entries the first is taken")
+                self.pin(atom, reason)
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
         for term in dims:

@@ -12,43 +12,12 @@ _REGISTERED = (attention, indices, pointwise, products, recurrent, shapes, windo
 
 
 OF_FEW_VALUES = frozenset(
-    [
-        "relu",
-        "relu6",
-        "hardtanh",
-        "clamp",
-        "clamp_min",
-        "clamp_max",
-        "clip",
-        "threshold",
-        "hardsigmoid",
-        "hardswish",
-        "hardshrink",
-        "softshrink",
-        "sign",
-        "sgn",
-        "round",
-        "floor",
-        "ceil",
-        "trunc",
-        "heaviside",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "isnan",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-        "one_hot",
-        "argmax",
-        "argmin",
-        "bucketize",
-        "searchsorted",
-    ]
-)
+    (
+        "relu", "relu6", "hardtanh", "threshold", "hardsigmoid", "hardswish", "hardshrink", "softshrink",
+        "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "one_hot", "argmax", "argmin",
+        "bucketize", "searchsorted",
+    )
+)  # fmt: skip
 """Operations whose results may well be equal at several positions, exactly."""
 
 

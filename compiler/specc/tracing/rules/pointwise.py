@@ -120,7 +120,7 @@ def extremum(facts: Facts, call: Call) -> Result:
     """The value along a dimension, and at which of its positions that stands."""
     value = call.value("self")
     dim = call.dim(value, default=-1)
-    facts.compared(value.dims[dim])
+    facts.compared(value, dim)
     dims = _reduced(facts, value.dims, [dim], call.flag("keepdim"))
     return Value(dims), Value(dims, value.dims[dim])
 
@@ -133,7 +133,7 @@ def position(facts: Facts, call: Call) -> Result:
         facts.pin_all(value.dims, "the position is counted over all dimensions")
         return fixed(facts, call, "a number")
     dim = call.dim(value)
-    facts.compared(value.dims[dim])
+    facts.compared(value, dim)
     return Value(_reduced(facts, value.dims, [dim], call.flag("keepdim")), value.dims[dim])
 
 
