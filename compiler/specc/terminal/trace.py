@@ -18,20 +18,11 @@ from ..tracing.traced import Traced, blame
 from ..tracing.verify import Finding
 from ..tracing.verify import verify as verify_space
 from ..types import Collection
+from .cli import MISTAKE
+from .commands import Inputs, TextOrJson
 from .console import complaints, output, write
 from .summary import summary
 
-MISTAKE = 1
-
-Inputs = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--input",
-        negative=(),
-        show_default=False,
-        help="An input of the model: `f32[2, 3, 32, 32]`, `ids=i64[2, 16; index 99]`.",
-    ),
-]
 Form = Annotated[
     Literal["spec", "git-rebasin", "unf"],
     Parameter(name="--as", help="What to write: a specification, or another project's JSON."),
@@ -47,7 +38,7 @@ def trace(
     form: Form = "spec",
     name: Annotated[str | None, Parameter(help="How the space is called.")] = None,
     no_verify: Annotated[bool, Parameter(negative=(), help="Do not check the result.")] = False,
-    format: Annotated[Literal["text", "json"], Parameter(help="The summary's form.")] = "text",
+    format: TextOrJson = "text",
 ) -> int:
     """Derives the permutation symmetry of a PyTorch model's weights and verifies it."""
     given = given_by(model, input)

@@ -26,6 +26,11 @@ class Captured:
     first_names: Mapping[str, str]
     """For each entry of the state_dict the first that is the same tensor."""
 
+    def first_name(self, placeholder: str) -> str:
+        """The entry of the state_dict that a placeholder holds, by the first of its names."""
+        target = self.state[placeholder]
+        return self.first_names.get(target, target)
+
 
 def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, object]) -> Captured:
     """The graph of a model in evaluation; `SpecError` with torch's reason where there is none.

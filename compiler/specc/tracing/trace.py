@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor, fx, nn
@@ -13,7 +14,7 @@ from ..symmetry.positions import Positions, Term, joined
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 from .capture import Captured, capture
 from .places import birth_of, births_of, place_of
-from .rules import Call, Result, applied, without_rule
+from .rules import Call, Result, applied, values_in, without_rule
 from .values import Facts, Value
 
 
@@ -22,15 +23,19 @@ def infer(
 ) -> Weights:
     """The weight space of a model: a tensor for each entry of its state_dict that is not of integers.
 
-    It is called `name`. `forward` is called with `inputs` and `options` once, by `torch.export`. Raises `SpecError` where
-    that cannot capture the model.
+    It is called `name`. `forward` is called with `inputs` and `options` once, by `torch.export`. Raises
+    `SpecError` where that cannot capture the model.
     """
     captured = capture(module, inputs, options)
     facts = Facts(Positions(Pin("parts lie inside a flattened dimension", name)))
     walk = _Walk(facts, captured)
     graph = captured.program.graph_module
-    given = [walk.placeholder(node) for node in graph.graph.nodes if node.op == "placeholder"]
-    for value in _values(walk.run(graph, given)):
+    placeholders = [node for node in graph.graph.nodes if node.op == "placeholder"]
+    for node in placeholders:
+        if node.name in captured.state and node.users:
+            walk.readers.setdefault(captured.first_name(node.name), node)
+    given = [walk.placeholder(node) for node in placeholders]
+    for value in values_in(walk.run(graph, given)):
         facts.pin_all(value.dims, "an output of the model")
         if value.refers is not None:
             facts.pin(value.refers, "an output of the model says which of its positions")
@@ -51,13 +56,15 @@ class _Walk:
     facts: Facts
     captured: Captured
     parameters: dict[str, Value] = field(default_factory=dict)
+    readers: dict[str, fx.Node] = field(default_factory=dict)
+    """For each entry of the state_dict the first of its placeholders that is read."""
     written: set[fx.Node] = field(default_factory=set)
     """What an operation writes into: entries that were the same may not be any more."""
 
     def placeholder(self, node: fx.Node) -> Result:
         """What is known of what the graph is given."""
         if node.name in self.captured.state:
-            return self._parameter(node, self.captured.state[node.name])
+            return self._parameter(node, self.captured.first_name(node.name))
         held = self.captured.constants.get(node.name, node.meta.get("val"))
         if not isinstance(held, Tensor):
             return None
@@ -68,20 +75,14 @@ class _Walk:
 
     def _parameter(self, node: fx.Node, name: str) -> Value:
         """An entry of the state_dict: along each dimension positions that live in those of all before it."""
-        name = self.captured.first_names.get(name, name)
         if name not in self.parameters:
             dims: list[Term] = []
-            named = [n for n, target in self.captured.state.items() if self._is(target, name)]
-            same = [each for each in node.graph.nodes if each.name in named and each.users]
-            node = same[0] if same else node
+            node = self.readers.get(name, node)
             for birth, size in zip(births_of(node, name), node.meta["val"].shape, strict=True):
                 self.facts.birth = birth
                 dims.append(self.facts.fresh(size, list(dims)))
             self.parameters[name] = Value(tuple(dims))
         return self.parameters[name]
-
-    def _is(self, target: str, name: str) -> bool:
-        return self.captured.first_names.get(target, target) == name
 
     def _constant(self, held: Tensor, called: str) -> Value:
         """Positions are told apart along each dimension along which entries differ."""
@@ -166,10 +167,10 @@ class _Walk:
         """Either of two graphs, which give tensors of the same dimensions."""
         given = self._read(node.args[3], known)
         assert isinstance(given, tuple), "`cond` is given what its branches take"
-        for value in _values(self._read(node.args[0], known)):
+        for value in values_in(self._read(node.args[0], known)):
             self.facts.pin_all(value.dims, "a branch depends on it")
         first, second = (self.run(graph, given) for graph in graphs)
-        for one, other in zip(_values(first), _values(second), strict=True):
+        for one, other in zip(values_in(first), values_in(second), strict=True):
             self.facts.all_same(one.dims, other.dims)
             for value in (one, other):
                 if value.refers is not None:
@@ -181,7 +182,7 @@ class _Walk:
     ) -> Result:
         name = target._schema.name.partition("::")[2]
         arguments = {a.name: self._read(given, known) for a, given in _bound(target, node)}
-        if any(_is_mask(each) for each in _nodes(node.args)):
+        if any(map(_is_mask, node.all_input_nodes)):
             arguments["has_mask"] = True
         used = {user.args[1] for user in node.users if user.target is operator.getitem}
         places = frozenset(place for place in used if isinstance(place, int))
@@ -233,27 +234,18 @@ def _bound(
             yield argument, argument.default_value
 
 
-def _values(result: object) -> Iterator[Value]:
-    if isinstance(result, Value):
-        yield result
-    elif isinstance(result, tuple):
-        for each in result:
-            yield from _values(each)
-
-
 def _runs(held: Tensor, dim: int) -> list[int]:
     """The lengths of the stretches of a dimension in which all entries are those of the position before."""
     size = held.shape[dim]
-    runs: list[int] = []
-    for position in range(size):
-        same = position > 0 and torch.equal(
-            held.select(dim, position), held.select(dim, position - 1)
-        )
-        if same:
-            runs[-1] += 1
-        else:
-            runs.append(1)
-    return runs
+    before, after = (
+        held.narrow(dim, 0, max(size - 1, 0)),
+        held.narrow(dim, min(size, 1), max(size - 1, 0)),
+    )
+    differs = (
+        (after != before).movedim(dim, 0).flatten(1).any(1) if held.dim() > 1 else after != before
+    )
+    starts = [0, *(1 + n for n, new in enumerate(differs.tolist()) if new), size]
+    return [end - start for start, end in pairwise(starts) if size]
 
 
 def _written(graph: fx.Graph) -> set[fx.Node]:
@@ -270,14 +262,6 @@ def _written(graph: fx.Graph) -> set[fx.Node]:
         if any(first in found for first in node.all_input_nodes[:1]):
             found.add(node)
     return found
-
-
-def _nodes(given: object) -> Iterator[fx.Node]:
-    if isinstance(given, fx.Node):
-        yield given
-    elif isinstance(given, (list, tuple)):
-        for each in given:
-            yield from _nodes(each)
 
 
 def _is_mask(node: fx.Node) -> bool:

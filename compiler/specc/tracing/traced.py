@@ -147,7 +147,6 @@ class Traced:
 _REMEDIES = {
     "an output of the model": "a layer behind it",
     "parts one after the other lie inside": "a projection of its own for each part",
-    "what moves together does not fit": None,
 }
 
 

@@ -206,6 +206,14 @@ class Facts:
             return others
         return tuple(self.positions.at(term, home, position) for term in others)
 
+    def stretch(self, dims: Dims, dim: int, start: int, count: int) -> Dims:
+        """The dimensions of a stretch of positions of one; a single position is picked."""
+        if count == 1:
+            others = self.at(dims, dim, start)
+            return (*others[:dim], self.one(), *others[dim:])
+        _, part, _ = self.cut(dims[dim], [start, count, dims[dim].size - start - count])
+        return (*dims[:dim], part, *dims[dim + 1 :])
+
     def _around(self, term: Term, position: int) -> Term:
         """The part of a sum in which a position lies; all of any other dimension."""
         if not isinstance(term, Sum):

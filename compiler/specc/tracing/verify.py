@@ -16,11 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import SpecError
 from ..reference import put_together, taken_apart
-from ..types import Axis, Collection, axes_of
+from ..types import Axis, Collection
 from ..verification.actions import Element, act, random_element
 from ..verification.draws import gap
 from ..verification.records import TOLERANCE
 from .capture import first_names
+from .written import outer_first, tensors_of
 
 DRAWS = 3
 
@@ -156,12 +157,13 @@ def _held_in_float64(tensor: Tensor) -> Tensor:
 
 def _refuse_other_tensors(space: Collection, module: nn.Module) -> None:
     has = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    for name, shape in _shapes(space).items():
-        if name not in has:
-            raise SpecError(f"the model has no tensor `{name}`")
-        if has[name] != shape:
+    for each in tensors_of(space):
+        if each.name not in has:
+            raise SpecError(f"the model has no tensor `{each.name}`")
+        if has[each.name] != each.shape:
             raise SpecError(
-                f"`{name}` is {_by(shape)} in the space and {_by(has[name])} in the model"
+                f"`{each.name}` is {_by(each.shape)} in the space "
+                f"and {_by(has[each.name])} in the model"
             )
 
 
@@ -170,8 +172,8 @@ def _by(shape: Sequence[int]) -> str:
 
 
 def _finding(space: Collection, function: _Function, generator: torch.Generator) -> Finding:
-    axes = tuple(axis for axis in _outer_first(space) if not axis.pinned)
-    state = function.stored(list(_shapes(space)))
+    axes = tuple(axis for axis in outer_first(space) if not axis.pinned)
+    state = function.stored([each.name for each in tensors_of(space)])
     with torch.no_grad():
         expected = function(state)
         elements = [random_element(axes, generator) for _ in range(DRAWS if axes else 0)]
@@ -212,12 +214,10 @@ def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, 
 
     Nothing is said of buffers, nor where the model has no derivative.
     """
-    kinds = dict(space.tensors)
-    pieces = {e.name: [p.name for p in e.pieces] for e in space.stored} or {n: [n] for n in kinds}
     moving = {
-        name
-        for name, parts in pieces.items()
-        if any(not axis.pinned for part in parts for axis in kinds[part].axes)
+        each.name
+        for each in tensors_of(space)
+        if any(not axis.pinned for piece in each.pieces for axis in piece.axes)
     }
     names = sorted(moving & function.parameters)
     leaves = {name: state[name].clone().requires_grad_() for name in names}
@@ -246,26 +246,6 @@ def moved(space: Collection, state: State, element: Element) -> State:
     tensors = taken_apart(batched, space)
     found = {name: act(element, tensors[name], t.axes) for name, t in space.tensors}
     return {name: t.squeeze(0) for name, t in put_together(found, space).items()}
-
-
-def _shapes(space: Collection) -> dict[str, tuple[int, ...]]:
-    """The tensors of a space as they are stored."""
-    if space.stored:
-        return {each.name: each.shape for each in space.stored}
-    return {name: tuple(axis.size for axis in t.axes) for name, t in space.tensors}
-
-
-def _outer_first(space: Collection) -> list[Axis]:
-    found: dict[str, Axis] = {}
-
-    def add(axis: Axis) -> None:
-        if axis.parent is not None:
-            add(axis.parent)
-        found.setdefault(axis.name, axis)
-
-    for axis in axes_of(space):
-        add(axis)
-    return list(found.values())
 
 
 def _generic(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:

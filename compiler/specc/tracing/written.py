@@ -12,7 +12,7 @@ from ..types import Axis, Collection, Part, Stored, axes_of, stored
 
 def specification(space: Collection, pins: Mapping[Axis, Pin], heading: Sequence[str]) -> str:
     """A file that declares the axes of a space and the space; pinned axes say what pins them."""
-    axes = [axis for axis in _outer_first(space) if axis.size > 1]
+    axes = [axis for axis in outer_first(space) if axis.size > 1]
     declared = [f"axis {axis.name} = {_group(axis)}" for axis in axes]
     width = min(max(map(len, declared), default=0), 60)
     lines = [f"# {line}".rstrip() for line in heading]
@@ -31,7 +31,7 @@ def tensors_of(space: Collection) -> tuple[Stored, ...]:
     return space.stored or tuple(plain)
 
 
-def _outer_first(space: Collection) -> Iterator[Axis]:
+def outer_first(space: Collection) -> Iterator[Axis]:
     """Every axis once, after the one that it lives in."""
     given: set[str] = set()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..values import Facts, Value
 from . import attention, indices, pointwise, products, recurrent, shapes, windows
-from .base import READS_NUMBERS, RULES, Call, Result, Rule, pin_numbers, without_rule
+from .base import READS_NUMBERS, RULES, Call, Result, Rule, pin_numbers, values_in, without_rule
 
-__all__ = ["RULES", "Call", "Result", "Rule", "applied", "without_rule"]
+__all__ = ["RULES", "Call", "Result", "Rule", "applied", "values_in", "without_rule"]
 
 _REGISTERED = (attention, indices, pointwise, products, recurrent, shapes, windows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..values import Dims, Facts, Value
@@ -80,15 +80,16 @@ class Call:
 
     def tensors(self) -> list[Value]:
         """Every tensor among the arguments."""
-        return list(_tensors(tuple(self.arguments.values())))
+        return list(values_in(tuple(self.arguments.values())))
 
 
-def _tensors(given: object) -> Sequence[Value]:
+def values_in(given: object) -> Iterator[Value]:
+    """Every tensor in arguments or results, which may be nested."""
     if isinstance(given, Value):
-        return [given]
-    if isinstance(given, (list, tuple)):
-        return [each for item in given for each in _tensors(item)]
-    return []
+        yield given
+    elif isinstance(given, (list, tuple)):
+        for each in given:
+            yield from values_in(each)
 
 
 Rule = Callable[[Facts, Call], Result]
@@ -123,7 +124,12 @@ def pin_numbers(facts: Facts, values: Sequence[Value], reason: str) -> None:
 
 def without_rule(facts: Facts, call: Call) -> Result:
     """Pins all that an operation touches."""
-    reason = f"`{call.name}` has no rule"
+    return pin_everything(facts, call, f"`{call.name}` has no rule")
+
+
+def pin_everything(facts: Facts, call: Call, reason: str) -> Result:
+    """Pins all tensors and what their numbers refer to, and tells the positions of the results apart."""
+    pin_numbers(facts, call.tensors(), reason)
     for value in call.tensors():
         facts.pin_all(value.dims, reason)
         facts.together(*value.dims, *value.dims)
@@ -132,11 +138,13 @@ def without_rule(facts: Facts, call: Call) -> Result:
 
 def fixed(facts: Facts, call: Call, reason: str) -> Result:
     """Results whose positions are told apart by the operation itself."""
-    results = tuple(
-        None if shape is None else Value(tuple(facts.pinned(size, reason) for size in shape))
-        for shape in call.shapes
-    )
+    results = tuple(fixed_value(facts, shape, reason) for shape in call.shapes)
     return results[0] if len(results) == 1 else results
+
+
+def fixed_value(facts: Facts, shape: Sequence[int] | None, reason: str) -> Value | None:
+    """A result all of whose positions are told apart; None where it is no tensor."""
+    return None if shape is None else Value(tuple(facts.pinned(size, reason) for size in shape))
 
 
 def replaced(dims: Dims, new: Mapping[int, object]) -> Dims:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...symmetry.positions import Term
 from ..values import Dims, Facts, Value
-from .base import Call, Result, fixed, pin_numbers, replaced, rule
+from .base import Call, Result, fixed, fixed_value, pin_numbers, replaced, rule
 from .products import without
 
 PICKED = "its positions are picked by number"
@@ -77,12 +75,9 @@ def embedding_bag(facts: Facts, call: Call) -> Result:
     facts.pin(weight.dims[0], "rows are looked up by number")
     facts.pin_all(call.value("indices").dims, "bags are told apart")
     bags = facts.pinned(call.shape[0], "bags are told apart")
-    return Value((bags, weight.dims[1])), *(_fixed(facts, shape) for shape in call.shapes[1:])
-
-
-def _fixed(facts: Facts, shape: Sequence[int] | None) -> Value | None:
-    reason = "positions are told apart"
-    return None if shape is None else Value(tuple(facts.pinned(size, reason) for size in shape))
+    return Value((bags, weight.dims[1])), *(
+        fixed_value(facts, shape, "bags are told apart") for shape in call.shapes[1:]
+    )
 
 
 @rule("index_select", reads_numbers=True)
@@ -91,7 +86,7 @@ def index_select(facts: Facts, call: Call) -> Result:
     dim = call.dim(value)
     stretch = _stretch(index)
     if stretch is not None and value.dims[dim].size > 1:
-        return Value(_cut_out(facts, value.dims, dim, *stretch), value.refers)
+        return Value(facts.stretch(value.dims, dim, *stretch), value.refers)
     picked = _picked(index, value.dims[dim].size)
     if picked is not None:
         return Value(facts.rearranged(value.dims, dim, picked, PICKED), value.refers)
@@ -117,16 +112,6 @@ def _picked(index: Value, size: int) -> list[int] | None:
     return [int(n) % size for n in index.known]
 
 
-def _cut_out(facts: Facts, dims: Dims, dim: int, start: int, count: int) -> Dims:
-    """The dimensions of a stretch of positions."""
-    size = dims[dim].size
-    if count == 1:
-        others = facts.at(dims, dim, start)
-        return (*others[:dim], facts.one(), *others[dim:])
-    _, part, _ = facts.cut(dims[dim], [start, count, size - start - count])
-    return replaced(dims, {dim: part})
-
-
 @rule("gather", "take_along_dim", reads_numbers=True)
 def gather(facts: Facts, call: Call) -> Result:
     """At each position of the index one entry along a dimension."""
@@ -134,15 +119,20 @@ def gather(facts: Facts, call: Call) -> Result:
     if call.arguments.get("dim") is None or len(value.dims) != len(index.dims):
         return without(facts, call)
     dim = call.dim(value)
+    _refer_along(facts, value, index, dim)
+    dims = (call.name == "gather" and index.dims) or facts.broadcast(
+        [index.dims, replaced(value.dims, {dim: index.dims[dim]})]
+    )
+    return Value(dims, value.refers)
+
+
+def _refer_along(facts: Facts, value: Value, index: Value, dim: int) -> None:
+    """An index of as many dimensions picks positions along one; along the others it goes with the tensor."""
     refer(facts, value.dims[dim], index)
     for place, (term, other) in enumerate(zip(value.dims, index.dims, strict=True)):
         if place != dim:
             _covered(facts, term, other)
     facts.together(*value.dims, index.dims[dim])
-    dims = (call.name == "gather" and index.dims) or facts.broadcast(
-        [index.dims, replaced(value.dims, {dim: index.dims[dim]})]
-    )
-    return Value(dims, value.refers)
 
 
 def _covered(facts: Facts, term: Term, first: Term) -> None:
@@ -160,11 +150,7 @@ def scatter(facts: Facts, call: Call) -> Result:
     """Writes at the positions that an index refers to."""
     value, index, source = call.value("self"), call.value("index"), call.optional("src")
     dim = call.dim(value)
-    refer(facts, value.dims[dim], index)
-    for place, (term, other) in enumerate(zip(value.dims, index.dims, strict=True)):
-        if place != dim:
-            _covered(facts, term, other)
-    facts.together(*value.dims, index.dims[dim])
+    _refer_along(facts, value, index, dim)
     if source is not None:
         pin_numbers(facts, [source], "positions are written")
         for term, other in zip(source.dims, index.dims, strict=True):
@@ -194,7 +180,7 @@ def index(facts: Facts, call: Call) -> Result:
     (first, *others) = [(dim, each) for dim, each in enumerate(indices) if each is not None]
     stretch = _stretch(first[1])
     if not others and stretch is not None and not call.flag("has_mask"):
-        return Value(_cut_out(facts, value.dims, first[0], *stretch), value.refers)
+        return Value(facts.stretch(value.dims, first[0], *stretch), value.refers)
     picked = _picked(first[1], value.dims[first[0]].size)
     if not others and picked is not None and not call.flag("has_mask"):
         return Value(facts.rearranged(value.dims, first[0], picked, PICKED), value.refers)
@@ -277,7 +263,6 @@ def bucketize(facts: Facts, call: Call) -> Result:
     for name in ("boundaries", "sorted_sequence"):
         boundaries = call.optional(name)
         if boundaries is not None:
-            facts.pin(boundaries.dims[-1], "boundaries are sorted")
             facts.pin_all(boundaries.dims, "boundaries are sorted")
     value = call.value("self")
     if value.shape != call.shape:

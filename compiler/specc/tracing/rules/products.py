@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from ...symmetry.positions import Term
 from ..values import Dims, Facts, Value
-from .base import Call, Result, fixed, pin_numbers, replaced, rule
+from .base import Call, Result, pin_everything, replaced, rule
 
 
 @rule("linear")
@@ -244,9 +244,4 @@ def cross(facts: Facts, call: Call) -> Result:
 
 def without(facts: Facts, call: Call) -> Result:
     """Pins everything: this form of the operation has no rule."""
-    reason = f"this form of `{call.name}` has no rule"
-    pin_numbers(facts, call.tensors(), reason)
-    for value in call.tensors():
-        facts.pin_all(value.dims, reason)
-        facts.together(*value.dims, *value.dims)
-    return fixed(facts, call, reason)
+    return pin_everything(facts, call, f"this form of `{call.name}` has no rule")

@@ -7,7 +7,7 @@ from math import prod
 
 from ...symmetry.positions import Sum, Term, spread_out
 from ..values import Dims, Facts, Value
-from .base import Call, Result, fixed, pin_numbers, replaced, rule
+from .base import Call, Result, fixed, pin_everything, pin_numbers, replaced, rule
 
 
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "view_as", "reshape_as",
@@ -124,21 +124,12 @@ def repeat_interleave(facts: Facts, call: Call) -> Result:
     """Each entry along a dimension several times in a row."""
     value = call.value("self")
     if call.arguments.get("dim") is None:
-        return fixed_all(facts, call, "all dimensions are flattened")
+        return pin_everything(facts, call, "all dimensions are flattened")
     dim, count = call.dim(value), call.integer("repeats", 1)
     term = facts.positions.resolve(value.dims[dim])
     copies = facts.copy(count, list(value.dims))
     made = spread_out(term, [copies]) if count > 1 else term
     return Value(replaced(value.dims, {dim: made}), value.refers)
-
-
-def fixed_all(facts: Facts, call: Call, reason: str) -> Result:
-    """Pins everything, for a reason."""
-    pin_numbers(facts, call.tensors(), reason)
-    for value in call.tensors():
-        facts.pin_all(value.dims, reason)
-        facts.together(*value.dims, *value.dims)
-    return fixed(facts, call, reason)
 
 
 # --- One after the other ----------------------------------------------------------------------------
@@ -187,16 +178,11 @@ def split(facts: Facts, call: Call) -> Result:
     sizes = [shape[dim] for shape in call.shapes if shape is not None]
     if all(size == 1 for size in sizes) and len(sizes) > 1:
         return tuple(
-            Value(_kept(facts, facts.at(value.dims, dim, place), dim), value.refers)
+            Value(facts.stretch(value.dims, dim, place, 1), value.refers)
             for place in range(len(sizes))
         )
     parts = facts.cut(value.dims[dim], sizes)
     return tuple(Value(replaced(value.dims, {dim: part}), value.refers) for part in parts)
-
-
-def _kept(facts: Facts, others: Dims, dim: int) -> Dims:
-    """The other dimensions, and one of a single position."""
-    return (*others[:dim], facts.one(), *others[dim:])
 
 
 @rule("unbind", reads_numbers=True)
@@ -225,7 +211,7 @@ def slice_(facts: Facts, call: Call) -> Result:
     start = call.arguments.get("start")
     if not isinstance(start, int):
         if start is not None:
-            return fixed_all(facts, call, "the stretch depends on data")
+            return pin_everything(facts, call, "the stretch depends on data")
         start = 0
     begin = min(max(start + size if start < 0 else start, 0), size)
     count = call.shape[dim]
@@ -241,10 +227,7 @@ def slice_(facts: Facts, call: Call) -> Result:
         facts.pin(value.dims[dim], "every n-th of its positions is picked")
         every = facts.pinned(count, "every n-th position")
         return Value(replaced(value.dims, {dim: every}), value.refers)
-    if count == 1:
-        return Value(_kept(facts, facts.at(value.dims, dim, begin), dim), value.refers)
-    _, part, _ = facts.cut(value.dims[dim], [begin, count, size - begin - count])
-    return Value(replaced(value.dims, {dim: part}), value.refers)
+    return Value(facts.stretch(value.dims, dim, begin, count), value.refers)
 
 
 @rule("constant_pad_nd", "pad")
@@ -300,7 +283,7 @@ def roll(facts: Facts, call: Call) -> Result:
     value = call.value("self")
     dims, over = value.dims, call.integers("dims")
     if not over:
-        return fixed_all(facts, call, "all positions are moved along")
+        return pin_everything(facts, call, "all positions are moved along")
     for dim, shift in zip(over, call.integers("shifts"), strict=True):
         size = dims[dim].size
         order = [(place - shift) % size for place in range(size)]
@@ -350,7 +333,7 @@ def diag_embed(facts: Facts, call: Call) -> Result:
     first, second = call.integer("dim1", -2) % rank, call.integer("dim2", -1) % rank
     *rest, last = value.dims
     if call.integer("offset"):
-        return fixed_all(facts, call, "a diagonal beside the main one is written")
+        return pin_everything(facts, call, "a diagonal beside the main one is written")
     others = iter(rest)
     return Value(tuple(last if d in (first, second) else next(others) for d in range(rank)))
 
