@@ -13,7 +13,7 @@ from typing import Any
 from .graph import Node, Typed
 from .operations.masks import mask_axes, mask_name, without_absent
 from .symmetry.derive import Level, Maps, Product
-from .symmetry.diagrams import Half, enclosing_index, pinned_indices
+from .symmetry.diagrams import Half, enclosing_index, folded_indices
 from .symmetry.folding import Operand
 from .types import Collection, Tensor, Type, tensor_named, tensors_of
 
@@ -242,8 +242,8 @@ class _Einsum:
         self._multiply("a" + "".join(source) + channel, self._x)
         for block in pool.whole:
             self._average(read.tensor, block[0], source)
-        pinned_in = [source[i] for i in pinned_indices(read.tensor)]
-        pinned_out = [target[i] for i in pinned_indices(written.tensor)]
+        pinned_in = [source[i] for i in folded_indices(read.tensor)]
+        pinned_out = [target[i] for i in folded_indices(written.tensor)]
         self._multiply(
             "".join([*pinned_out, result, *pinned_in, channel]),
             coefficients.reshape(
@@ -257,7 +257,7 @@ class _Einsum:
         target = self._indices(written.tensor, spread, [])
         result = next(self._letters)
         self._multiply("a", self._x.new_ones(self._x.shape[0]))
-        pinned = [target[i] for i in pinned_indices(written.tensor)]
+        pinned = [target[i] for i in folded_indices(written.tensor)]
         shape = (*_sizes(written.tensor), written.tensor.width)
         self._multiply("".join([*pinned, result]), coefficients.reshape(shape))
         return self._written(written, spread, target, result)
@@ -309,4 +309,4 @@ class _Einsum:
 
 
 def _sizes(tensor: Tensor) -> tuple[int, ...]:
-    return tuple(tensor.axes[i].size for i in pinned_indices(tensor))
+    return tuple(tensor.axes[i].size for i in folded_indices(tensor))

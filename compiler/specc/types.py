@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
-from .groups import Group, Pinned, Symmetric
+from .groups import Diagrams, Group, Pinned, Structure, Symmetric, Tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Axis:
 
     `parent` is the axis that this one lives in (a wreath product): the positions of `member` are
     permuted separately in each position of its `cloud`. `coded` says that learned codes stand for the
-    positions of an axis that is pinned where it was declared.
+    positions of an axis that is pinned where it was declared. `element` names the group element where
+    axes of several names share one.
     """
 
     name: str
@@ -27,11 +28,38 @@ class Axis:
     group: Group
     parent: Axis | None = None
     coded: bool = False
+    element: str = ""
+
+    @property
+    def mover(self) -> str:
+        """What moves it: axes with one mover are moved by one and the same group element."""
+        return self.element or self.name
+
+    @property
+    def tied(self) -> bool:
+        """Whether its group is given by generators, so that its positions count as channels of a layer
+        whose coefficients are tied."""
+        return isinstance(self.group, Tied) and not self.pinned
+
+    @property
+    def diagrams(self) -> Diagrams:
+        """Its group, which is one of diagrams."""
+        assert isinstance(self.group, Diagrams), f"{self.name} has diagrams"
+        return self.group
+
+    @property
+    def moved(self) -> Axis:
+        """The axis that stands for all with this mover."""
+        if isinstance(self.group, Diagrams):
+            return replace(self, name=self.mover, group=self.group.base, element="")
+        return replace(self, name=self.mover, element="")
 
     @property
     def pinned(self) -> bool:
-        """Whether its positions are all distinct; so is an axis with a single position."""
-        return isinstance(self.group, Pinned) or self.size == 1
+        """Whether its positions are all distinct; so is a single position that no sign changes."""
+        if isinstance(self.group, Pinned):
+            return True
+        return self.size == 1 and self.group.structure is Structure.PERMUTATION
 
     @property
     def masked(self) -> bool:
@@ -46,7 +74,7 @@ class Axis:
 
     def pin(self) -> Axis:
         """The same axis, asked for less symmetry: every position is distinct."""
-        return replace(self, group=Pinned(), parent=None, coded=False)
+        return replace(self, group=Pinned(), parent=None, coded=False, element="")
 
     def __str__(self) -> str:
         return self.name

@@ -1,11 +1,37 @@
 """The groups that may act on an axis, one file per family.
 
-A diagram group tells derivation which blocks of indices its diagrams may have; derivation asks
-nothing else of it, and no later stage knows which group it was.
+A diagram group tells derivation which blocks of indices its diagrams may have; a tied group gives the
+generators by which coefficients are tied. No later stage knows which group it was.
 """
 
-from .interface import Group
+from .classical import DUAL, Linear, Orthogonal, Symplectic
+from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
+from .signed import UNSIGNED, Signed
 from .symmetric import Symmetric
+from .tied import Action, Cyclic, Dihedral, Matrices, Permutations, Permuted, Represented, Tied
 
-__all__ = ["Group", "Pinned", "Symmetric"]
+__all__ = [
+    "DUAL",
+    "UNSIGNED",
+    "Action",
+    "Cyclic",
+    "Diagrams",
+    "Dihedral",
+    "Form",
+    "Group",
+    "Kinds",
+    "Linear",
+    "Matrices",
+    "Monotone",
+    "Orthogonal",
+    "Permutations",
+    "Permuted",
+    "Pinned",
+    "Represented",
+    "Signed",
+    "Structure",
+    "Symmetric",
+    "Symplectic",
+    "Tied",
+]

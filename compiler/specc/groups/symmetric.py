@@ -10,21 +10,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .interface import Diagrams, Kinds, Structure
+from .partitions import count_partitions
+
 
 @dataclass(frozen=True, slots=True)
-class Symmetric:
+class Symmetric(Diagrams):
     """Interchangeable positions; with `masked`, a mask says at run time which of them are there."""
 
     masked: bool = False
 
+    @property
+    def structure(self) -> Structure:
+        return Structure.PERMUTATION
+
     def notation(self, size: int) -> str:
         return f"S({size}, masked)" if self.masked else f"S({size})"
 
-    def closes(self, indices: int) -> bool:
+    def closes(self, kinds: Kinds) -> bool:
         return True
 
-    def parity(self, indices: int) -> int:
+    def passes(self, kinds: Kinds) -> int | None:
         return 0
 
-    def most_blocks(self, size: int) -> int:
-        return size
+    def count(self, size: int, kinds: Kinds) -> int:
+        return count_partitions(kinds, size, self.closes)

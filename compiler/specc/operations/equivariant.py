@@ -161,7 +161,7 @@ class Invariant(Equivariant):
 
 def _features(rules: Rules, operands: Sequence[Operand], channels: Channels) -> Term | None:
     """The rows or columns of a product: for each tensor its pinned positions times its channels."""
-    terms = [_positions(rules, o.pinned_positions, channels[o.name]) for o in operands]
+    terms = [_positions(rules, o.folded_positions, channels[o.name]) for o in operands]
     return joined(terms) if terms else None
 
 

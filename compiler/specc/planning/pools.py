@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..names import Variables
 from ..symmetry.derive import Maps
-from ..symmetry.diagrams import enclosing_index, free_indices, pinned_indices
+from ..symmetry.diagrams import enclosing_index, folded_indices, free_indices
 from ..symmetry.folding import Operand
 from ..types import Tensor
 from .plan import Diagonal, Fold, Mean, PoolStep
@@ -43,14 +43,14 @@ class Pools:
 
     def _fold(self, number: int, operand: Operand, argument: str, key: str, base: str) -> None:
         tensor = operand.tensor
-        order = (*free_indices(tensor), *pinned_indices(tensor))
+        order = (*free_indices(tensor), *folded_indices(tensor))
         state = finest(tensor)
         step = Fold(
             base,
             argument,
             key,
             permutation(order),
-            len(pinned_indices(tensor)),
+            len(folded_indices(tensor)),
             shape_of(state, operand),
             operand.runs,
         )

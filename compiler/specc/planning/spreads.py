@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..symmetry.diagrams import free_indices, pinned_indices
+from ..symmetry.diagrams import folded_indices, free_indices
 from ..symmetry.folding import Operand
 from .plan import Arranged, Embed, Expand, Shape, SpreadStep, Sum, Term, Unfold
 from .spread_names import SpreadNames
@@ -128,7 +128,7 @@ def _expanded(
 def _unfolded(output: _Output, last: State, variable: str) -> str:
     """Puts the indices of the tensor in its own order, pinned ones out of the features."""
     tensor = output.operand.tensor
-    pinned = pinned_indices(tensor)
+    pinned = folded_indices(tensor)
     order = (*free_indices(tensor), *pinned)
     back = permutation([order.index(i) for i in range(len(order))])
     if not pinned and back is None:

@@ -8,15 +8,16 @@ rest. Axes that live in others (wreath products) are counted inside each block o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from math import comb, prod
 
 from ..types import Axis, Tensor
-from .diagrams import enclosing_index, free_indices
+from .diagrams import enclosing_index
 from .folding import Operand, Own, Runs, fold
+from .ties import count_tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,14 @@ def count_maps(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int
 @cache
 def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> int:
     """Like `count_maps`, times the channels on both sides: the parameters of a layer without bias."""
-    return _total(inputs, outputs, lambda each: each.features)
+    return _total(inputs, outputs, lambda each: each.pinned_positions * each.tensor.width)
 
 
 @cache
 def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
     """Whether any map leads to a tensor."""
     target = _roots(output.tensor)
-    return any(_diagrams(_roots(each.tensor) + target) for each in inputs)
+    return any(_diagrams(target, _roots(each.tensor)) for each in inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,7 @@ class _Counted:
 
     @property
     def axes(self) -> set[str]:
-        return {index.axis.name for index in self.indices}
-
-    @property
-    def alone(self) -> int:
-        """The diagrams on this side alone, of all runs."""
-        return self.count * self.weight * _diagrams(self.indices)
+        return {index.axis.mover for index in self.indices}
 
 
 def _total(
@@ -79,7 +75,9 @@ def _total(
     folded = fold(inputs, outputs)
     read = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.inputs]
     written = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.outputs]
-    apart = sum(each.alone for each in read) * sum(each.alone for each in written)
+    apart = sum(each.count * each.weight * _diagrams((), each.indices) for each in read) * sum(
+        each.count * each.weight * _diagrams(each.indices, ()) for each in written
+    )
     by_axis: dict[str, list[int]] = {}
     for number, target in enumerate(written):
         for name in target.axes:
@@ -94,12 +92,12 @@ def _total(
 
 def _joint(source: _Counted, target: _Counted, own: Mapping[str, Own]) -> int:
     """The diagrams between two tensors beyond the products of their own, over all pairs of runs."""
-    apart = _diagrams(source.indices) * _diagrams(target.indices)
-    here = _diagrams(source.indices + target.indices) - apart
+    apart = _diagrams((), source.indices) * _diagrams(target.indices, ())
+    here = _diagrams(target.indices, source.indices) - apart
     if source.runs is None or source.runs != target.runs:
         return source.count * target.count * here
     elsewhere = tuple(_renamed(index, own) for index in target.indices)
-    there = _diagrams(source.indices + elsewhere) - apart
+    there = _diagrams(elsewhere, source.indices) - apart
     return source.count * here + source.count * (source.count - 1) * there
 
 
@@ -107,15 +105,16 @@ def _renamed(index: Index, own: Mapping[str, Own]) -> Index:
     """The index in another run, where the run's own axes are others."""
     axis = index.axis
     if axis.name in own:
-        axis = replace(axis, name=f"{axis.name}, in another run")
+        axis = replace(axis, name=f"{axis.name}, in another run", element="")
     return Index(axis, tuple(_renamed(inner, own) for inner in index.inner))
 
 
 def _roots(tensor: Tensor) -> tuple[Index, ...]:
     """The indices of a tensor that live in no other, each with those that live in it."""
     inside: dict[int | None, list[int]] = {}
-    for index in free_indices(tensor):
-        inside.setdefault(enclosing_index(tensor, index), []).append(index)
+    for index, axis in enumerate(tensor.axes):
+        if not axis.pinned:
+            inside.setdefault(enclosing_index(tensor, index), []).append(index)
 
     def below(parent: int | None) -> tuple[Index, ...]:
         found = [Index(tensor.axes[i], below(i)) for i in inside.get(parent, [])]
@@ -124,55 +123,48 @@ def _roots(tensor: Tensor) -> tuple[Index, ...]:
     return below(None)
 
 
-def _diagrams(indices: tuple[Index, ...]) -> int:
-    """The number of diagrams on indices that share a scope: axes multiply."""
-    by_axis: dict[Axis, Counter[Index]] = {}
-    for index in indices:
-        by_axis.setdefault(index.axis, Counter())[index] += 1
-    return prod(
-        _partitions(axis, tuple(same.items()), axis.group.most_blocks(axis.size))
-        for axis, same in by_axis.items()
-    )
+def _diagrams(written: tuple[Index, ...], read: tuple[Index, ...]) -> int:
+    """The independent maps between indices that share a scope: movers multiply."""
+    joint: dict[str, tuple[list[Index], list[Index]]] = {}
+    tied: tuple[list[Axis], list[Axis]] = ([], [])
+    for side, indices in enumerate((written, read)):
+        for index in indices:
+            if index.axis.tied:
+                tied[side].append(index.axis)
+            else:
+                joint.setdefault(index.axis.mover, ([], []))[side].append(index)
+    return count_tied(*tied) * prod(_of_mover(*sides) for sides in joint.values())
+
+
+def _of_mover(written: Sequence[Index], read: Sequence[Index]) -> int:
+    """The diagrams on indices of one mover."""
+    axis = (*written, *read)[0].axis
+    group = axis.diagrams
+    if any(index.inner for index in (*written, *read)):
+        return _nested(axis, tuple(sorted(Counter((*written, *read)).items(), key=repr)), axis.size)
+    kinds = [index.axis.diagrams.kind for index in written]
+    kinds += [group.facing(index.axis.diagrams.kind) for index in read]
+    return group.count(axis.size, tuple(sorted(kinds)))
 
 
 @cache
-def _partitions(axis: Axis, kinds: tuple[tuple[Index, int], ...], most: int) -> int:
-    """Partitions of indices (kinds with their numbers) into at most `most` allowed blocks."""
-    if len(kinds) == 1 and not kinds[0][0].inner:
-        return _leaf_partitions(axis, kinds[0][1], most)
-    if not kinds:
+def _nested(axis: Axis, sorts: tuple[tuple[Index, int], ...], most: int) -> int:
+    """Partitions of indices (sorts with their numbers) into at most `most` blocks, and inside each
+    block the diagrams on what lives there."""
+    if not sorts:
         return 1
     if most == 0:
         return 0
-    (first, number), *others = kinds
+    (first, number), *others = sorts
     remaining = [(first, number - 1), *others]
     total = 0
     for taken in product(*(range(count + 1) for _, count in remaining)):
-        if not axis.group.closes(1 + sum(taken)):
-            continue
         chosen = list(zip(remaining, taken, strict=True))
+        block = [first, *(sort for (sort, _), t in chosen for _ in range(t))]
+        if not axis.diagrams.closes(tuple(index.axis.diagrams.kind for index in block)):
+            continue
         ways = prod(comb(count, t) for (_, count), t in chosen)
-        block = [first, *(kind for (kind, _), t in chosen for _ in range(t))]
-        inside = _diagrams(tuple(each for index in block for each in index.inner))
-        rest = tuple((kind, count - t) for (kind, count), t in chosen if count > t)
-        total += ways * inside * _partitions(axis, rest, most - 1)
-    return total
-
-
-def _leaf_partitions(axis: Axis, indices: int, most: int) -> int:
-    """The same for indices in which nothing lives: row by row, as for Stirling numbers."""
-    exactly = [1] + [
-        0
-    ] * indices  # partitions of the first m indices into the present number of blocks
-    total = exactly[indices]
-    for _ in range(min(most, indices)):
-        exactly = [
-            sum(
-                comb(m - 1, size - 1) * exactly[m - size]
-                for size in range(1, m + 1)
-                if axis.group.closes(size)
-            )
-            for m in range(indices + 1)
-        ]
-        total += exactly[indices]
+        inside = _diagrams(tuple(each for index in block for each in index.inner), ())
+        rest = tuple((sort, count - t) for (sort, count), t in chosen if count > t)
+        total += ways * inside * _nested(axis, rest, most - 1)
     return total

@@ -15,6 +15,8 @@ from itertools import chain, count
 from ..names import counted, together
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
 from .folding import Folded, Operand, Own, Runs, fold
+from .pairings import is_independent
+from .ties import count_tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +97,21 @@ class Maps:
         """Independent linear maps at one channel in and out; pinned positions count."""
         return sum(
             each.count
-            * sum(
-                self._read(level, p).pinned_positions * self.pool_count(level, each, p)
-                for p in each.pools
-            )
-            * sum(
-                self._written(level, s).pinned_positions * self.spread_count(level, each, s)
-                for s in each.spreads
-            )
+            * maps_between(self._written(level, s), self._read(level, p))
+            * self.pool_count(level, each, p)
+            * self.spread_count(level, each, s)
             for level in self.levels
             for each in level.products
             if not each.beside
+            for p in each.pools
+            for s in each.spreads
         )
 
     @property
     def bias_dimension(self) -> int:
         """Independent invariant vectors of the outputs at one channel."""
         return sum(
-            self._written(level, s).pinned_positions * self.spread_count(level, each, s)
+            maps_between(self._written(level, s), None) * self.spread_count(level, each, s)
             for level in self.levels
             for each in level.products
             if each.bias
@@ -140,9 +139,29 @@ class Maps:
 
     def size(self, level: Level, each: Product) -> int:
         """The coefficients of a product and its bias, of all runs."""
+        if self.is_tied(level, each):
+            return each.count * self._tied_size(level, each)
         read, written = self.pool_width(level, each), self.spread_width(level, each)
         matrix = read * written if each.rank is None else each.rank * (read + written)
         return each.count * (matrix + written * each.bias)
+
+    def is_tied(self, level: Level, each: Product) -> bool:
+        """Whether coefficients of a product are tied by a group that is given by generators."""
+        operands = [self._read(level, p) for p in each.pools]
+        operands += [self._written(level, s) for s in each.spreads]
+        return any(axis.tied for operand in operands for axis in operand.tensor.axes)
+
+    def _tied_size(self, level: Level, each: Product) -> int:
+        total = 0
+        for s in each.spreads:
+            written = self._written(level, s)
+            rows = written.tensor.width * self.spread_count(level, each, s)
+            total += rows * maps_between(written, None) * each.bias
+            for p in each.pools:
+                read = self._read(level, p)
+                columns = read.tensor.width * self.pool_count(level, each, p)
+                total += rows * columns * maps_between(written, read)
+        return total
 
     @property
     def parameters(self) -> int:
@@ -183,6 +202,13 @@ class Maps:
         return "\n".join([counted(self.dimension, "map"), *map(str, self.levels)])
 
 
+def maps_between(written: Operand, read: Operand | None) -> int:
+    """The maps between the positions of two tensors that count as channels; invariants without `read`."""
+    axes = () if read is None else read.tensor.axes
+    pinned = written.pinned_positions * (1 if read is None else read.pinned_positions)
+    return pinned * count_tied(written.tensor.axes, axes)
+
+
 @cache
 def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool = True) -> Maps:
     """Every map between the two collections, and with `bias` every invariant of the outputs.
@@ -209,7 +235,7 @@ def _maps(folded: Folded, bias: bool) -> Maps:
     for roots in sorted(output_halves, key=lambda roots: _level_key(roots, order)):
         own = _own(roots, folded)
         name = _level_name(roots, names, taken)
-        level = _level(name, roots, input_halves.get(roots, []), output_halves[roots], bias)
+        level = _level(name, roots, input_halves.get(roots, []), output_halves[roots], folded, bias)
         taken.add(name)
         if level.products:
             levels.append(_of_runs(level, own.runs) if own else level)
@@ -220,13 +246,19 @@ def _maps(folded: Folded, bias: bool) -> Maps:
 def _level_name(roots: tuple[Strand, ...], names: Mapping[str, str], taken: set[str]) -> str:
     """The axes of a level's strands, outermost first: `cloud_member`."""
     words = [
-        names[strand.axis.name] + ("_odd" if strand.parity else "")
-        for root in roots
-        for strand in root.preorder()
+        names[strand.axis.name] + _mark(strand) for root in roots for strand in root.preorder()
     ]
     short, full = together(words) or "scalar", "_".join(words)
     numbered = (f"{full}_{number}" for number in count(2))
     return next(name for name in chain((short, full), numbered) if name not in taken)
+
+
+def _mark(strand: Strand) -> str:
+    """What tells strands of one axis apart in the name of a level."""
+    if strand.wedge is not None:
+        return f"_wedge{strand.wedge}"
+    word = strand.axis.diagrams.word(strand.kind)
+    return f"_{word}" if word else ""
 
 
 def _of_runs(level: Level, runs: Runs) -> Level:
@@ -241,8 +273,8 @@ def _own(roots: tuple[Strand, ...], folded: Folded) -> Own | None:
 
 
 def _axis_order(operands: tuple[Operand, ...]) -> dict[str, int]:
-    """Numbers the axes by first appearance, so that names never decide anything."""
-    names = dict.fromkeys(axis.name for each in operands for axis in each.tensor.axes)
+    """Numbers the movers by first appearance, so that names never decide anything."""
+    names = dict.fromkeys(axis.mover for each in operands for axis in each.tensor.axes)
     return {name: number for number, name in enumerate(names)}
 
 
@@ -259,7 +291,9 @@ def short_names(names: tuple[str, ...]) -> dict[str, str]:
 def level_names(folded: Folded) -> dict[str, str]:
     """Identifiers for axes; those that runs have for themselves are called alike, without the number."""
     operands = folded.inputs + folded.outputs
-    axes = dict.fromkeys(axis.name for each in operands for axis in each.tensor.axes)
+    axes = dict.fromkeys(
+        name for each in operands for axis in each.tensor.axes for name in (axis.name, axis.mover)
+    )
     plain: dict[str, str] = {}
     for name in axes:
         without = _without_run(name, folded.own.get(name))
@@ -284,24 +318,43 @@ def _level_key(roots: tuple[Strand, ...], order: dict[str, int]) -> tuple[object
 
 
 def _level(
-    name: str, roots: tuple[Strand, ...], pools: list[Half], spreads: list[Half], bias: bool
+    name: str,
+    roots: tuple[Strand, ...],
+    pools: list[Half],
+    spreads: list[Half],
+    folded: Folded,
+    bias: bool,
 ) -> Level:
     """Joins the halves of a level: spreads that admit the same pools share a product.
 
-    A pair is left out where its whole blocks and the strands beside them are more than the basis
-    allows; then the level has several products, each with all of its own pairs, so that there is one
-    parameter for each map and no mask.
+    A pair is left out where it depends on others, or where no map leads between the positions that
+    count as channels; then the level has several products, each with all of its own pairs, so that
+    there is one parameter for each map and no mask.
     """
-    has_bias = bias and not roots
+    has_bias = bias and all(root.wedge == 0 for root in roots)
     taken = _taken(roots)
-    partners: dict[tuple[int, ...], list[int]] = {}
+    partners: dict[tuple[tuple[int, ...], bool], list[int]] = {}
     for number, spread in enumerate(spreads):
-        admitted = tuple(i for i, pool in enumerate(pools) if _admits(pool, spread, taken))
-        if admitted or has_bias:
-            partners.setdefault(admitted, []).append(number)
+        written = folded.outputs[spread.tensor]
+        admitted = tuple(
+            i
+            for i, pool in enumerate(pools)
+            if _admits(pool, spread, taken)
+            and is_independent(
+                roots, pool, spread, folded.inputs[pool.tensor].tensor, written.tensor
+            )
+            and count_tied(written.tensor.axes, folded.inputs[pool.tensor].tensor.axes)
+        )
+        biased = (
+            has_bias
+            and is_independent(roots, None, spread, None, written.tensor)
+            and count_tied(written.tensor.axes, ()) > 0
+        )
+        if admitted or biased:
+            partners.setdefault((admitted, biased), []).append(number)
     products = tuple(
-        Product(name if number == 0 else f"{name}_{number + 1}", admitted, tuple(group), has_bias)
-        for number, (admitted, group) in enumerate(partners.items())
+        Product(name if number == 0 else f"{name}_{number + 1}", admitted, tuple(group), biased)
+        for number, ((admitted, biased), group) in enumerate(partners.items())
     )
     return Level(name, roots, tuple(pools), tuple(spreads), products)
 
@@ -326,8 +379,8 @@ def _taken(roots: tuple[Strand, ...]) -> dict[Slot, int]:
 def _admits(pool: Half, spread: Half, taken: dict[Slot, int]) -> bool:
     """Whether the joint diagram has no more blocks in any slot than its basis allows."""
     outside = dict(spread.load)
-    return all(
-        whole + outside.get(slot, 0) + taken.get(slot, 0)
-        <= slot.axis.group.most_blocks(slot.axis.size)
-        for slot, whole in pool.load
-    )
+    for slot, whole in pool.load:
+        most = slot.axis.diagrams.most_blocks(slot.axis.size)
+        if most is not None and whole + outside.get(slot, 0) + taken.get(slot, 0) > most:
+            return False
+    return True

@@ -8,24 +8,42 @@ level fit together, and each pair is one diagram (arXiv:2402.05232).
 
 Axes that live in others (wreath products) make blocks and strands into forests: a block of `member`
 lies in a block of `cloud`, and goes through only where that one does.
+
+Where a determinant is invariant, n of the indices may be joined by it: a *wedge*, a strand whose halves
+are j indices of the input and n - j of the output.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import permutations, product
+from dataclasses import dataclass, replace
+from itertools import combinations, permutations, product
+from math import comb
 
+from ..groups import Pinned
 from ..types import Axis, Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Strand:
-    """A block that goes through: its axis, the parity of its halves, the strands that live in it."""
+    """A block that goes through: its axis, what its halves agree in, the strands that live in it.
+
+    A `wedge` joins that many indices of the input by the determinant with the rest in the output.
+    """
 
     axis: Axis
-    parity: int
+    kind: int
     inner: tuple[Strand, ...] = ()
+    wedge: int | None = None
+
+    @property
+    def dimension(self) -> Axis | None:
+        """The dimension that it has at run time: a wedge one for each set of its indices' positions,
+        and none where there is just one such set."""
+        if self.wedge is None:
+            return self.axis
+        sets = comb(self.axis.size, self.wedge)
+        return Axis(f"{self.axis.name}^{self.wedge}", sets, Pinned()) if sets > 1 else None
 
     def preorder(self) -> Iterator[Strand]:
         yield self
@@ -35,7 +53,7 @@ class Strand:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where blocks share positions: those of one axis, inside one strand (by its number) or none."""
+    """Where blocks share positions: those of one mover, inside one strand (by its number) or none."""
 
     strand: int | None
     axis: Axis
@@ -47,12 +65,14 @@ class Half:
 
     `strands[i]` are the indices of the tensor that strand number i of the level (in preorder) joins;
     `whole` are the blocks that stay on this side; `load` counts the latter by slot, zeros left out.
+    `wedges` are those of the strands that are wedges.
     """
 
     tensor: int
     strands: tuple[tuple[int, ...], ...]
     whole: tuple[tuple[int, ...], ...]
     load: tuple[tuple[Slot, int], ...]
+    wedges: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +83,17 @@ class _Block:
     indices: tuple[int, ...]
     inner: tuple[_Block, ...]
     through: bool = False
+    wedge: bool = False
 
 
 def free_indices(tensor: Tensor) -> tuple[int, ...]:
-    """The indices of a tensor that a group moves."""
-    return tuple(i for i, axis in enumerate(tensor.axes) if not axis.pinned)
+    """The indices of a tensor that take part in diagrams."""
+    return tuple(i for i, axis in enumerate(tensor.axes) if not (axis.pinned or axis.tied))
 
 
-def pinned_indices(tensor: Tensor) -> tuple[int, ...]:
-    """The indices of a tensor whose positions are distinct: they count as channels."""
-    return tuple(i for i, axis in enumerate(tensor.axes) if axis.pinned)
+def folded_indices(tensor: Tensor) -> tuple[int, ...]:
+    """The indices of a tensor whose positions are told apart: they count as channels."""
+    return tuple(i for i, axis in enumerate(tensor.axes) if axis.pinned or axis.tied)
 
 
 def enclosing_index(tensor: Tensor, index: int) -> int | None:
@@ -91,9 +112,10 @@ def pools(
     tensor: Tensor, number: int, order: dict[str, int]
 ) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every input half on a tensor with the level it ends on, equal strands in every order."""
+    side = _Side(tensor, order, reads=True)
     for forest in _marked_forests(tensor):
-        level = _level(forest, order)
-        for blocks in _orderings(forest, order):
+        level = side.level(forest)
+        for blocks in side.orderings(forest):
             yield level, _half(number, forest, blocks)
 
 
@@ -101,21 +123,28 @@ def spreads(
     tensor: Tensor, number: int, order: dict[str, int]
 ) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every output half on a tensor with the level it starts from, equal strands in canonical order."""
+    side = _Side(tensor, order, reads=False)
     for forest in _marked_forests(tensor):
-        yield _level(forest, order), _half(number, forest, next(_orderings(forest, order)))
+        yield side.level(forest), _half(number, forest, next(side.orderings(forest)))
 
 
-def set_partitions(items: Sequence[int], most: int) -> Iterator[tuple[tuple[int, ...], ...]]:
-    """The partitions of `items` into at most `most` blocks, finest last joins first."""
+def set_partitions(
+    items: Sequence[int], most: int, largest: int | None = None
+) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """The partitions of `items` into at most `most` blocks, finest last joins first.
+
+    No block has more than `largest` items.
+    """
     if not items:
         yield ()
         return
     *before, last = items
-    for partition in set_partitions(before, most):
+    for partition in set_partitions(before, most, largest):
         if len(partition) < most:
             yield (*partition, (last,))
         for i, block in enumerate(partition):
-            yield (*partition[:i], (*block, last), *partition[i + 1 :])
+            if largest is None or len(block) < largest:
+                yield (*partition[:i], (*block, last), *partition[i + 1 :])
 
 
 def _marked_forests(tensor: Tensor) -> Iterator[tuple[_Block, ...]]:
@@ -124,85 +153,115 @@ def _marked_forests(tensor: Tensor) -> Iterator[tuple[_Block, ...]]:
     for index, parent in enclosing.items():
         inside.setdefault(parent, []).append(index)
     for forest in _forests(tensor, inside, inside.get(None, [])):
-        yield from _marked(forest)
+        yield from _marked(tensor, forest)
 
 
 def _forests(
     tensor: Tensor, inside: dict[int | None, list[int]], indices: Sequence[int]
 ) -> Iterator[tuple[_Block, ...]]:
     """All partitions of indices that share a scope, each block with the partitions of what lives in it."""
-    by_axis: dict[str, list[int]] = {}
+    by_mover: dict[str, list[int]] = {}
     for index in indices:
-        by_axis.setdefault(tensor.axes[index].name, []).append(index)
-    partitions = []
-    for same in by_axis.values():
-        axis = tensor.axes[same[0]]
-        partitions.append(list(set_partitions(same, axis.group.most_blocks(axis.size))))
+        by_mover.setdefault(tensor.axes[index].mover, []).append(index)
+    partitions = [list(_partitions(tensor, same)) for same in by_mover.values()]
     for choice in product(*partitions):
         blocks = [block for partition in choice for block in partition]
         inner = [
-            list(_forests(tensor, inside, [i for index in block for i in inside.get(index, [])]))
-            for block in blocks
+            list(
+                _forests(
+                    tensor, inside, [i for index in each.indices for i in inside.get(index, [])]
+                )
+            )
+            for each in blocks
         ]
         for chosen in product(*inner):
             yield tuple(
-                _Block(tensor.axes[block[0]], block, forest)
-                for block, forest in zip(blocks, chosen, strict=True)
+                replace(block, inner=forest) for block, forest in zip(blocks, chosen, strict=True)
             )
 
 
-def _marked(forest: tuple[_Block, ...], may_pass: bool = True) -> Iterator[tuple[_Block, ...]]:
+def _partitions(tensor: Tensor, same: Sequence[int]) -> Iterator[tuple[_Block, ...]]:
+    """The partitions of indices of one mover; where there is a determinant, some may be its wedge."""
+    axis = tensor.axes[same[0]]
+    group, moved = axis.diagrams, axis.moved
+    most = group.most_blocks(axis.size)
+    for partition in set_partitions(same, len(same) if most is None else most, group.largest):
+        yield tuple(_Block(moved, block, ()) for block in partition)
+    for joined in range(min(len(same), axis.size) + 1) if group.determinant else ():
+        for wedge in combinations(same, joined):
+            rest = [index for index in same if index not in wedge]
+            for partition in set_partitions(rest, len(rest), group.largest):
+                blocks = (_Block(moved, block, ()) for block in partition)
+                yield (_Block(moved, wedge, (), wedge=True), *blocks)
+
+
+def _marked(
+    tensor: Tensor, forest: tuple[_Block, ...], may_pass: bool = True
+) -> Iterator[tuple[_Block, ...]]:
     """Every way to let blocks go through; one that lives in a whole block is whole."""
     options = []
     for block in forest:
-        kinds: list[_Block] = []
-        if may_pass:
-            kinds += [
-                _Block(block.axis, block.indices, inner, through=True)
-                for inner in _marked(block.inner)
+        group = block.axis.diagrams
+        kinds = tuple(tensor.axes[i].diagrams.kind for i in block.indices)
+        marked: list[_Block] = []
+        if may_pass and (block.wedge or group.passes(kinds) is not None):
+            marked += [
+                replace(block, inner=inner, through=True) for inner in _marked(tensor, block.inner)
             ]
-        if block.axis.group.closes(len(block.indices)):
-            kinds += [
-                _Block(block.axis, block.indices, inner) for inner in _marked(block.inner, False)
-            ]
-        options.append(kinds)
+        if not block.wedge and group.closes(kinds):
+            marked += [replace(block, inner=inner) for inner in _marked(tensor, block.inner, False)]
+        options.append(marked)
     yield from product(*options)
 
 
-def _strand(block: _Block, order: dict[str, int]) -> Strand:
-    return Strand(
-        block.axis, block.axis.group.parity(len(block.indices)), _level(block.inner, order)
-    )
+class _Side:
+    """The blocks of one side of a map as strands: what each agrees in with the other side."""
 
+    def __init__(self, tensor: Tensor, order: dict[str, int], reads: bool) -> None:
+        self._tensor = tensor
+        self._order = order
+        self._reads = reads
 
-def _level(forest: tuple[_Block, ...], order: dict[str, int]) -> tuple[Strand, ...]:
-    """The strands of a forest in canonical order."""
-    strands = [_strand(block, order) for block in forest if block.through]
-    return tuple(sorted(strands, key=lambda strand: strand_key(strand, order)))
+    def strand(self, block: _Block) -> Strand:
+        axis = block.axis
+        if block.wedge:
+            joined = len(block.indices)
+            return Strand(axis, 0, (), joined if self._reads else axis.size - joined)
+        kinds = tuple(self._tensor.axes[i].diagrams.kind for i in block.indices)
+        kind = axis.diagrams.passes(kinds)
+        assert kind is not None, "only what passes is a strand"
+        return Strand(axis, kind, self.level(block.inner))
+
+    def level(self, forest: tuple[_Block, ...]) -> tuple[Strand, ...]:
+        """The strands of a forest in canonical order."""
+        strands = [self.strand(block) for block in forest if block.through]
+        return tuple(sorted(strands, key=lambda strand: strand_key(strand, self._order)))
+
+    def orderings(self, forest: tuple[_Block, ...]) -> Iterator[tuple[_Block, ...]]:
+        """The through blocks in the preorder of their level: one tuple for every matching of equal strands."""
+        alike: dict[tuple[object, ...], list[_Block]] = {}
+        for block in forest:
+            if block.through:
+                alike.setdefault(strand_key(self.strand(block), self._order), []).append(block)
+        groups = [permutations(alike[key]) for key in sorted(alike)]
+        for choice in product(*groups):
+            blocks = [block for group in choice for block in group]
+            for below in product(*(list(self.orderings(block.inner)) for block in blocks)):
+                yield tuple(
+                    each
+                    for block, inner in zip(blocks, below, strict=True)
+                    for each in (block, *inner)
+                )
 
 
 def strand_key(strand: Strand, order: dict[str, int]) -> tuple[object, ...]:
-    """Sorts strands by axis (in the layer's order), then parity, then by what lives in them."""
+    """Sorts strands by mover (in the layer's order), then kind, then by what lives in them."""
     return (
         order[strand.axis.name],
-        strand.parity,
+        -1 if strand.wedge is None else strand.wedge,
+        strand.kind,
         tuple(strand_key(inner, order) for inner in strand.inner),
     )
-
-
-def _orderings(forest: tuple[_Block, ...], order: dict[str, int]) -> Iterator[tuple[_Block, ...]]:
-    """The through blocks in the preorder of their level: one tuple for every matching of equal strands."""
-    through = [block for block in forest if block.through]
-    alike: dict[tuple[object, ...], list[_Block]] = {}
-    for block in through:
-        alike.setdefault(strand_key(_strand(block, order), order), []).append(block)
-    groups = [permutations(alike[key]) for key in sorted(alike)]
-    for choice in product(*groups):
-        blocks = [block for group in choice for block in group]
-        for below in product(*(list(_orderings(block.inner, order)) for block in blocks)):
-            yield tuple(
-                each for block, inner in zip(blocks, below, strict=True) for each in (block, *inner)
-            )
 
 
 def _half(number: int, forest: tuple[_Block, ...], blocks: tuple[_Block, ...]) -> Half:
@@ -227,4 +286,5 @@ def _half(number: int, forest: tuple[_Block, ...], blocks: tuple[_Block, ...]) -
         tuple(block.indices for block in blocks),
         tuple(whole),
         tuple(load.items()),
+        tuple(block.indices for block in blocks if block.wedge),
     )

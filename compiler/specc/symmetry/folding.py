@@ -16,7 +16,7 @@ from itertools import groupby
 from math import prod
 
 from ..types import Axis, Tensor
-from .diagrams import pinned_indices
+from .diagrams import folded_indices
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,19 @@ class Operand:
         return tuple(self.name.format(run) for run in range(first, first + self.runs.count))
 
     @property
+    def folded_positions(self) -> int:
+        """The positions that count as channels: those of pinned and of tied axes."""
+        return prod(self.tensor.axes[i].size for i in folded_indices(self.tensor))
+
+    @property
     def pinned_positions(self) -> int:
-        return prod(self.tensor.axes[i].size for i in pinned_indices(self.tensor))
+        """Those of pinned axes alone, which no group moves."""
+        return prod(axis.size for axis in self.tensor.axes if axis.pinned)
 
     @property
     def features(self) -> int:
-        """What counts as channels: pinned positions times channels."""
-        return self.pinned_positions * self.tensor.width
+        """What counts as channels: positions that are told apart times channels."""
+        return self.folded_positions * self.tensor.width
 
     def __str__(self) -> str:
         return f"{self.name or 'value'}: {self.tensor}"

@@ -1,0 +1,162 @@
+"""The classical matrix groups: O, SO, O(p, q), SO(p, q), Sp, GL.
+
+By the first fundamental theorems (Weyl, *The Classical Groups*) every invariant is a sum of ways to
+contract all indices in pairs: any two for an orthogonal or a symplectic group, with its form, a vector
+with a dual for GL(n). SO(n) and SO(p, q) also have the determinant of n indices. In few dimensions
+pairings depend on each other (the second theorems); those that, read as involutions, have no long
+monotone subsequence are a basis, and they are counted by standard Young tableaux
+(Robinson, Schensted; arXiv:2212.08630 uses the same categories).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .interface import Diagrams, Form, Kinds, Monotone, Structure
+from .partitions import integer_partitions, tableaux
+
+DUAL = 1
+"""The kind of an index that a group moves by the inverse transpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orthogonal(Diagrams):
+    """O(n), or with `negative` O(p, q), that keeps diag(1, ..., 1, -1, ..., -1); `special` is SO."""
+
+    special: bool = False
+    negative: int | None = None
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.OTHER
+
+    def notation(self, size: int) -> str:
+        word = "SO" if self.special else "O"
+        if self.negative is None:
+            return f"{word}({size})"
+        return f"{word}({size - self.negative}, {self.negative})"
+
+    def closes(self, kinds: Kinds) -> bool:
+        return len(kinds) == 2
+
+    def passes(self, kinds: Kinds) -> int | None:
+        return 0 if len(kinds) == 1 else None
+
+    @property
+    def largest(self) -> int | None:
+        return 2
+
+    @property
+    def determinant(self) -> bool:
+        return self.special
+
+    @property
+    def form(self) -> Form | None:
+        return Form(self.negative) if self.negative else None
+
+    def most_blocks(self, size: int) -> int | None:
+        return None
+
+    def independent(self, size: int) -> Monotone | None:
+        return Monotone(increasing=True, longest=size)
+
+    def count(self, size: int, kinds: Kinds) -> int:
+        """Tableaux of shapes with at most n rows, all of even length; for SO also n odd ones."""
+        shapes = integer_partitions(len(kinds), size)
+        return sum(
+            tableaux(shape)
+            for shape in shapes
+            if all(row % 2 == 0 for row in shape)
+            or (self.special and len(shape) == size and all(row % 2 for row in shape))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Symplectic(Diagrams):
+    """Sp(n) on n = 2k dimensions, that keeps [[0, 1], [-1, 0]]."""
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.OTHER
+
+    def notation(self, size: int) -> str:
+        return f"Sp({size})"
+
+    def closes(self, kinds: Kinds) -> bool:
+        return len(kinds) == 2
+
+    def passes(self, kinds: Kinds) -> int | None:
+        return 0 if len(kinds) == 1 else None
+
+    @property
+    def largest(self) -> int | None:
+        return 2
+
+    @property
+    def form(self) -> Form | None:
+        return Form(None)
+
+    def most_blocks(self, size: int) -> int | None:
+        return None
+
+    def independent(self, size: int) -> Monotone | None:
+        return Monotone(increasing=False, longest=size)
+
+    def count(self, size: int, kinds: Kinds) -> int:
+        """Tableaux of shapes with at most n rows, all columns of even length."""
+        return sum(
+            tableaux(shape)
+            for shape in integer_partitions(len(kinds), size)
+            if all(shape.count(length) % 2 == 0 for length in shape)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Diagrams):
+    """GL(n) on vectors, or with `dual` on linear forms."""
+
+    dual: bool = False
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.OTHER
+
+    def notation(self, size: int) -> str:
+        return f"GL({size})"
+
+    @property
+    def kind(self) -> int:
+        return DUAL if self.dual else 0
+
+    @property
+    def base(self) -> Linear:
+        return replace(self, dual=False)
+
+    def closes(self, kinds: Kinds) -> bool:
+        return sorted(kinds) == [0, DUAL]
+
+    def passes(self, kinds: Kinds) -> int | None:
+        return kinds[0] if len(kinds) == 1 else None
+
+    def facing(self, kind: int) -> int:
+        return DUAL - kind
+
+    def word(self, kind: int) -> str:
+        return "dual" if kind == DUAL else ""
+
+    @property
+    def largest(self) -> int | None:
+        return 2
+
+    def most_blocks(self, size: int) -> int | None:
+        return None
+
+    def independent(self, size: int) -> Monotone | None:
+        return Monotone(increasing=False, longest=size, two_sorts=True)
+
+    def count(self, size: int, kinds: Kinds) -> int:
+        """Pairs of tableaux of one shape with at most n rows."""
+        duals = kinds.count(DUAL)
+        if 2 * duals != len(kinds):
+            return 0
+        return sum(tableaux(shape) ** 2 for shape in integer_partitions(duals, size))

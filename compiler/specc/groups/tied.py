@@ -1,0 +1,217 @@
+"""Groups given by generators: their axes are told apart, and coefficients are tied to each other.
+
+Finite permutation groups tie by orbits, matrix groups by a basis of the maps that commute with the
+generators.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .interface import Structure
+
+Cycles = tuple[tuple[int, ...], ...]
+"""A permutation as a product of cycles; positions count from 1, as in a spec."""
+
+Matrix = tuple[tuple[Fraction | float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permuted:
+    """What each generator does to positions: `images[g][i]` is where `i` goes, with the sign `signs[g][i]`."""
+
+    images: tuple[tuple[int, ...], ...]
+    signs: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.images[0])
+
+    @property
+    def is_signed(self) -> bool:
+        return any(-1 in signs for signs in self.signs)
+
+    def dual(self) -> Permuted:
+        """The inverse transpose of a signed permutation is itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Represented:
+    """The matrices of generators, and of a basis of a Lie algebra."""
+
+    generators: tuple[Matrix, ...]
+    algebra: tuple[Matrix, ...]
+
+    @property
+    def size(self) -> int:
+        return len((*self.generators, *self.algebra)[0])
+
+
+Action = Permuted | Represented
+"""How the generators of one group act on one index; those of several indices correspond."""
+
+
+class Tied(ABC):
+    """A group given by generators, as it acts on an axis."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def structure(self) -> Structure:
+        """What its matrices look like."""
+
+    @abstractmethod
+    def notation(self, size: int) -> str:
+        """The group on `size` positions as a spec writes it: `C(12)`."""
+
+    @abstractmethod
+    def action(self, size: int) -> Action:
+        """Its generators."""
+
+    @abstractmethod
+    def expression(self, size: int) -> str:
+        """The same in generated code: `cyclic(12)`."""
+
+
+def permuted(*images: Sequence[int]) -> Permuted:
+    """Permutations without signs."""
+    return Permuted(tuple(map(tuple, images)), tuple((1,) * len(each) for each in images))
+
+
+@dataclass(frozen=True, slots=True)
+class Cyclic(Tied):
+    """The rotations of a ring of positions."""
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.PERMUTATION
+
+    def notation(self, size: int) -> str:
+        return f"C({size})"
+
+    def action(self, size: int) -> Permuted:
+        return permuted([(i + 1) % size for i in range(size)])
+
+    def expression(self, size: int) -> str:
+        return f"cyclic({size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Dihedral(Tied):
+    """The rotations and reflections of a ring of positions, of order twice their number."""
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.PERMUTATION
+
+    def notation(self, size: int) -> str:
+        return f"D({size})"
+
+    def action(self, size: int) -> Permuted:
+        return permuted([(i + 1) % size for i in range(size)], range(size - 1, -1, -1))
+
+    def expression(self, size: int) -> str:
+        return f"dihedral({size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Permutations(Tied):
+    """A group of permutations by generators in cycle notation; `name` is how a spec calls it."""
+
+    name: str
+    generators: tuple[Cycles, ...]
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.PERMUTATION
+
+    def notation(self, size: int) -> str:
+        return self.name
+
+    @property
+    def written(self) -> str:
+        """The generators as a spec writes them."""
+        return f"<{', '.join(map(_cycles, self.generators))}>"
+
+    def action(self, size: int) -> Permuted:
+        return permuted(*(_images(each, size) for each in self.generators))
+
+    def expression(self, size: int) -> str:
+        generators = ", ".join(f'"{_cycles(each)}"' for each in self.generators)
+        return f"permutations({generators}, degree={size})"
+
+
+def _cycles(cycles: Cycles) -> str:
+    return "".join(f"({' '.join(map(str, cycle))})" for cycle in cycles)
+
+
+def _images(cycles: Cycles, size: int) -> list[int]:
+    """Where a product of cycles takes each position; they are disjoint."""
+    images = list(range(size))
+    for cycle in cycles:
+        for here, there in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True):
+            images[here - 1] = there - 1
+    return images
+
+
+@dataclass(frozen=True, slots=True)
+class Matrices(Tied):
+    """A group of matrices by generators, or by a basis of its Lie algebra; `name` is how a spec calls it.
+
+    With `dual` it acts by the inverse transpose.
+    """
+
+    name: str
+    matrices: tuple[Matrix, ...]
+    lie: bool
+    dual: bool = False
+
+    @property
+    def structure(self) -> Structure:
+        action = self.action(len(self.matrices[0]))
+        if isinstance(action, Represented):
+            return Structure.OTHER
+        return Structure.SIGNED if action.is_signed else Structure.PERMUTATION
+
+    def notation(self, size: int) -> str:
+        return self.name
+
+    def action(self, size: int) -> Action:
+        if self.lie:
+            return Represented((), self.matrices)
+        found = [_monomial(matrix) for matrix in self.matrices]
+        monomial = [each for each in found if each is not None]
+        if len(monomial) == len(found):
+            return Permuted(tuple(i for i, _ in monomial), tuple(s for _, s in monomial))
+        return Represented(self.matrices, ())
+
+    def expression(self, size: int) -> str:
+        matrices = ", ".join(_matrix(each) for each in self.matrices)
+        text = f"matrices({matrices}{', lie=True' if self.lie else ''})"
+        return f"dual({text})" if self.dual else text
+
+
+def _monomial(matrix: Matrix) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Where a signed permutation matrix takes each position, and with which sign; None for another."""
+    columns = list(zip(*matrix, strict=True))
+    filled = [[(i, value) for i, value in enumerate(column) if value != 0] for column in columns]
+    if any(len(each) != 1 or abs(each[0][1]) != 1 for each in filled):
+        return None
+    images = tuple(each[0][0] for each in filled)
+    if len(set(images)) < len(images):
+        return None
+    return images, tuple(int(each[0][1]) for each in filled)
+
+
+def _matrix(matrix: Matrix) -> str:
+    rows = (f"[{', '.join(map(_entry, row))}]" for row in matrix)
+    return f"[{', '.join(rows)}]"
+
+
+def _entry(value: Fraction | float) -> str:
+    return str(value) if isinstance(value, Fraction) else repr(value)
