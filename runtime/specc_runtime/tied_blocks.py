@@ -1,0 +1,195 @@
+"""Blocks of a matrix that commute with groups, from coefficients: their entries are tied.
+
+A block is W[(o, c_out), (i, c_in)] = sum over a of weight[a, c_out, c_in] B_a[o, i]. Where several
+groups act on their own indices B is the tensor product of their bases, and is never formed: the
+coefficients are expanded group by group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .actions import Action
+from .ties import OrbitBasis, tied_basis
+
+
+class TiedArrangement(NamedTuple):
+    """What assembling a block needs beside tensors: numbers alone, so that it can be traced.
+
+    For each factor its dimension, and the rows of its table (0 for a dense basis); the sizes of all
+    factors' indices; the order of indices and channels in the matrix; its shape without channels.
+    """
+
+    dimensions: tuple[int, ...]
+    tables: tuple[int, ...]
+    sizes: tuple[int, ...]
+    order: tuple[int, ...]
+    shape: tuple[int, int]
+
+    @property
+    def dimension(self) -> int:
+        """How many coefficients there are for each pair of channels."""
+        return prod(self.dimensions)
+
+
+@dataclass(frozen=True, slots=True)
+class TiedFactor:
+    """The indices of one block that one group moves: its actions on outputs and on inputs."""
+
+    outputs: Sequence[Action] = ()
+    inputs: Sequence[Action] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the indices, outputs first."""
+        return tuple(action.size for action in (*self.outputs, *self.inputs))
+
+    @property
+    def dimension(self) -> int:
+        """How many maps commute."""
+        return tied_basis(self.outputs, self.inputs).dimension
+
+    @property
+    def density(self) -> float:
+        """The mean over the entries of the sum of squares of the basis."""
+        return tied_basis(self.outputs, self.inputs).density
+
+
+@dataclass(frozen=True, slots=True)
+class TiedBlock:
+    """The maps from one tensor's indices to another's that commute with several independent groups.
+
+    They are products of the factors' maps: coefficients are numbered row-major by those of the
+    factors. `order` says for each index, outputs in their tensor's order and then inputs in theirs,
+    which one it is among all factors' indices, the outputs and then the inputs of the first factor,
+    those of the second, and so on. Without it tensors have their indices in the order of the factors.
+    """
+
+    factors: Sequence[TiedFactor] = ()
+    order: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factors", tuple(self.factors))
+        is_output = [
+            place < len(factor.outputs)
+            for factor in self.factors
+            for place in range(len(factor.sizes))
+        ]
+        indices = range(len(is_output))
+        order = sorted(indices, key=lambda k: not is_output[k])
+        if self.order is not None:
+            order = list(self.order)
+        object.__setattr__(self, "order", tuple(order))
+        sides = [is_output[k] for k in order if k in indices]
+        if sorted(order) != list(indices) or sides != sorted(sides, reverse=True):
+            raise ValueError(
+                f"{order} is no order of {len(is_output)} indices with outputs before inputs"
+            )
+
+    @property
+    def dimension(self) -> int:
+        """How many coefficients there are for each pair of channels."""
+        return prod(factor.dimension for factor in self.factors)
+
+    @property
+    def density(self) -> float:
+        """The mean over the entries of the sum of squares of the basis."""
+        return prod(factor.density for factor in self.factors)
+
+    @property
+    def outputs(self) -> int:
+        """The number of output positions."""
+        return prod(action.size for factor in self.factors for action in factor.outputs)
+
+    @property
+    def inputs(self) -> int:
+        """The number of input positions."""
+        return prod(action.size for factor in self.factors for action in factor.inputs)
+
+    def arrangement(self) -> TiedArrangement:
+        """What assembling the block needs beside bases and coefficients."""
+        sizes = tuple(size for factor in self.factors for size in factor.sizes)
+        outputs = sum(len(factor.outputs) for factor in self.factors)
+        order = tuple(self.order or ())
+        return TiedArrangement(
+            tuple(factor.dimension for factor in self.factors),
+            tuple(_tied_table_rows(factor) for factor in self.factors),
+            sizes,
+            (*order[:outputs], len(sizes), *order[outputs:], len(sizes) + 1),
+            (self.outputs, self.inputs),
+        )
+
+
+def assemble(weight: Tensor, block: TiedBlock) -> Tensor:
+    """The matrix of a block, (outputs * c_out, inputs * c_in), of weight (dimension, c_out, c_in)."""
+    expansions = [tied_expansion(factor, weight) for factor in block.factors]
+    return assembled(weight, block.arrangement(), expansions)
+
+
+def _tied_table_rows(factor: TiedFactor) -> int:
+    """How many rows an orbit basis reads: the coefficients, then zero, then minus the coefficients."""
+    basis = tied_basis(factor.outputs, factor.inputs)
+    if not isinstance(basis, OrbitBasis):
+        return 0
+    if (basis.signs < 0).any():
+        return 2 * basis.dimension + 1
+    return basis.dimension + int((basis.signs == 0).any())
+
+
+def tied_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
+    """What takes coefficients to pairs of positions: rows of the table in int32, or dense matrices.
+
+    On the weight's device, matrices (dimension, outputs * inputs) in its dtype; None where each pair
+    has a coefficient of its own. Raises `ValueError` for complex matrices and a real weight.
+    """
+    basis = tied_basis(factor.outputs, factor.inputs)
+    if not isinstance(basis, OrbitBasis):
+        if basis.matrices.is_complex() and not weight.is_complex():
+            raise ValueError(f"maps of a complex group have complex weights, not {weight.dtype}")
+        return basis.matrices.flatten(1).to(weight)
+    if basis.dimension == basis.labels.numel():
+        return None
+    places = basis.labels.flatten()
+    if _tied_table_rows(factor) != basis.dimension:
+        signs = basis.signs.flatten()
+        minus = basis.dimension + 1 + places
+        places = torch.where(signs > 0, places, torch.where(signs < 0, minus, basis.dimension))
+    return places.to(weight.device, torch.int32)
+
+
+def assembled(
+    weight: Tensor, arrangement: TiedArrangement, expansions: Sequence[Tensor | None]
+) -> Tensor:
+    """The matrix of a block: its coefficients expanded factor by factor, then its indices in order."""
+    channels = weight.shape[1:]
+    entries = weight.reshape(*arrangement.dimensions, *channels)
+    for dim, (expansion, rows) in enumerate(zip(expansions, arrangement.tables, strict=True)):
+        if expansion is None:
+            continue
+        if rows:
+            entries = _tied_table(entries, dim, rows).index_select(dim, expansion)
+        else:
+            entries = torch.tensordot(entries, expansion, ([dim], [0])).movedim(-1, dim)
+    apart = entries.reshape(*arrangement.sizes, *channels).permute(arrangement.order)
+    outputs, inputs = arrangement.shape
+    return apart.reshape(outputs * channels[0], inputs * channels[1])
+
+
+def _tied_table(weight: Tensor, dim: int, rows: int) -> Tensor:
+    """Coefficients along a dimension; where more rows are asked for, then zero, then the negatives."""
+    count = weight.shape[dim]
+    if rows == count:
+        return weight
+    zero = torch.zeros_like(weight.narrow(dim, 0, 1))
+    signed = [weight, zero] if rows == count + 1 else [weight, zero, -weight]
+    return torch.cat(signed, dim)

@@ -1,0 +1,338 @@
+"""Bases of the linear maps that commute with a group, from the generators alone.
+
+A map from the tensor product of some indices to that of others is a matrix `(outputs, inputs)`, both
+row-major. Signed permutations tie its entries together in orbits; other matrices leave a nullspace.
+Both bases are canonical: a coefficient means the same on every machine, so that checkpoints last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import prod
+
+import torch
+from torch import Tensor
+
+from .actions import Action, SignedPermutation, matrix_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OrbitBasis:
+    """Each entry of the matrix is zero, or plus or minus one coefficient.
+
+    `labels` and `signs` are int32 and int8 of shape (outputs, inputs): entry (o, i) is `signs[o, i]`
+    times coefficient `labels[o, i]`, and zero where both are 0. Coefficients are numbered by the
+    first of their entries in row-major order, whose sign is +.
+    """
+
+    dimension: int
+    labels: Tensor
+    signs: Tensor
+    density: float
+    """The mean over all entries of the sum of squares of the basis: the share that is not zero."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseBasis:
+    """Matrices (dimension, outputs, inputs) in float64 or complex128, in echelon order.
+
+    The reduced row echelon form of the space, orthonormalised from its first matrix on, each with a
+    positive entry where its echelon form has the leading 1. All are scaled by one factor, with which
+    the sum of squares is 1 on average over the entries that are not zero in all of them.
+    """
+
+    dimension: int
+    matrices: Tensor
+    density: float
+    """The mean over all entries of the sum of squares of the basis: the share that is not zero."""
+
+
+TiedBasis = OrbitBasis | DenseBasis
+
+
+def tied_basis(outputs: Sequence[Action], inputs: Sequence[Action]) -> TiedBasis:
+    """A basis of the maps W from the inputs' tensor product to the outputs' that commute.
+
+    rho_out(g) W = W rho_in(g) for every generator g, and the same for elements of an algebra. All
+    actions that move their index have the same generators in the same order. Computed once in a
+    process. Raises `ValueError` where actions are not those of one group, and where rounding leaves
+    the dimension in doubt.
+    """
+    return _cached_basis(tuple(outputs), tuple(inputs))
+
+
+@cache
+def _cached_basis(outputs: tuple[Action, ...], inputs: tuple[Action, ...]) -> TiedBasis:
+    actions = (*outputs, *inputs)
+    generators, algebra = _generator_counts(actions)
+    monomial = [g for g in range(generators) if _is_monomial(actions, g)]
+    with torch.inference_mode(False), torch.no_grad():
+        orbits = _orbit_basis(outputs, inputs, monomial)
+        if len(monomial) == generators and not algebra:
+            return orbits
+        return _dense_basis(outputs, inputs, orbits)
+
+
+def _generator_counts(actions: Sequence[Action]) -> tuple[int, int]:
+    """How many group elements and how many algebra elements generate the group of all actions."""
+    counts = {(len(a.generators), len(a.algebra)) for a in actions if not a.still}
+    if len(counts) > 1:
+        raise ValueError(
+            f"the actions are not of one group: their numbers of generators are {sorted(counts)}"
+        )
+    return counts.pop() if counts else (0, 0)
+
+
+def _is_monomial(actions: Sequence[Action], generator: int) -> bool:
+    moving = [action for action in actions if not action.still]
+    return all(isinstance(action.generators[generator], SignedPermutation) for action in moving)
+
+
+def _positions(actions: Sequence[Action]) -> int:
+    return prod(action.size for action in actions)
+
+
+# --- Orbits --------------------------------------------------------------------------------------
+
+
+def _orbit_basis(
+    outputs: Sequence[Action], inputs: Sequence[Action], generators: Sequence[int]
+) -> OrbitBasis:
+    """The orbits of pairs of positions under some of the generators, all signed permutations."""
+    actions = (*outputs, *inputs)
+    moves = [_joint_permutation(actions, generator) for generator in generators]
+    count = _positions(actions)
+    if any((signs < 0).any() for _, signs in moves):
+        first, signs = _signed_orbits(count, moves)
+    else:
+        first = connected_components(count, [images for images, _ in moves])
+        signs = torch.ones(count, dtype=torch.int8, device="cpu")
+    numbers, dimension = _numbered(first, signs)
+    shape = (_positions(outputs), _positions(inputs))
+    density = float((signs != 0).sum()) / count
+    return OrbitBasis(dimension, numbers.reshape(shape), signs.reshape(shape), density)
+
+
+def _joint_permutation(actions: Sequence[Action], generator: int) -> tuple[Tensor, Tensor]:
+    """Where a generator takes each tuple of positions, row-major, and with which sign."""
+    images = torch.zeros(1, dtype=torch.int64, device="cpu")
+    signs = torch.ones(1, dtype=torch.int8, device="cpu")
+    for action in actions:
+        own = torch.arange(action.size, device="cpu")
+        own_signs = torch.ones(action.size, dtype=torch.int8, device="cpu")
+        if not action.still:
+            move = action.generators[generator]
+            assert isinstance(move, SignedPermutation)
+            own = torch.tensor(move.images, device="cpu")
+            own_signs = torch.tensor(move.signs, dtype=torch.int8, device="cpu")
+        images = (images[:, None] * action.size + own).flatten()
+        signs = (signs[:, None] * own_signs).flatten()
+    return images, signs
+
+
+def connected_components(count: int, edges: Sequence[Tensor]) -> Tensor:
+    """The least node of each node's component; `edges[k][u]` is a neighbour of node u.
+
+    In each round every root takes the least label among its neighbours' as its own, then all labels
+    jump to their roots; the rounds end when no edge joins two labels.
+    """
+    labels = torch.arange(count, dtype=torch.int64, device="cpu")
+    changed = True
+    while changed:
+        changed = False
+        for images in edges:
+            there = labels[images]
+            apart = there != labels
+            here, there = labels[apart], there[apart]
+            if len(here):
+                changed = True
+                low, high = torch.minimum(here, there), torch.maximum(here, there)
+                labels.scatter_reduce_(0, high, low, "amin")
+                labels = _roots(labels)
+    return labels
+
+
+def _roots(labels: Tensor) -> Tensor:
+    """Each label followed to a node that is its own label."""
+    while True:
+        further = labels[labels]
+        if torch.equal(further, labels):
+            return labels
+        labels = further
+
+
+def _signed_orbits(count: int, moves: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """The first tuple of each tuple's orbit, and the sign against it: 0 where signs contradict.
+
+    Node 2p stands for entry p, and node 2p + 1 for minus entry p.
+    """
+    edges = []
+    for images, signs in moves:
+        flipped = (signs < 0).to(torch.int64)
+        edges.append(torch.stack([2 * images + flipped, 2 * images + 1 - flipped], 1).flatten())
+    plus, minus = connected_components(2 * count, edges).reshape(count, 2).unbind(1)
+    signs = torch.where(plus == minus, 0, 1 - 2 * (plus % 2)).to(torch.int8)
+    return plus // 2, signs
+
+
+def _numbered(first: Tensor, signs: Tensor) -> tuple[Tensor, int]:
+    """Orbits numbered by their first tuple, those without a sign left out; int32."""
+    starts = (first == torch.arange(len(first), device="cpu")) & (signs != 0)
+    numbers = starts.cumsum(0) - 1
+    dimension = int(starts.sum())
+    return torch.where(signs != 0, numbers[first], 0).to(torch.int32), dimension
+
+
+# --- Nullspaces ----------------------------------------------------------------------------------
+
+ZERO_BELOW = 1e-10
+"""A singular value or a pivot below this part of its scale is rounding."""
+
+NONZERO_ABOVE = 1e-6
+"""One above this part is not; between them the dimension is in doubt."""
+
+
+def _dense_basis(
+    outputs: Sequence[Action], inputs: Sequence[Action], orbits: OrbitBasis
+) -> DenseBasis:
+    """The maps that commute with every generator; those of `orbits` do with the monomial ones."""
+    sizes = [action.size for action in (*outputs, *inputs)]
+    rows, columns = _positions(outputs), _positions(inputs)
+    space = _orthonormal_orbits(orbits)
+    for terms in _constraints(outputs, inputs):
+        apart = _applied(terms, space.reshape(*sizes, -1)).reshape(rows * columns, -1)
+        scale = sum(_norm_bound(factors) for _, factors in terms)
+        space = space.to(apart.dtype) @ _nullspace(apart, scale)
+    made = _orthonormal_rows(_echelon_form(space.T))
+    nonzero = int((made.abs().square().sum(0) > ZERO_BELOW).sum())
+    scaled = made * (nonzero / max(len(made), 1)) ** 0.5
+    density = nonzero / (rows * columns)
+    return DenseBasis(len(made), scaled.reshape(-1, rows, columns), density)
+
+
+def _orthonormal_orbits(orbits: OrbitBasis) -> Tensor:
+    """The orbits' matrices as orthonormal columns (outputs * inputs, dimension)."""
+    signs = orbits.signs.flatten().to(torch.float64)
+    columns = signs.new_zeros(len(signs), orbits.dimension)
+    if orbits.dimension:
+        columns.scatter_(1, orbits.labels.flatten().to(torch.int64)[:, None], signs[:, None])
+    lengths: Tensor = columns.norm(dim=0)
+    return columns / lengths
+
+
+IndexMatrices = tuple[Tensor | None, ...]
+"""A matrix for each index; None leaves it."""
+
+Terms = list[tuple[int, IndexMatrices]]
+"""A sum of products of matrices on the indices, each with its sign."""
+
+
+def _constraints(outputs: Sequence[Action], inputs: Sequence[Action]) -> Iterator[Terms]:
+    """What takes the maps that commute to zero: rho_out(g) W - W rho_in(g) for each generator.
+
+    The matrices of inputs stand transposed, as they act on W's second index.
+    """
+    actions = (*outputs, *inputs)
+    generators, algebra = _generator_counts(actions)
+    for g in range(generators):
+        if not _is_monomial(actions, g):
+            left = [None if a.still else matrix_of(a.generators[g]) for a in outputs]
+            right = [None if a.still else matrix_of(a.generators[g]).T for a in inputs]
+            yield [(1, (*left, *([None] * len(right)))), (-1, (*([None] * len(left)), *right))]
+    for e in range(algebra):
+        terms: Terms = []
+        for place, action in enumerate(actions):
+            if not action.still:
+                alone: list[Tensor | None] = [None] * len(actions)
+                matrix = matrix_of(action.algebra[e])
+                alone[place] = matrix if place < len(outputs) else matrix.T
+                terms.append((1 if place < len(outputs) else -1, tuple(alone)))
+        yield terms
+
+
+def _applied(terms: Terms, maps: Tensor) -> Tensor:
+    """A constraint applied to maps (*indices, number), each matrix along its index."""
+    total = torch.zeros_like(maps)
+    for sign, factors in terms:
+        part = maps
+        for dim, matrix in enumerate(factors):
+            if matrix is not None:
+                dtype = torch.promote_types(matrix.dtype, part.dtype)
+                part = torch.tensordot(matrix.to(dtype), part.to(dtype), ([1], [dim]))
+                part = part.movedim(0, dim)
+        total = total + sign * part
+    return total
+
+
+def _norm_bound(factors: IndexMatrices) -> float:
+    """The spectral norm of a product of matrices on different indices."""
+    norms = [float(torch.linalg.matrix_norm(m, 2)) for m in factors if m is not None]
+    return prod(norms)
+
+
+def _nullspace(apart: Tensor, scale: float) -> Tensor:
+    """Orthonormal columns that a matrix takes to zero; `scale` bounds its norm before rounding."""
+    if apart.shape[1] == 0:
+        return apart.new_zeros(0, 0)
+    square = torch.linalg.qr(apart, mode="r").R if len(apart) > apart.shape[1] else apart
+    _, values, rows = torch.linalg.svd(square)
+    zero = values <= ZERO_BELOW * scale
+    _check_gap(values[~zero], scale, "singular value")
+    null: Tensor = rows[int((~zero).sum()) :].mH
+    return null
+
+
+def _check_gap(nonzero: Tensor, scale: float, what: str) -> None:
+    """Raises `ValueError` where something is too small to be no rounding and too large to be."""
+    if len(nonzero) and float(nonzero.min()) < NONZERO_ABOVE * scale:
+        raise ValueError(
+            f"the dimension of the maps that commute is in doubt: a {what} is "
+            f"{float(nonzero.min()) / scale:.1e} of its scale, which is neither rounding (below "
+            f"{ZERO_BELOW:.0e}) nor clearly not zero (above {NONZERO_ABOVE:.0e}); give the "
+            "matrices with more digits"
+        )
+
+
+def _echelon_form(space: Tensor) -> Tensor:
+    """The reduced row echelon form of orthonormal rows, unique for the space that they span.
+
+    Entries that are rational with a denominator of at most 10 are exact.
+    """
+    pivots = _pivots(space)
+    echelon: Tensor = torch.linalg.solve(space[:, pivots], space).resolve_conj()
+    parts = torch.view_as_real(echelon) if echelon.is_complex() else echelon
+    rational = (parts * COMMON_DENOMINATOR).round() / COMMON_DENOMINATOR
+    parts.copy_(torch.where((parts - rational).abs() < ZERO_BELOW, rational, parts))
+    return echelon
+
+
+COMMON_DENOMINATOR = 2520
+"""The least common multiple of 1 to 10."""
+
+
+def _pivots(space: Tensor) -> list[int]:
+    """The columns of orthonormal rows that no columns before them span, by elimination."""
+    rest = space.clone()
+    found: list[int] = []
+    for start in range(len(space)):
+        largest = rest[start:].abs().amax(0)
+        largest[: found[-1] + 1 if found else 0] = 0
+        candidates = largest > ZERO_BELOW
+        column = int(candidates.to(torch.int8).argmax())
+        _check_gap(largest[: column + 1][candidates[: column + 1]], 1.0, "pivot")
+        row = start + int(rest[start:, column].abs().argmax())
+        rest[[start, row]] = rest[[row, start]]
+        factors = rest[start + 1 :, column] / rest[start, column]
+        rest[start + 1 :] -= factors[:, None] * rest[start]
+        found.append(column)
+    return found
+
+
+def _orthonormal_rows(echelon: Tensor) -> Tensor:
+    """Gram and Schmidt's procedure on rows, the first first; each has a positive part in its own."""
+    columns, triangle = torch.linalg.qr(echelon.mT)
+    diagonal = triangle.diagonal()
+    rows: Tensor = (columns * (diagonal / diagonal.abs())).mT
+    return rows + 0.0  # no -0.0
