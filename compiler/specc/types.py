@@ -42,6 +42,13 @@ class Axis:
         return isinstance(self.group, Tied) and not self.pinned
 
     @property
+    def fixed(self) -> bool:
+        """Whether a module knows how many positions it has: others may be as many as an input brings."""
+        if self.pinned or not isinstance(self.group, Diagrams):
+            return True
+        return self.group.form is not None or self.group.determinant
+
+    @property
     def diagrams(self) -> Diagrams:
         """Its group, which is one of diagrams."""
         assert isinstance(self.group, Diagrams), f"{self.name} has diagrams"

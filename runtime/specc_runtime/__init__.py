@@ -1,5 +1,6 @@
 """What generated modules import: torch and nothing of the compiler."""
 
+from .actions import alternating, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .convolution import (
     Conv1d,
@@ -15,6 +16,7 @@ from .convolution import (
 from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
+from .forms import Determinant, lower, lower_symplectic
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
 from .models import Model, compile
@@ -46,6 +48,8 @@ from .tensors import (
     masked_sum,
     sections,
 )
+from .tied import TiedMix, init_tied_mix_
+from .tied_blocks import TiedBlock, TiedFactor
 
 __all__ = [
     "GRU",
@@ -60,6 +64,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "Determinant",
     "Equivariant",
     "FactoredMix",
     "FusedAttention",
@@ -78,27 +83,40 @@ __all__ = [
     "SeparateAttention",
     "Sinusoidal",
     "SoftExperts",
+    "TiedBlock",
+    "TiedFactor",
+    "TiedMix",
     "accumulate",
+    "alternating",
     "apply_mask",
     "avg_pool",
     "check_inputs",
     "check_mask",
     "compile",
     "concat",
+    "cyclic",
     "diagonal",
+    "dihedral",
+    "dual",
     "embed_diagonal",
     "full_mask",
     "init_factored_mix_",
     "init_mix_",
+    "init_tied_mix_",
+    "lower",
+    "lower_symplectic",
     "masked_max",
     "masked_mean",
     "masked_min",
     "masked_softmax",
     "masked_sum",
+    "matrices",
     "max_pool",
+    "permutations",
     "pixel_shuffle",
     "put_together",
     "reset_parameters",
     "sections",
     "take_apart",
+    "unmoved",
 ]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from ..names import counted
 from ..planning.module_plan import LayerUse
+from ..planning.plan import LayerPlan, Unwedge, Wedge
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Runs
 from .forward import forward
 from .layout import docstring, indent, statement
+from .steps import determinant_name
 from .tables import Words, layer_tables, layer_words, module_name, moves, products
+from .ties import tied_actions, tied_mix
 
 
 def emit_layer(layer: LayerUse) -> list[str]:
@@ -22,7 +25,7 @@ def emit_layer(layer: LayerUse) -> list[str]:
         "",
         *layer_tables(layer, words),
         "",
-        *_constructor(layer.plan.maps),
+        *_constructor(layer.plan),
         "",
         *_reset(layer.plan.maps),
         "",
@@ -56,9 +59,16 @@ def _of_each(runs: Runs | None) -> str:
     return f" in each of `{first}` to `{last}`"
 
 
-def _constructor(maps: Maps) -> list[str]:
+def _constructor(plan: LayerPlan) -> list[str]:
+    maps = plan.maps
     body = ["super().__init__()", 'factory = {"device": device, "dtype": dtype}']
+    actions = tied_actions(maps)
+    body += [line for name, code in actions.values() for line in statement(f"{name} = {code}", 2)]
     for level, each in products(maps):
+        if each.pools and maps.is_tied(level, each):
+            mix = tied_mix(maps, level, each, actions)
+            body += statement(f"self.{module_name(each)} = {mix}", 2)
+            continue
         read, written = maps.pool_width(level, each), maps.spread_width(level, each)
         name = module_name(each)
         if not each.pools:
@@ -71,6 +81,12 @@ def _constructor(maps: Maps) -> list[str]:
         if each.runs is not None:
             mix = f"nn.ModuleList([{mix} for _ in range({each.count})])"
         body += statement(f"self.{name} = {mix}", 2)
+    determinants = {
+        determinant_name(step): f"Determinant({step.size}, {step.joined})"
+        for step in plan.steps
+        if isinstance(step, Wedge | Unwedge)
+    }
+    body += [f"self.{name} = {made}" for name, made in sorted(determinants.items())]
     return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
 
 
@@ -91,6 +107,10 @@ def _reset(maps: Maps) -> list[str]:
             number = level.spreads[s].tensor
             count = maps.outputs[number].features * maps.spread_count(level, each, s)
             rows.append(f"({count}, {fans[number]})")
+        if each.pools and maps.is_tied(level, each):
+            drawn = [str(fans[level.spreads[s].tensor]) for s in each.spreads]
+            body += statement(f"init_tied_mix_(self.{name}, [{', '.join(drawn)}])", 2)
+            continue
         draw = "init_mix_({}.weight, [{}])" if each.rank is None else "init_factored_mix_({}, [{}])"
         if each.pools and each.runs:
             body.append(f"for mix in self.{name}:")

@@ -82,7 +82,7 @@ def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -
     for parts in stored.dims:
         if len(parts) == len(parts[0]) == len(parts[0][0]) == 1:
             (axis,) = parts[0][0]
-            dims.append(str(axis.size) if axis.pinned else words[axis.name])
+            dims.append(str(axis.size) if axis.fixed else words[axis.name])
         else:
             dims.append("+".join(_flattened_sizes(part) for part, *_ in parts))
     return " ".join(["batch", *dims, *([] if channels is None else [str(channels)])])

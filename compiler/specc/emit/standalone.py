@@ -11,6 +11,11 @@ from pathlib import Path
 
 MODULES = (
     "tensors",
+    "forms",
+    "actions",
+    "ties",
+    "tied_blocks",
+    "tied",
     "storage",
     "inputs",
     "modules",

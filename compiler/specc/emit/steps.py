@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from ..groups import Form
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..planning.plan import (
@@ -13,13 +14,17 @@ from ..planning.plan import (
     Expand,
     Fold,
     LayerPlan,
+    Lower,
     Mean,
     PoolStep,
     Shape,
     SpreadStep,
     Sum,
     Term,
+    Trace,
     Unfold,
+    Unwedge,
+    Wedge,
 )
 from ..symmetry.folding import Runs
 from ..types import Axis
@@ -58,16 +63,37 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
             if step.axes[step.dim - 1].masked:
                 return masked_reduction("mean", step.source, step.axes, step.dim)
             return f"{step.source}.mean({step.dim})"
+        case Trace():
+            lowered = _lowered(step.source, step.second, step.form)
+            return f"diagonal({lowered}, {step.first}, {step.second}).mean({step.first})"
+        case Wedge():
+            return f"self.{determinant_name(step)}.pool({step.source}, {step.dims}, {step.dim})"
         case Sum():
             return " + ".join(_term(term) for term in step.terms)
         case Expand():
             return _expand(step, plan)
         case Embed():
             return f"embed_diagonal({step.source}, {step.dim}, {step.first}, {step.second})"
+        case Lower():
+            return _lowered(step.source, step.dim, step.form)
+        case Unwedge():
+            return f"self.{determinant_name(step)}.spread({step.source}, {step.dim}, {step.dims})"
         case Unfold():
             return _unfold(step)
         case _:
             assert_never(step)
+
+
+def _lowered(source: str, dim: int, form: Form) -> str:
+    """A dimension multiplied by an invariant form."""
+    if form.negative is None:
+        return f"lower_symplectic({source}, {dim})"
+    return f"lower({source}, {dim}, {form.negative})"
+
+
+def determinant_name(step: Wedge | Unwedge) -> str:
+    """The constant module of a determinant: its size, and how many of its indices are read."""
+    return f"determinant_{step.size}_{step.joined}"
 
 
 def _fold(step: Fold) -> str | None:
@@ -137,5 +163,5 @@ def permuted(text: str, permutation: tuple[int, ...] | None) -> str:
 
 def shape_comment(shape: Shape, words: Words) -> str:
     """A shape as it stands beside a line: `(batch, hidden, 16)`."""
-    axes = [str(axis.size) if axis.pinned else words.plain[axis.name] for axis in shape.axes]
+    axes = [str(axis.size) if axis.fixed else words.plain[axis.name] for axis in shape.axes]
     return f"({', '.join(['batch', *axes, str(shape.features)])})"

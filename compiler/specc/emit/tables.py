@@ -57,7 +57,7 @@ def moves(axis: Axis, words: Mapping[str, str]) -> str:
 
 def shape_words(tensor: Tensor, words: Mapping[str, str]) -> str:
     """`batch hidden 64 32`: words for the axes that may have another size, numbers for the others."""
-    dims = [str(axis.size) if axis.pinned else words[axis.name] for axis in tensor.axes]
+    dims = [str(axis.size) if axis.fixed else words[axis.name] for axis in tensor.axes]
     return " ".join(["batch", *dims, str(tensor.width)])
 
 
@@ -127,7 +127,7 @@ def _sizes(maps: Maps, words: Words) -> str:
         axis
         for each in (*maps.inputs, *maps.outputs)
         for axis in each.tensor.axes
-        if not axis.pinned
+        if not axis.fixed
     )
     entries = []
     for axis in axes:

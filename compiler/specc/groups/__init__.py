@@ -9,12 +9,24 @@ from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
 from .signed import UNSIGNED, Signed
 from .symmetric import Symmetric
-from .tied import Action, Cyclic, Dihedral, Matrices, Permutations, Permuted, Represented, Tied
+from .tied import (
+    Action,
+    Alternating,
+    Cyclic,
+    Dihedral,
+    Matrices,
+    Matrix,
+    Permutations,
+    Permuted,
+    Represented,
+    Tied,
+)
 
 __all__ = [
     "DUAL",
     "UNSIGNED",
     "Action",
+    "Alternating",
     "Cyclic",
     "Diagrams",
     "Dihedral",
@@ -23,6 +35,7 @@ __all__ = [
     "Kinds",
     "Linear",
     "Matrices",
+    "Matrix",
     "Monotone",
     "Orthogonal",
     "Permutations",

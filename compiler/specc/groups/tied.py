@@ -215,3 +215,23 @@ def _matrix(matrix: Matrix) -> str:
 
 def _entry(value: Fraction | float) -> str:
     return str(value) if isinstance(value, Fraction) else repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternating(Tied):
+    """The even permutations. On more positions than indices meet, and one more, they have no maps
+    beyond those of all permutations."""
+
+    @property
+    def structure(self) -> Structure:
+        return Structure.PERMUTATION
+
+    def notation(self, size: int) -> str:
+        return f"A({size})"
+
+    def action(self, size: int) -> Permuted:
+        threes: list[Cycles] = [((i, i + 1, i + 2),) for i in range(1, size - 1)]
+        return permuted(*(_images(each, size) for each in threes or [()]))
+
+    def expression(self, size: int) -> str:
+        return f"alternating({size})"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, InstanceOf
 
 from ..symmetry.coupling import Coupling, couple
-from ..symmetry.derive import Maps, Product, derive
+from ..symmetry.derive import Maps, Product, TiedShapes, derive
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..symmetry.positions import Atom, Sum, Term, joined, product_of
@@ -79,6 +79,9 @@ class Equivariant(Operation):
         for level in maps.levels:
             for each in level.products:
                 rows, columns = maps.spread_width(level, each), maps.pool_width(level, each)
+                if columns and maps.is_tied(level, each):
+                    found += _tied(each, maps.tied_shapes(level, each))
+                    continue
                 for name in each.modules if columns else ():
                     found += _matrix(name, rows, columns, each.rank)
                 if each.bias:
@@ -195,6 +198,18 @@ def _product_rule(rules: Rules, each: Product, rows: Term | None, columns: Term 
         rules.parameter(f"{name}.weight_out", [rows, between])
     if each.bias:
         rules.parameter(f"{name}.bias", [rows])
+
+
+def _tied(each: Product, shapes: TiedShapes) -> list[Parameter]:
+    """The parameters of a product whose coefficients are tied."""
+    name = f"mix_{each.name}"
+    if shapes.single:
+        named = [(f"{name}.weight", shape) for shape in shapes.weights]
+        named += [(f"{name}.bias", shape) for shape in shapes.biases]  # type: ignore[misc]
+    else:
+        named = [(f"{name}.weights.{n}", shape) for n, shape in enumerate(shapes.weights)]
+        named += [(f"{name}.biases.{n}", shape) for n, shape in enumerate(shapes.biases)]  # type: ignore[misc]
+    return [Parameter(name, shape) for name, shape in named]
 
 
 def _matrix(name: str, rows: int, columns: int, rank: int | None) -> list[Parameter]:

@@ -13,11 +13,15 @@ from .plan import (
     Fold,
     Formulation,
     LayerPlan,
+    Lower,
     Mean,
     Mix,
     Step,
     Sum,
+    Trace,
     Unfold,
+    Unwedge,
+    Wedge,
 )
 
 BYTES = 4
@@ -68,7 +72,7 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             return Cost(0, 2 * BYTES * written if step.permutation and step.pinned else 0)
         case Diagonal():
             return Cost(0, 0)
-        case Mean():
+        case Mean() | Trace() | Wedge():
             return Cost(sizes[step.source], BYTES * (sizes[step.source] + written))
         case Mix():
             return _mix(step)
@@ -78,7 +82,7 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             )
         case Expand():
             return Cost(0, 0)
-        case Embed():
+        case Embed() | Lower() | Unwedge():
             return Cost(0, BYTES * written)
         case Unfold():
             return Cost(0, 2 * BYTES * written if step.permutation else 0)

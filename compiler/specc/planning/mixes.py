@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
+from ..types import Axis
 from .cost import cheaper_formulation
 from .plan import Arranged, Formulation, Mix, Shape, Target
 from .pools import Pools
 from .spread_names import SpreadNames
-from .states import State, permutation, state_of
+from .states import State, permutation, pooled, spreading
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def mix(
     formulation: Formulation | None,
 ) -> tuple[Mix, tuple[Piece, ...]]:
     """The product of a level, its dimensions in the order of its first pool; and where its parts go."""
-    layout = _layout(level, each)
+    layout = _layout(maps, level, each)
     operands = _operands(maps, level, each, layout, pools)
     targets, pieces = _targets(maps, level, each, layout, names)
     input_widths = tuple(
@@ -41,7 +42,7 @@ def mix(
         for _ in range(maps.pool_count(level, each, p))
     )
     output_widths = [target.width for target in targets for _ in range(target.count or 1)]
-    axes = tuple(level.strands[strand].axis for strand in layout)
+    axes = tuple(_dimension(level, strand) for strand in layout)
     shape = Shape(axes, sum(output_widths))
     chosen = formulation or cheaper_formulation(input_widths, output_widths, shape.positions)
     step = Mix(
@@ -65,9 +66,9 @@ def _operands(
     operands = []
     for p in each.pools:
         half = level.pools[p]
-        state = state_of(half)
-        order = [state.kept.index(half.strands[strand]) for strand in layout]
         read = maps.inputs[half.tensor]
+        state = pooled(half, read.tensor)
+        order = [state.kept.index(half.strands[strand]) for strand in layout]
         source = pools.variable(half.tensor, state)
         of_run = read.runs is not None and each.runs is not None
         operands.append(Arranged(source, permutation(order), _count(each, read), of_run))
@@ -81,11 +82,11 @@ def _targets(
     targets, pieces = [], []
     for s in each.spreads:
         half = level.spreads[s]
-        state = state_of(half)
+        written = maps.outputs[half.tensor]
+        state = spreading(half, written.tensor)
         target = names.fresh(half.tensor, state)
         order = [layout.index(half.strands.index(block)) for block in state.kept]
         pieces.append(Piece(half.tensor, state, Arranged(target, permutation(order))))
-        written = maps.outputs[half.tensor]
         targets.append(Target(target, written.features, _count(each, written)))
     return tuple(targets), tuple(pieces)
 
@@ -95,10 +96,16 @@ def _count(each: Product, operand: Operand) -> int | None:
     return operand.runs.count if operand.runs and not each.runs else None
 
 
-def _layout(level: Level, each: Product) -> tuple[int, ...]:
+def _layout(maps: Maps, level: Level, each: Product) -> tuple[int, ...]:
     """The order of the strands along the level's dimensions: as the first pool has them."""
     if not each.pools:
         return ()
     first = level.pools[each.pools[0]]
-    kept = state_of(first).kept
+    kept = pooled(first, maps.inputs[first.tensor].tensor).kept
     return tuple(first.strands.index(block) for block in kept)
+
+
+def _dimension(level: Level, strand: int) -> Axis:
+    axis = level.strands[strand].dimension
+    assert axis is not None, "a strand that is laid out has a dimension"
+    return axis

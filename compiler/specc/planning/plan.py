@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..groups import Form
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand, Runs
 from ..types import Axis
@@ -76,6 +77,39 @@ class Mean:
     axes: tuple[Axis, ...]
     shape: Shape
     runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Contracts two dimensions with an invariant form: the mean of the diagonal, one of them lowered."""
+
+    target: str
+    source: str
+    first: int
+    second: int
+    form: Form
+    shape: Shape
+    runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wedge:
+    """Joins dimensions of `size` by the determinant: one for each set of positions, at the place `dim`.
+
+    `dim` is None where there is just one set, of all positions.
+    """
+
+    target: str
+    source: str
+    dims: tuple[int, ...]
+    dim: int | None
+    size: int
+    shape: Shape
+    runs: Runs | None
+
+    @property
+    def joined(self) -> int:
+        return len(self.dims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +197,38 @@ class Embed:
 
 
 @dataclass(frozen=True, slots=True)
+class Lower:
+    """Multiplies one dimension by an invariant form."""
+
+    target: str
+    source: str
+    dim: int
+    form: Form
+    shape: Shape
+    runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unwedge:
+    """Writes a dimension of sets of positions onto the dimensions that the determinant joins them with.
+
+    `dim` is None where there is just the empty set.
+    """
+
+    target: str
+    source: str
+    dim: int | None
+    dims: tuple[int, ...]
+    size: int
+    shape: Shape
+    runs: Runs | None
+
+    @property
+    def joined(self) -> int:
+        return self.size - len(self.dims)
+
+
+@dataclass(frozen=True, slots=True)
 class Unfold:
     """Takes pinned axes out of the features again and restores the order that the type declares."""
 
@@ -175,8 +241,8 @@ class Unfold:
     runs: Runs | None
 
 
-PoolStep = Fold | Diagonal | Mean
-SpreadStep = Sum | Expand | Embed | Unfold
+PoolStep = Fold | Diagonal | Mean | Trace | Wedge
+SpreadStep = Sum | Expand | Embed | Lower | Unwedge | Unfold
 Step = PoolStep | Mix | SpreadStep
 
 
@@ -234,6 +300,10 @@ def describe(step: Step) -> str:
             return f"{step.target} = diagonal({step.source}, {step.first}, {step.second})"
         case Mean():
             return f"{step.target} = mean({step.source}, {step.dim})"
+        case Trace():
+            return f"{step.target} = trace({step.source}, {step.first}, {step.second})"
+        case Wedge():
+            return f"{step.target} = wedge({step.source}, {step.dims})"
         case Mix():
             of = ", ".join(operand.source for operand in step.operands)
             targets = ", ".join(target.name for target in step.targets)
@@ -246,5 +316,9 @@ def describe(step: Step) -> str:
             return (
                 f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
             )
+        case Lower():
+            return f"{step.target} = lower({step.source}, {step.dim})"
+        case Unwedge():
+            return f"{step.target} = wedge({step.source}, {step.dim} -> {step.dims})"
         case Unfold():
             return f"{step.target} = unfold({step.source})"

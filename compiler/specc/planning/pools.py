@@ -7,8 +7,20 @@ from ..symmetry.derive import Maps
 from ..symmetry.diagrams import enclosing_index, folded_indices, free_indices
 from ..symmetry.folding import Operand
 from ..types import Tensor
-from .plan import Diagonal, Fold, Mean, PoolStep
-from .states import Block, State, finest, permutation, place, shape_of, split_last, state_of, suffix
+from .plan import Diagonal, Fold, Mean, PoolStep, Trace, Wedge
+from .states import (
+    Block,
+    State,
+    finest,
+    permutation,
+    place,
+    pooled,
+    shape_of,
+    split_last,
+    split_pair,
+    split_wedge,
+    suffix,
+)
 
 
 class Pools:
@@ -25,7 +37,8 @@ class Pools:
             used = {p for each in level.products for p in each.pools}
             for p in sorted(used):
                 half = level.pools[p]
-                self._wanted.setdefault(half.tensor, set()).add(state_of(half))
+                state = pooled(half, self._inputs[half.tensor].tensor)
+                self._wanted.setdefault(half.tensor, set()).add(state)
 
     def add_tensor(self, number: int, argument: str, key: str, base: str) -> None:
         """All that is read of one input, finest first."""
@@ -60,23 +73,55 @@ class Pools:
     def _require(self, number: int, operand: Operand, base: str, state: State) -> str:
         if (number, state) in self._variables:
             return self._variables[number, state]
-        target_shape = shape_of(state, operand)
-        step: PoolStep
-        if state.is_whole:
-            finer, first, second = split_last(state)
-            source = self._require(number, operand, base, finer)
-            target = self._names.claim(f"{base}_{self._suffix(base, state, operand.tensor)}")
-            dims = place(first, finer), place(second, finer)
-            step = Diagonal(target, source, *dims, target_shape, operand.runs)
+        formed = formed_pair(state, operand.tensor)
+        if state.wedges:
+            step = self._wedge(number, operand, base, state)
+        elif formed is not None:
+            step = self._trace(number, operand, base, state, formed)
+        elif state.is_whole:
+            step = self._diagonal(number, operand, base, state)
         else:
-            finer, block = self._cheapest_source(number, operand, state)
-            source = self._require(number, operand, base, finer)
-            target = self._names.claim(f"{base}_{self._suffix(base, state, operand.tensor)}")
-            axes = shape_of(finer, operand).axes
-            step = Mean(target, source, place(block, finer), axes, target_shape, operand.runs)
+            step = self._mean(number, operand, base, state)
         self.steps.append(step)
-        self._variables[number, state] = target
-        return target
+        self._variables[number, state] = step.target
+        return step.target
+
+    def _wedge(self, number: int, operand: Operand, base: str, state: State) -> PoolStep:
+        finer, wedge = split_wedge(state)
+        source = self._require(number, operand, base, finer)
+        dims = tuple(place((index,), finer) for index in wedge)
+        dim = place(wedge, state) if wedge in state.kept else None
+        size = operand.tensor.axes[wedge[0]].size
+        target, shape = self._target(operand, base, state), shape_of(state, operand)
+        return Wedge(target, source, dims, dim, size, shape, operand.runs)
+
+    def _trace(
+        self, number: int, operand: Operand, base: str, state: State, pair: Block
+    ) -> PoolStep:
+        finer = split_pair(state, pair)
+        source = self._require(number, operand, base, finer)
+        form = operand.tensor.axes[pair[0]].diagrams.form
+        assert form is not None
+        dims = place(pair[:1], finer), place(pair[1:], finer)
+        target, shape = self._target(operand, base, state), shape_of(state, operand)
+        return Trace(target, source, *dims, form, shape, operand.runs)
+
+    def _diagonal(self, number: int, operand: Operand, base: str, state: State) -> PoolStep:
+        finer, first, second = split_last(state)
+        source = self._require(number, operand, base, finer)
+        dims = place(first, finer), place(second, finer)
+        target, shape = self._target(operand, base, state), shape_of(state, operand)
+        return Diagonal(target, source, *dims, shape, operand.runs)
+
+    def _mean(self, number: int, operand: Operand, base: str, state: State) -> PoolStep:
+        finer, block = self._cheapest_source(number, operand, state)
+        source = self._require(number, operand, base, finer)
+        axes = shape_of(finer, operand).axes
+        target, shape = self._target(operand, base, state), shape_of(state, operand)
+        return Mean(target, source, place(block, finer), axes, shape, operand.runs)
+
+    def _target(self, operand: Operand, base: str, state: State) -> str:
+        return self._names.claim(f"{base}_{self._suffix(base, state, operand.tensor)}")
 
     def _suffix(self, base: str, state: State, tensor: Tensor) -> str:
         return suffix(base, state, tensor, "mean", self._axis_names)
@@ -87,11 +132,19 @@ class Pools:
         for block in state.blocks:
             if block in state.kept or not _encloser_kept(block, state, operand.tensor):
                 continue
-            finer = State(state.blocks, tuple(sorted((*state.kept, block))))
+            finer = State(state.blocks, tuple(sorted((*state.kept, block))), state.wedges)
             wanted = finer in self._wanted[number] or (number, finer) in self._variables
             options.append((not wanted, shape_of(finer, operand).numbers, finer.kept, finer, block))
         best = min(options, key=lambda option: option[:3])
         return best[3], best[4]
+
+
+def formed_pair(state: State, tensor: Tensor) -> Block | None:
+    """A pair that is contracted with a form which is not the identity, if there is one."""
+    for block in state.blocks:
+        if block not in state.kept and tensor.axes[block[0]].diagrams.form is not None:
+            return block
+    return None
 
 
 def _encloser_kept(block: Block, state: State, tensor: Tensor) -> bool:

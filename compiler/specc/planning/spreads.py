@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ..symmetry.diagrams import folded_indices, free_indices
 from ..symmetry.folding import Operand
-from .plan import Arranged, Embed, Expand, Shape, SpreadStep, Sum, Term, Unfold
+from .plan import Arranged, Embed, Expand, Lower, Shape, SpreadStep, Sum, Term, Unfold, Unwedge
 from .spread_names import SpreadNames
-from .states import Block, State, finest, permutation, place, shape_of, split_last
+from .states import Block, State, finest, permutation, place, shape_of, split_last, split_wedge
 
 
 @dataclass(slots=True)
@@ -58,13 +58,16 @@ def spread(
     last = finest(operand.tensor)
     while True:
         state = min(
-            partials, key=lambda s: (s == last, len(s.blocks), s.blocks, len(s.kept), s.kept)
+            partials,
+            key=lambda s: (s == last, not s.wedges, len(s.blocks), s.blocks, len(s.kept), s.kept),
         )
         partial = partials.pop(state)
         variable = _summed(output, state, partial)
         if state == last and not partials:
             break
-        if state.is_whole:
+        if state.wedges:
+            _unwedge(output, state, partial, variable)
+        elif state.is_whole:
             _embed(output, state, partial, variable)
         else:
             _lift(output, state, partial, variable)
@@ -93,7 +96,7 @@ def _lift(output: _Output, state: State, partial: _Partial, variable: str) -> No
     finer = [
         other
         for other in output.partials
-        if other.blocks == state.blocks and set(state.kept) < set(other.kept)
+        if not other.wedges and other.blocks == state.blocks and set(state.kept) < set(other.kept)
     ]
     whole = State(state.blocks, state.blocks)
     target = min(finer, key=lambda s: (len(s.kept), s.kept)) if finer else whole
@@ -112,8 +115,27 @@ def _embed(output: _Output, state: State, partial: _Partial, variable: str) -> N
     target = output.names.diagonal(output.number) if is_finest else output.fresh(finer)
     dims = place(block, state), place(first, finer), place(second, finer)
     output.steps.append(Embed(target, variable, *dims, output.shape(finer), operand.runs))
+    form = operand.tensor.axes[first[0]].diagrams.form
+    if form is not None:
+        shape = output.shape(finer)
+        output.steps.append(Lower(target, target, dims[2], form, shape, operand.runs))
     real = {b for b in finer.kept if b in partial.real} | {first, second}
     output.add(finer, Term(target, None, ()), real)
+
+
+def _unwedge(output: _Output, state: State, partial: _Partial, variable: str) -> None:
+    """Writes a dimension of sets of positions onto those that a determinant joins them with."""
+    operand = output.operand
+    finer, wedge = split_wedge(state)
+    dim = place(wedge, state) if wedge in state.kept else None
+    single = [(index,) for index in wedge]
+    is_finest = finer == finest(operand.tensor)
+    target = output.names.diagonal(output.number) if is_finest else output.fresh(finer)
+    dims = tuple(place(each, finer) for each in single)
+    size = operand.tensor.axes[wedge[0]].size
+    shape = output.shape(finer)
+    output.steps.append(Unwedge(target, variable, dim, dims, size, shape, operand.runs))
+    output.add(finer, Term(target, None, ()), (partial.real - {wedge}) | set(single))
 
 
 def _expanded(

@@ -6,12 +6,14 @@ A pool goes from fine to coarse, a spread from coarse to fine; both are steps be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import comb
 
+from ..groups import Pinned
 from ..names import identifier, letter, together
 from ..symmetry.diagrams import Half, free_indices
 from ..symmetry.folding import Operand
-from ..types import Tensor
+from ..types import Axis, Tensor
 from .plan import Shape
 
 Block = tuple[int, ...]
@@ -21,10 +23,14 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A tensor in between: the blocks that its indices are joined to, and which of them it keeps."""
+    """A tensor in between: the blocks that its indices are joined to, and which of them it keeps.
+
+    `wedges` are those that are joined by a determinant.
+    """
 
     blocks: tuple[Block, ...]
     kept: tuple[Block, ...]
+    wedges: tuple[Block, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -32,10 +38,21 @@ class State:
         return self.kept == self.blocks
 
 
-def state_of(half: Half) -> State:
-    """What a pool reduces a tensor to, or a spread starts from."""
-    blocks = tuple(sorted((*half.strands, *half.whole)))
-    return State(blocks, tuple(sorted(half.strands)))
+def pooled(half: Half, tensor: Tensor) -> State:
+    """What a pool reduces a tensor to. A wedge of one index is that index."""
+    return _state(half, tensor, tuple(wedge for wedge in half.wedges if len(wedge) > 1))
+
+
+def spreading(half: Half, tensor: Tensor) -> State:
+    """What a spread starts from."""
+    return _state(half, tensor, tuple(wedge for wedge in half.wedges if wedge))
+
+
+def _state(half: Half, tensor: Tensor, wedges: tuple[Block, ...]) -> State:
+    strands = [block for block in half.strands if block]
+    full = [block for block in wedges if len(block) == tensor.axes[block[0]].size]
+    kept = tuple(sorted(block for block in strands if block not in full))
+    return State(tuple(sorted((*strands, *half.whole))), kept, tuple(sorted(wedges)))
 
 
 def finest(tensor: Tensor) -> State:
@@ -46,8 +63,32 @@ def finest(tensor: Tensor) -> State:
 
 def shape_of(state: State, operand: Operand) -> Shape:
     """The run-time shape of a state."""
-    axes = tuple(operand.tensor.axes[block[0]] for block in state.kept)
+    axes = tuple(_axis(operand.tensor, block, block in state.wedges) for block in state.kept)
     return Shape(axes, operand.features)
+
+
+def _axis(tensor: Tensor, block: Block, is_wedge: bool) -> Axis:
+    """What a dimension runs over: the axis, or for a wedge the sets of as many of its positions."""
+    axis = tensor.axes[block[0]]
+    if not is_wedge:
+        return axis
+    return Axis(f"{axis.mover}^{len(block)}", comb(axis.size, len(block)), Pinned())
+
+
+def split_wedge(state: State) -> tuple[State, Block]:
+    """The state with the dimensions of its last wedge by themselves, and the wedge."""
+    wedge = state.wedges[-1]
+    single = [(index,) for index in wedge]
+    blocks = sorted((*(b for b in state.blocks if b != wedge), *single))
+    kept = sorted((*(b for b in state.kept if b != wedge), *single))
+    return State(tuple(blocks), tuple(kept), state.wedges[:-1]), wedge
+
+
+def split_pair(state: State, pair: Block) -> State:
+    """The state with a pair that is not kept as two dimensions."""
+    single = [(index,) for index in pair]
+    blocks = sorted((*(b for b in state.blocks if b != pair), *single))
+    return State(tuple(blocks), tuple(sorted((*state.kept, *single))), state.wedges)
 
 
 def split_last(state: State) -> tuple[State, Block, Block]:
@@ -75,6 +116,10 @@ def suffix(base: str, state: State, tensor: Tensor, whole: str, names: Mapping[s
     letters as in einsum."""
     if state == finest(tensor):
         return ""
+    if state.wedges:
+        joined = ["".join(ALPHABET[i] for i in wedge) for wedge in state.wedges]
+        plain, _ = split_wedge(replace(state, wedges=state.wedges[:1]))
+        return "_".join(filter(None, [suffix(base, plain, tensor, "", names), "wedge", *joined]))
     moving = [tensor.axes[i].name for block in state.blocks for i in block]
     if len(set(moving)) == len(moving):
         kept = [identifier(names[tensor.axes[block[0]].name]) for block in state.kept]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import inf, isfinite, prod
 from typing import assert_never
 
-from ..errors import Errors, SpecError, nearest
+from ..errors import Errors, SpecError
 from ..groups import Pinned, Symmetric
 from ..text import syntax
 from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
+from .constructors import constructed, generated
 from .scope import (
-    CONSTRUCTORS_LATER,
     BlockDeclaration,
     Meaning,
     ModelDeclaration,
+    NamedGroup,
     Param,
     Scope,
     not_yet,
@@ -35,7 +37,7 @@ def meaning_of(declaration: syntax.Declaration, scope: Scope) -> Meaning:
         case syntax.Axis():
             return _axis(declaration, scope)
         case syntax.Group():
-            raise not_yet("a group declaration", declaration.name.span)
+            return _group(declaration, scope)
         case syntax.Space():
             return _space(declaration, scope)
         case syntax.Model():
@@ -92,39 +94,43 @@ def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
         raise not_yet("a parity", declaration.parity.span)
     if declaration.fixing is not None:
         raise not_yet("`fixing`", declaration.span)
-    value = declaration.value
-    if isinstance(value, syntax.Call):
-        axis = _symmetric(name, value, scope)
-    else:
-        axis = Axis(name, size(value, scope.param, "the size of an axis"), Pinned())
+    axis = _acted_on(name, declaration.value, scope)
     if declaration.parent is None:
         return axis
     parent = scope.axis(declaration.parent)
-    if isinstance(axis.group, Pinned) or isinstance(parent.group, Pinned):
-        pinned = axis if isinstance(axis.group, Pinned) else parent
-        raise SpecError(
-            f"`{name}` in `{parent.name}` needs a group on both, and `{pinned.name}` is pinned",
-            declaration.parent.span,
-        )
-    return Axis(name, axis.size, axis.group, parent)
+    for each in (axis, parent):
+        if isinstance(each.group, Symmetric):
+            continue
+        if each.pinned:
+            problem = (
+                f"`{name}` in `{parent.name}` needs a group on both, and `{each.name}` is pinned"
+            )
+        else:
+            problem = (
+                f"`{name}` in `{parent.name}` is a wreath product of symmetric groups,"
+                f" and `{each.name}` has {each.symmetry}"
+            )
+        raise SpecError(problem, declaration.parent.span)
+    return replace(axis, parent=parent)
 
 
-def _symmetric(name: str, call: syntax.Call, scope: Scope) -> Axis:
-    word = call.function.text
-    if word in CONSTRUCTORS_LATER:
-        raise not_yet(f"the group `{word}`", call.span)
-    if word != "S":
-        hint = nearest(word, ("S", *CONSTRUCTORS_LATER)) or "`S(n)` is n interchangeable positions"
-        raise SpecError(f"there is no group `{word}`", call.function.span, hint)
-    if call.keywords or call.channels or call.axes or not 1 <= len(call.arguments) <= 2:
-        raise SpecError("a symmetric group is written `S(n)` or `S(n, masked)`", call.span)
-    masked = len(call.arguments) == 2
-    if masked and call.arguments[1] != syntax.Name("masked", call.span):
-        raise SpecError(
-            "a symmetric group is written `S(n)` or `S(n, masked)`", call.arguments[1].span
-        )
-    count = size(call.arguments[0], scope.param, "the size of a group")
-    return Axis(name, count, Symmetric(masked))
+def _acted_on(name: str, value: syntax.Expression, scope: Scope) -> Axis:
+    """An axis by the group that acts on it: one of its own, a named one, or none."""
+    if isinstance(value, syntax.Call):
+        found = constructed(value, scope)
+        return Axis(name, found.size, found.group)
+    if isinstance(value, syntax.Name):
+        meaning = scope.find(value.text, value.span)
+        if isinstance(meaning, NamedGroup):
+            return Axis(name, meaning.size, meaning.group, element=meaning.name)
+    return Axis(name, size(value, scope.param, "the size of an axis"), Pinned())
+
+
+def _group(declaration: syntax.Group, scope: Scope) -> NamedGroup:
+    if declaration.axes:
+        raise not_yet("a group that acts jointly on several axes", declaration.axes[0].span)
+    found = generated(declaration, scope)
+    return NamedGroup(declaration.name.text, found.group, found.size)
 
 
 def _space(declaration: syntax.Space, scope: Scope) -> Collection:

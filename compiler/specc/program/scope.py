@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from ..errors import Consequence, Errors, Note, Span, SpecError, SpecErrors, nearest
+from ..groups import Group
 from ..operations import CATALOGUE, LATER
 from ..text import syntax
 from ..types import Axis, Collection
@@ -18,8 +19,6 @@ from .static import Static, evaluate, show
 
 OPERATIONS = frozenset({*CATALOGUE, *LATER, "weights"})
 """Words that a call finds before it looks for a block or a space."""
-
-CONSTRUCTORS_LATER = ("A", "B", "C", "D", "O", "SO", "Sp", "U", "SU", "GL", "SL", "E", "SE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,16 @@ class Param:
     value: Static
 
 
-Meaning = Param | Axis | Collection | ModelDeclaration | BlockDeclaration
+@dataclass(frozen=True, slots=True)
+class NamedGroup:
+    """A group with a name: axes over it are moved by one and the same element."""
+
+    name: str
+    group: Group
+    size: int
+
+
+Meaning = Param | Axis | NamedGroup | Collection | ModelDeclaration | BlockDeclaration
 
 WeightsOf = Callable[[ModelDeclaration, Span], Collection]
 
@@ -162,6 +170,8 @@ def described(meaning: Meaning) -> str:
             return f"the build parameter {show(meaning.value)}"
         case Axis():
             return "an axis"
+        case NamedGroup():
+            return "a group"
         case Collection():
             return "a space"
         case ModelDeclaration():

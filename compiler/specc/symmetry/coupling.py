@@ -32,6 +32,9 @@ def couple(maps: Maps, coupling: Coupling) -> Maps:
     levels = []
     for level in maps.levels:
         products = level.products
+        if any(maps.is_tied(level, each) for each in products):
+            levels.append(level)  # tied coefficients are few
+            continue
         if coupling.near and level.runs is None:
             products = tuple(p for each in products for p in _near(maps, level, each, coupling))
         if coupling.rank is not None:
@@ -73,5 +76,5 @@ def _are_near(read: Operand, written: Operand) -> bool:
     """Whether two tensors share a group; of a repeat, those of one run are near."""
     if read.runs is not None and read.runs == written.runs:
         return True
-    groups = {axis.name for axis in read.tensor.axes if not axis.pinned}
-    return any(axis.name in groups for axis in written.tensor.axes)
+    groups = {axis.mover for axis in read.tensor.axes if not axis.pinned}
+    return any(axis.mover in groups for axis in written.tensor.axes)

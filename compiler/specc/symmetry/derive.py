@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count
+from math import prod
 
 from ..names import counted, together
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
@@ -79,6 +80,16 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class TiedShapes:
+    """The shapes of a tied product's parameters: `weight` and `bias` where it has a single block,
+    else lists of them."""
+
+    weights: tuple[tuple[int, int, int], ...]
+    biases: tuple[tuple[int, int], ...]
+    single: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Maps:
     """All equivariant maps from `inputs` to `outputs`, level by level, finest first.
 
@@ -140,7 +151,8 @@ class Maps:
     def size(self, level: Level, each: Product) -> int:
         """The coefficients of a product and its bias, of all runs."""
         if self.is_tied(level, each):
-            return each.count * self._tied_size(level, each)
+            shapes = self.tied_shapes(level, each)
+            return sum(map(prod, (*shapes.weights, *shapes.biases)))
         read, written = self.pool_width(level, each), self.spread_width(level, each)
         matrix = read * written if each.rank is None else each.rank * (read + written)
         return each.count * (matrix + written * each.bias)
@@ -151,17 +163,22 @@ class Maps:
         operands += [self._written(level, s) for s in each.spreads]
         return any(axis.tied for operand in operands for axis in operand.tensor.axes)
 
-    def _tied_size(self, level: Level, each: Product) -> int:
-        total = 0
-        for s in each.spreads:
-            written = self._written(level, s)
-            rows = written.tensor.width * self.spread_count(level, each, s)
-            total += rows * maps_between(written, None) * each.bias
-            for p in each.pools:
-                read = self._read(level, p)
-                columns = read.tensor.width * self.pool_count(level, each, p)
-                total += rows * columns * maps_between(written, read)
-        return total
+    def tied_shapes(self, level: Level, each: Product) -> TiedShapes:
+        """The parameters of a tied product: a weight for each block with maps, and a bias likewise."""
+        written = [self._written(level, s) for s in each.spreads]
+        read = [self._read(level, p) for p in each.pools]
+        weights = [
+            (maps, row.tensor.width, column.tensor.width)
+            for row in written
+            for column in read
+            if (maps := maps_between(row, column))
+        ]
+        biases = [
+            (maps, row.tensor.width)
+            for row in written
+            if each.bias and (maps := maps_between(row, None))
+        ]
+        return TiedShapes(tuple(weights), tuple(biases), len(written) == len(read) == 1)
 
     @property
     def parameters(self) -> int:

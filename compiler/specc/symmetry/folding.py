@@ -106,7 +106,12 @@ class _Entry:
 
 @cache
 def fold(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Folded:
-    """One run for all that are alike, in the order of the first; outermost repeats first."""
+    """One run for all that are alike, in the order of the first; outermost repeats first.
+
+    Where coefficients are tied nothing is folded.
+    """
+    if any(axis.tied for each in (*inputs, *outputs) for axis in each.tensor.axes):
+        return Folded(inputs, outputs, {})
     operands = [*((0, each) for each in inputs), *((1, each) for each in outputs)]
     homes = _homes(operands)
     folded: dict[tuple[int, Operand], Operand | None] = {}  # None: another run stands for it

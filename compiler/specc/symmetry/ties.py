@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..groups import Action, Permuted, Represented, Tied
 from ..types import Axis
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 PRIME = 2_147_483_629
 """Elimination is modulo this prime: products of two residues fit into 64 bits."""
@@ -63,7 +64,7 @@ def _dual(action: Action) -> Action:
     if isinstance(action, Permuted):
         return action
     return Represented(
-        tuple(_transposed(_inverse(matrix)) for matrix in action.generators),
+        tuple(_transposed(inverse(matrix)) for matrix in action.generators),
         tuple(
             tuple(tuple(-x for x in row) for row in _transposed(matrix))
             for matrix in action.algebra
@@ -92,7 +93,8 @@ def _count_orbits(actions: Sequence[Permuted]) -> int:
 
     size = prod(action.size for action in actions)
     signed = any(action.is_signed for action in actions)
-    starts, ends = [], []
+    starts: list[Array] = []
+    ends: list[Array] = []
     for generator in range(len(actions[0].images)):
         image, sign = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
         for action in actions:
@@ -140,20 +142,20 @@ def _count_fixed(actions: Sequence[Represented]) -> int:
     constraints = _constraints(actions, exact)
     columns = constraints.shape[1]
     if exact:
-        return columns - len(independent_rows(constraints))
-    return columns - _float_rank(constraints)
+        return int(columns) - len(independent_rows(constraints))
+    return int(columns) - _float_rank(constraints)
 
 
-def _constraints(actions: Sequence[Represented], exact: bool) -> NDArray[np.generic]:
+def _constraints(actions: Sequence[Represented], exact: bool) -> Array:
     """The rows that an invariant is orthogonal to: g x - x for generators, X x for an algebra."""
     import numpy as np
 
-    def array(matrix: Sequence[Sequence[Fraction | float]]) -> NDArray[np.generic]:
+    def array(matrix: Sequence[Sequence[Fraction | float]]) -> Array:
         if exact:
             return np.array([[_residue(value) for value in row] for row in matrix], dtype=np.int64)
         return np.array([[float(value) for value in row] for row in matrix])
 
-    def product(first: NDArray[np.generic], second: NDArray[np.generic]) -> NDArray[np.generic]:
+    def product(first: Array, second: Array) -> Array:
         made = np.kron(first, second)
         return made % PRIME if exact else made
 
@@ -182,7 +184,7 @@ def _residue(value: Fraction | float) -> int:
     return value.numerator % PRIME * pow(value.denominator, -1, PRIME) % PRIME
 
 
-def independent_rows(rows: NDArray[np.generic]) -> tuple[int, ...]:
+def independent_rows(rows: Array) -> tuple[int, ...]:
     """The first rows that are independent modulo the prime, in order."""
     import numpy as np
 
@@ -201,7 +203,7 @@ def independent_rows(rows: NDArray[np.generic]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _float_rank(matrix: NDArray[np.generic]) -> int:
+def _float_rank(matrix: Array) -> int:
     import numpy as np
 
     values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
@@ -214,12 +216,14 @@ def _transposed(
     return tuple(zip(*matrix, strict=True))
 
 
-def _inverse(
+def inverse(
     matrix: Sequence[Sequence[Fraction | float]],
 ) -> tuple[tuple[Fraction | float, ...], ...]:
     """The inverse by elimination; exact where the entries are."""
     size = len(matrix)
-    rows = [[*row, *(Fraction(i == j) for j in range(size))] for i, row in enumerate(matrix)]
+    rows: list[list[Any]] = [
+        [*row, *(Fraction(i == j) for j in range(size))] for i, row in enumerate(matrix)
+    ]
     for column in range(size):
         best = max(range(column, size), key=lambda row: abs(rows[row][column]))
         rows[column], rows[best] = rows[best], rows[column]

@@ -108,11 +108,7 @@ def _settled(
             if not _alike([dims[dim] for dims in parts])
         ]
         if not uneven:
-            known: _Runs = {}
-            return {
-                name: [[_gathered(positions, term, known) for term in dims] for dims in parts]
-                for name, parts in cut.items()
-            }
+            return cut
         for name, dim in uneven:
             terms, pin = [dims[dim] for dims in cut[name]], parameters[name].pin
             if not _move_together(terms, positions, pin):
@@ -242,42 +238,6 @@ def _parts(positions: Positions[Pin], term: Term) -> Term:
             return joined([_parts(positions, part) for part in parts])
         case _:
             return term
-
-
-_Runs = dict[tuple[Term, ...], Atom]
-"""One atom for pinned terms one after the other."""
-
-
-def _gathered(positions: Positions[Pin], term: Term, known: _Runs) -> Term:
-    """A dimension with pinned positions one after the other inside a product as one pinned atom."""
-    match term:
-        case Sum(parts):
-            return joined([_gathered(positions, part, known) for part in parts])
-        case Product((*outer, Sum(parts))):
-            inner: list[Term] = []
-            for pinned, run in groupby(parts, lambda part: _is_pinned(positions, part)):
-                terms = tuple(run)
-                if pinned and len(terms) > 1:
-                    inner.append(known.setdefault(terms, _pinned_as(positions, terms)))
-                else:
-                    inner += [_gathered(positions, part, known) for part in terms]
-            return product_of([*outer, joined(inner)])
-        case _:
-            return term
-
-
-def _is_pinned(positions: Positions[Pin], term: Term) -> bool:
-    return all(positions.pin_of(atom) is not None for atom in atoms_of(term))
-
-
-def _pinned_as(positions: Positions[Pin], terms: Sequence[Term]) -> Atom:
-    """New positions that are pinned as the first of some terms are."""
-    first = next(atoms_of(terms[0]))
-    pin = positions.pin_of(first)
-    assert pin is not None, "the terms are pinned"
-    whole = positions.fresh(sum(term.size for term in terms), first.birth)
-    positions.pin(whole, pin)
-    return whole
 
 
 def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:

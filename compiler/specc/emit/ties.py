@@ -1,0 +1,80 @@
+"""The constructors of products whose coefficients are tied: how each group acts, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..groups import Tied
+from ..names import Variables
+from ..symmetry.derive import Level, Maps, Product
+from ..symmetry.folding import Operand
+from ..types import Axis
+
+
+def tied_actions(maps: Maps) -> dict[Axis, tuple[str, str]]:
+    """For each axis that a group given by generators moves, a variable and the code for it."""
+    names = Variables(frozenset({"device", "dtype", "factory", "self"}))
+    found: dict[Axis, tuple[str, str]] = {}
+    for operand in (*maps.inputs, *maps.outputs):
+        for axis in operand.tensor.axes:
+            if axis.tied and axis not in found:
+                assert isinstance(axis.group, Tied)
+                found[axis] = names.claim(axis.name), axis.group.expression(axis.size)
+    return found
+
+
+def tied_mix(
+    maps: Maps, level: Level, each: Product, actions: Mapping[Axis, tuple[str, str]]
+) -> str:
+    """`TiedMix([[block]], [8], [4], ...)`."""
+    rows = [maps.outputs[level.spreads[s].tensor] for s in each.spreads]
+    columns = [maps.inputs[level.pools[p].tensor] for p in each.pools]
+    blocks = [[_block(row, column, actions) for column in columns] for row in rows]
+    grid = ", ".join(f"[{', '.join(row)}]" for row in blocks)
+    bias = ""
+    if each.bias:
+        bias = f"bias=[{', '.join(_block(row, None, actions) for row in rows)}], "
+    return f"TiedMix([{grid}], {_widths(rows)}, {_widths(columns)}, {bias}**factory)"
+
+
+def _widths(operands: Iterable[Operand]) -> str:
+    return str([operand.tensor.width for operand in operands])
+
+
+def _block(written: Operand, read: Operand | None, actions: Mapping[Axis, tuple[str, str]]) -> str:
+    """`TiedBlock([TiedFactor([ring], [ring])])`: a factor for each group, one for pinned positions."""
+    sides = [_told_apart(written), _told_apart(read) if read else []]
+    movers = dict.fromkeys(_mover(axis) for side in sides for axis in side)
+    factors, places = [], []
+    for mover in movers:
+        inside = []
+        for number, side in enumerate(sides):
+            same = [place for place, axis in enumerate(side) if _mover(axis) == mover]
+            places += [(number, place) for place in same]
+            inside.append([_action(side[place], actions) for place in same])
+        factors.append(f"TiedFactor({_lists(*inside)})")
+    order = [
+        places.index((number, place))
+        for number, side in enumerate(sides)
+        for place in range(len(side))
+    ]
+    plain = sorted(range(len(places)), key=lambda place: places[place][0])
+    ordered = "" if order == plain else f", {order}"
+    return f"TiedBlock([{', '.join(factors)}]{ordered})"
+
+
+def _told_apart(operand: Operand) -> list[Axis]:
+    return [axis for axis in operand.tensor.axes if axis.pinned or axis.tied]
+
+
+def _mover(axis: Axis) -> str | None:
+    return axis.mover if axis.tied else None
+
+
+def _action(axis: Axis, actions: Mapping[Axis, tuple[str, str]]) -> str:
+    return actions[axis][0] if axis.tied else f"unmoved({axis.size})"
+
+
+def _lists(outputs: Sequence[str], inputs: Sequence[str]) -> str:
+    written, read = f"[{', '.join(outputs)}]", f"[{', '.join(inputs)}]"
+    return f"{written}, {read}" if inputs else written
