@@ -848,7 +848,7 @@ def test_coefficients_are_drawn_anew_from_the_generator() -> None:
 
 # --- In one file ---------------------------------------------------------------------------------
 
-FILES = ("actions", "ties", "tied_blocks", "tied")
+FILES = ("actions", "ties", "tied_blocks", "tied", "correlations", "circulant")
 RUNTIME = Path(specc_runtime.__file__).parent
 
 

@@ -123,7 +123,7 @@ class TiedBlock:
         order = tuple(self.order or ())
         return TiedArrangement(
             tuple(factor.dimension for factor in self.factors),
-            tuple(_tied_table_rows(factor) for factor in self.factors),
+            tuple(tied_table_rows(factor) for factor in self.factors),
             sizes,
             (*order[:outputs], len(sizes), *order[outputs:], len(sizes) + 1),
             (self.outputs, self.inputs),
@@ -136,7 +136,7 @@ def assemble(weight: Tensor, block: TiedBlock) -> Tensor:
     return assembled(weight, block.arrangement(), expansions)
 
 
-def _tied_table_rows(factor: TiedFactor) -> int:
+def tied_table_rows(factor: TiedFactor) -> int:
     """How many rows an orbit basis reads: the coefficients, then zero, then minus the coefficients."""
     basis = tied_basis(factor.outputs, factor.inputs)
     if not isinstance(basis, OrbitBasis):
@@ -160,7 +160,7 @@ def tied_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
     if basis.dimension == basis.labels.numel():
         return None
     places = basis.labels.flatten()
-    if _tied_table_rows(factor) != basis.dimension:
+    if tied_table_rows(factor) != basis.dimension:
         signs = basis.signs.flatten()
         minus = basis.dimension + 1 + places
         places = torch.where(signs > 0, places, torch.where(signs < 0, minus, basis.dimension))
@@ -174,15 +174,20 @@ def assembled(
     channels = weight.shape[1:]
     entries = weight.reshape(*arrangement.dimensions, *channels)
     for dim, (expansion, rows) in enumerate(zip(expansions, arrangement.tables, strict=True)):
-        if expansion is None:
-            continue
-        if rows:
-            entries = _tied_table(entries, dim, rows).index_select(dim, expansion)
-        else:
-            entries = torch.tensordot(entries, expansion, ([dim], [0])).movedim(-1, dim)
+        entries = expanded(entries, dim, expansion, rows)
     apart = entries.reshape(*arrangement.sizes, *channels).permute(arrangement.order)
     outputs, inputs = arrangement.shape
     return apart.reshape(outputs * channels[0], inputs * channels[1])
+
+
+def expanded(weight: Tensor, dim: int, expansion: Tensor | None, rows: int) -> Tensor:
+    """Coefficients of one factor, along a dimension, as its pairs of positions."""
+    if expansion is None:
+        return weight
+    if rows:
+        return _tied_table(weight, dim, rows).index_select(dim, expansion)
+    dense: Tensor = torch.tensordot(weight, expansion, ([dim], [0])).movedim(-1, dim)
+    return dense
 
 
 def _tied_table(weight: Tensor, dim: int, rows: int) -> Tensor:

@@ -1,0 +1,257 @@
+"""Products along cyclic axes by Fourier transforms and windows, against the tied matrix.
+
+Both have one checkpoint: the same coefficients in the same order.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.nn import functional as F
+
+from specc_runtime.actions import Action, cyclic, dihedral, matrices, unmoved
+from specc_runtime.circulant import CirculantMix, init_circulant_mix_
+from specc_runtime.tied import TiedMix
+from specc_runtime.tied_blocks import TiedBlock, TiedFactor
+
+TURNS = matrices([[0, -1], [1, 0]])
+COMPLEX = matrices([[1j, 0], [0, -1j]])
+
+
+def indices(action: Action, outputs: int, inputs: int) -> TiedFactor:
+    return TiedFactor([action] * outputs, [action] * inputs)
+
+
+BLOCKS = {
+    "C(7)": TiedBlock([indices(cyclic(7), 1, 1)]),
+    "even": TiedBlock([indices(cyclic(6), 1, 1)]),
+    "one position": TiedBlock([indices(cyclic(1), 1, 1)]),
+    "pairs": TiedBlock([indices(cyclic(5), 2, 2)]),
+    "triples": TiedBlock([indices(cyclic(3), 3, 2)]),
+    "out of order": TiedBlock([indices(cyclic(4), 2, 3)], [1, 0, 4, 2, 3]),
+    "image": TiedBlock([indices(cyclic(4), 1, 1), indices(cyclic(6), 1, 1)]),
+    "image with pairs": TiedBlock(
+        [indices(cyclic(4), 1, 2), indices(cyclic(3), 2, 1)], [4, 0, 3, 2, 5, 1]
+    ),
+    "others": TiedBlock(
+        [indices(TURNS, 1, 1), indices(cyclic(5), 1, 1), indices(unmoved(2), 1, 2)],
+        [4, 2, 0, 6, 1, 3, 5],
+    ),
+    "pooled": TiedBlock([indices(cyclic(4), 1, 1), indices(cyclic(3), 0, 1)]),
+    "broadcast": TiedBlock([indices(cyclic(3), 2, 0), indices(cyclic(4), 1, 1)]),
+    "four axes": TiedBlock([indices(cyclic(n), 1, 1) for n in (2, 3, 4, 2)]),
+    "complex": TiedBlock([indices(cyclic(5), 1, 2), indices(COMPLEX, 1, 1)]),
+}
+every_block = pytest.mark.parametrize("name", BLOCKS)
+
+
+def without_inputs(block: TiedBlock) -> TiedBlock:
+    """The bias of a block."""
+    places = [k < len(f.outputs) for f in block.factors for k in range(len(f.sizes))]
+    outputs = [place for place, is_output in enumerate(places) if is_output]
+    order = [outputs.index(place) for place in block.order or () if place in outputs]
+    return TiedBlock([TiedFactor(factor.outputs) for factor in block.factors], order)
+
+
+def both(name: str) -> tuple[CirculantMix, TiedMix]:
+    """The same product twice, with the same drawn coefficients."""
+    block = BLOCKS[name]
+    dtype = torch.complex128 if name == "complex" else torch.float64
+    circulant = CirculantMix(block, 2, 3, without_inputs(block), dtype=dtype)
+    tied = TiedMix([[block]], [2], [3], [without_inputs(block)], dtype=dtype)
+    torch.manual_seed(0)
+    for parameter in circulant.parameters():
+        nn.init.normal_(parameter)
+    tied.load_state_dict(circulant.state_dict())
+    return circulant, tied
+
+
+def draw(tied: TiedMix, *batch: int) -> Tensor:
+    torch.manual_seed(1)
+    weight = next(tied.parameters())
+    return torch.randn(*batch, sum(tied.column_widths), dtype=weight.dtype)
+
+
+@every_block
+def test_frequencies_and_tied_matrices_are_one_product(name: str) -> None:
+    circulant, tied = both(name)
+    for batch in ((), (1,), (4, 2)):
+        x = draw(tied, *batch)
+        torch.testing.assert_close(circulant(x), tied(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["image", "pairs"])
+def test_products_commute_with_shifts(name: str) -> None:
+    circulant, tied = both(name)
+    sizes, dims = ((4, 6), (1, 2)) if name == "image" else ((5, 5), (1, 2))
+    shift = (1, 2) if name == "image" else (2, 2)
+    x = draw(tied, 3).unflatten(-1, (*sizes, 3))
+    y = circulant(x.flatten(1)).unflatten(-1, (*sizes, 2))
+    shifted = circulant(x.roll(shift, dims).flatten(1)).unflatten(-1, (*sizes, 2))
+    torch.testing.assert_close(shifted, y.roll(shift, dims))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "support"), [((9,), 3), ((5,), 5), ((4,), 1), ((6, 8), 3), ((3, 7), 3), ((4, 5, 3), 3)]
+)  # fmt: skip
+def test_a_window_is_torchs_circular_convolution(sizes: tuple[int, ...], support: int) -> None:
+    block = TiedBlock([indices(cyclic(size), 1, 1) for size in sizes])
+    mix = CirculantMix(block, 2, 3, without_inputs(block), support=support, dtype=torch.float64)
+    assert mix.weight.shape == (support ** len(sizes), 2, 3)
+    nn.init.normal_(mix.weight)
+    nn.init.normal_(mix.bias)
+    layer = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(sizes) - 1]
+    padding = {"padding": "same", "padding_mode": "circular"}
+    conv = layer(3, 2, support, **padding, dtype=torch.float64)
+    kernel = mix.weight.reshape(*[support] * len(sizes), 2, 3).movedim((-2, -1), (0, 1))
+    x = torch.randn(4, *sizes, 3, dtype=torch.float64)
+    given = {"weight": kernel, "bias": mix.bias[0]}
+    expected = functional_call(conv, given, (x.movedim(-1, 1),)).movedim(1, -1)
+    torch.testing.assert_close(mix(x.flatten(1)), expected.flatten(1))
+
+
+@pytest.mark.parametrize("support", [3, 5])
+def test_a_window_is_the_tied_matrix_with_zeros(support: int) -> None:
+    """Its coefficients are those of offsets t mod n; a third factor is as it is without a window."""
+    block = TiedBlock([indices(cyclic(7), 1, 1), indices(TURNS, 1, 1), indices(cyclic(5), 1, 1)])
+    mix = CirculantMix(block, 2, 3, support=support, dtype=torch.float64)
+    nn.init.normal_(mix.weight)
+    tied = TiedMix([[block]], [2], [3], dtype=torch.float64)
+    offsets = torch.arange(support) - support // 2
+    full = torch.zeros(7, 2, 5, 2, 3, dtype=torch.float64)
+    window = mix.weight.reshape(support, 2, support, 2, 3)
+    for j, y in enumerate(offsets.tolist()):
+        for k, x in enumerate(offsets.tolist()):
+            full[y % 7, :, x % 5] = window[j, :, k].detach()
+    tied.load_state_dict({"weight": full.flatten(0, 2)})
+    x = torch.randn(2, 7 * 2 * 5 * 3, dtype=torch.float64)
+    torch.testing.assert_close(mix(x), tied(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CirculantMix(TiedBlock([indices(dihedral(4), 1, 1)]), 1, 1), "0 cyclic factors"),
+        (lambda: CirculantMix(BLOCKS["C(7)"], 1, 1, support=2), "odd and at most 7, not 2"),
+        (lambda: CirculantMix(BLOCKS["C(7)"], 1, 1, support=9), "odd and at most 7, not 9"),
+        (lambda: CirculantMix(BLOCKS["pairs"], 1, 1, support=3), "one output and one input index"),
+        (
+            lambda: CirculantMix(TiedBlock([indices(cyclic(3), 1, 1)] * 4), 1, 1, support=3),
+            "4 cyclic factors",
+        ),
+    ],
+)
+def test_what_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# --- What is done with modules -------------------------------------------------------------------
+
+
+def windowed(name: str) -> tuple[CirculantMix, Tensor]:
+    """The module and an input for it; `window` has a support."""
+    if name != "window":
+        circulant, tied = both(name)
+        return circulant, draw(tied, 2)
+    block = TiedBlock([indices(cyclic(4), 1, 1), indices(TURNS, 1, 1), indices(cyclic(6), 1, 1)])
+    mix = CirculantMix(block, 2, 3, without_inputs(block), support=3, dtype=torch.float64)
+    nn.init.normal_(mix.weight)
+    return mix, torch.randn(2, 4 * 2 * 6 * 3, dtype=torch.float64)
+
+
+some_modules = pytest.mark.parametrize("name", ["image with pairs", "others", "complex", "window"])
+
+
+@some_modules
+def test_derivatives_of_second_order_are_right(name: str) -> None:
+    mix, x = windowed(name)
+    names = [key for key, _ in mix.named_parameters()]
+
+    def function(x: Tensor, *values: Tensor) -> Tensor:
+        made: Tensor = functional_call(mix, dict(zip(names, values, strict=True)), (x,))
+        return (made * made).sum()
+
+    inputs = [x, *(p.detach().clone() for p in mix.parameters())]
+    leaves = [value.requires_grad_() for value in inputs]
+    assert torch.autograd.gradgradcheck(function, leaves, fast_mode=name != "complex")
+
+
+@some_modules
+def test_an_ensemble_is_mapped_over_its_parameters(name: str) -> None:
+    members = [windowed(name)[0] for _ in range(3)]
+    for member in members[1:]:
+        nn.init.normal_(member.weight)
+    x = windowed(name)[1]
+    stacked, _ = stack_module_state(list[nn.Module](members))
+    found = vmap(lambda p: functional_call(members[0], p, (x,)))(stacked)
+    torch.testing.assert_close(found, torch.stack([member(x) for member in members]))
+
+
+@some_modules
+def test_copies_are_exported_compiled_and_pickled(name: str) -> None:
+    mix, x = windowed(name)
+    expected = mix(x)
+    for other in (copy.deepcopy(mix), pickle.loads(pickle.dumps(mix))):
+        assert torch.equal(other(x), expected)
+    torch._dynamo.reset()
+    compiled = torch.compile(mix, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), expected)
+    shapes = {"x": {0: torch.export.Dim("batch", min=1)}}
+    program = torch.export.export(mix, (x,), dynamic_shapes=shapes).module()
+    torch.testing.assert_close(program(x[:1]), expected[:1])
+
+
+@some_modules
+def test_modules_are_made_without_memory(name: str) -> None:
+    mix, x = windowed(name)
+    with torch.device("meta"):
+        empty = copy.deepcopy(mix).to("meta")
+    assert empty(x.to("meta")).shape == mix(x).shape
+    made = empty.to_empty(device="cpu")
+    made.load_state_dict(mix.state_dict())
+    assert torch.equal(made(x), mix(x))
+
+
+@pytest.mark.parametrize("name", ["image with pairs", "others", "window"])
+def test_modules_work_in_half_precision(name: str) -> None:
+    mix, x = windowed(name)
+    expected = mix(x)
+    made = mix.bfloat16()(x.bfloat16())
+    assert made.dtype == torch.bfloat16
+    scale = expected.abs().max().item()
+    torch.testing.assert_close(made.double(), expected, rtol=0, atol=0.05 * scale)
+
+
+@pytest.mark.parametrize("support", [None, 5])
+def test_outputs_keep_the_scale_of_independent_inputs(support: int | None) -> None:
+    block = TiedBlock([indices(cyclic(12), 1, 1), indices(TURNS, 1, 1), indices(cyclic(10), 1, 1)])
+    mix = CirculantMix(block, 20, 20, without_inputs(block), support)
+    torch.manual_seed(0)
+    mix.reset_parameters()
+    y = mix(torch.randn(30, 12 * 2 * 10 * 20))
+    assert y.square().mean().sqrt().item() == pytest.approx(1, rel=0.1)
+    init_circulant_mix_(mix, 1e4)
+    expected = (1e4 * 1.0) ** -0.5
+    assert mix.weight.std().item() == pytest.approx(expected, rel=0.05)
+
+
+def test_a_long_axis_has_no_square_matrix() -> None:
+    """A hundred thousand positions: their square would not fit into memory."""
+    size = 100_000
+    mix = CirculantMix(TiedBlock([indices(cyclic(size), 1, 1)]), 1, 1, dtype=torch.float64)
+    torch.manual_seed(0)
+    mix.reset_parameters()
+    x = torch.randn(size, dtype=torch.float64)
+    for start in (0, 1, 54_321):
+        expected = mix.weight[:, 0, 0] @ x.roll(-start)
+        assert mix(x)[start].item() == pytest.approx(expected.item(), rel=1e-9)
+    assert math.isclose(mix(x).std().item(), 1, rel_tol=0.1)
+    assert F.cosine_similarity(mix(x.roll(7)), mix(x).roll(7), 0).item() == pytest.approx(1)
