@@ -230,6 +230,18 @@ def test_modules_work_in_half_precision(name: str) -> None:
     torch.testing.assert_close(made.double(), expected, rtol=0, atol=0.05 * scale)
 
 
+@pytest.mark.parametrize("name", ["image with pairs", "others", "window"])
+def test_modules_run_under_autocast(name: str) -> None:
+    mix, x = windowed(name)
+    mix, x = mix.float(), x.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        made = mix(x)
+    scale = mix(x).abs().max().item()
+    torch.testing.assert_close(made.float(), mix(x), rtol=0, atol=0.05 * scale)
+    made.float().sum().backward()
+    assert mix.weight.grad is not None and mix.weight.grad.dtype == torch.float32
+
+
 @pytest.mark.parametrize("support", [None, 5])
 def test_outputs_keep_the_scale_of_independent_inputs(support: int | None) -> None:
     block = TiedBlock([indices(cyclic(12), 1, 1), indices(TURNS, 1, 1), indices(cyclic(10), 1, 1)])

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from .actions import Action
-from .ties import OrbitBasis, tied_basis
+from .orbits import OrbitBasis
+from .ties import tied_basis
 
 
 class TiedArrangement(NamedTuple):
