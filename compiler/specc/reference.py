@@ -8,6 +8,7 @@ the caller: the compiler imports none. Values are `(batch, *axes, channels)`, or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from .graph import Node, Typed
@@ -15,6 +16,7 @@ from .operations.masks import mask_axes, mask_name, without_absent
 from .symmetry.derive import Level, Maps, Product
 from .symmetry.diagrams import Half, enclosing_index, folded_indices
 from .symmetry.folding import Operand
+from .tied_reference import tied_biases, tied_matrices
 from .types import Collection, Tensor, Type, tensor_named, tensors_of
 
 Array = Any
@@ -188,25 +190,51 @@ def _add_product(
     parameters: Mapping[str, Array],
 ) -> None:
     """Rows of a product's weight belong to its spreads in order, columns to its pools."""
-    bias = f"mix_{each.name}.bias" if each.pools else f"bias_{each.name}"
+    tied = bool(each.pools) and maps.is_tied(level, each)
+    if tied:
+        blocks = tied_matrices(maps, level, each, parameters)
+        offsets = tied_biases(maps, level, each, parameters)
+    else:
+        blocks = _blocks(maps, level, each, parameters)
+        offsets = _offsets(maps, level, each, parameters)
+    for (s, p), block in blocks.items():
+        pool, spread = level.pools[p], level.spreads[s]
+        read, written = maps.inputs[pool.tensor], maps.outputs[spread.tensor]
+        diagram = _Einsum(xp, arrays[pool.tensor], parameters)
+        totals[spread.tensor] += diagram.map(read, pool, written, spread, block)
+    for s, offset in offsets.items():
+        spread = level.spreads[s]
+        diagram = _Einsum(xp, totals[spread.tensor], parameters)
+        totals[spread.tensor] += diagram.invariant(maps.outputs[spread.tensor], spread, offset)
+
+
+def _blocks(
+    maps: Maps, level: Level, each: Product, parameters: Mapping[str, Array]
+) -> dict[tuple[int, int], Array]:
+    """The blocks of a product's weight: rows belong to its spreads in order, columns to its pools."""
+    found = {}
     top = 0
     for s in each.spreads:
-        spread = level.spreads[s]
-        written = maps.outputs[spread.tensor]
+        rows = maps.outputs[level.spreads[s].tensor].features
         left = 0
         for p in each.pools:
-            pool = level.pools[p]
-            read = maps.inputs[pool.tensor]
+            columns = maps.inputs[level.pools[p].tensor].features
             weight = _weight(each, parameters)
-            block = weight[top : top + written.features, left : left + read.features]
-            diagram = _Einsum(xp, arrays[pool.tensor], parameters)
-            totals[spread.tensor] += diagram.map(read, pool, written, spread, block)
-            left += read.features
-        if each.bias:
-            block = parameters[bias][top : top + written.features]
-            diagram = _Einsum(xp, totals[spread.tensor], parameters)
-            totals[spread.tensor] += diagram.invariant(written, spread, block)
-        top += written.features
+            found[s, p] = weight[top : top + rows, left : left + columns]
+            left += columns
+        top += rows
+    return found
+
+
+def _offsets(
+    maps: Maps, level: Level, each: Product, parameters: Mapping[str, Array]
+) -> dict[int, Array]:
+    """The blocks of a product's bias."""
+    if not each.bias:
+        return {}
+    bias = parameters[f"mix_{each.name}.bias" if each.pools else f"bias_{each.name}"]
+    rows = [maps.outputs[level.spreads[s].tensor].features for s in each.spreads]
+    return dict(zip(each.spreads, bias.split(rows), strict=True))
 
 
 def _weight(each: Product, parameters: Mapping[str, Array]) -> Array:
@@ -236,12 +264,15 @@ class _Einsum:
     ) -> Array:
         """`y` for the input `x` of this diagram alone."""
         through = [next(self._letters) for _ in pool.strands]
+        wedged = zip(pool.wedges, spread.wedges, strict=True)
         source = self._indices(read.tensor, pool, through)
         target = self._indices(written.tensor, spread, through)
         channel, result = next(self._letters), next(self._letters)
         self._multiply("a" + "".join(source) + channel, self._x)
         for block in pool.whole:
-            self._average(read.tensor, block[0], source)
+            self._contract(read.tensor, block, source)
+        for joined, rest in wedged:
+            self._determinant(read.tensor, joined, source, written.tensor, rest, target)
         pinned_in = [source[i] for i in folded_indices(read.tensor)]
         pinned_out = [target[i] for i in folded_indices(written.tensor)]
         self._multiply(
@@ -254,8 +285,12 @@ class _Einsum:
 
     def invariant(self, written: Operand, spread: Half, coefficients: Array) -> Array:
         """A constant `y`, the same for the whole batch."""
-        target = self._indices(written.tensor, spread, [])
+        target = self._indices(
+            written.tensor, spread, [next(self._letters) for _ in spread.strands]
+        )
         result = next(self._letters)
+        for wedge in spread.wedges:
+            self._determinant(written.tensor, (), [], written.tensor, wedge, target)
         self._multiply("a", self._x.new_ones(self._x.shape[0]))
         pinned = [target[i] for i in folded_indices(written.tensor)]
         shape = (*_sizes(written.tensor), written.tensor.width)
@@ -270,10 +305,45 @@ class _Einsum:
         """The letter of each index of a tensor: that of its block, or of its own where it is pinned."""
         letter = dict(zip(half.strands, through, strict=True))
         letter |= {block: next(self._letters) for block in half.whole}
+        letter = {block: each for block, each in letter.items() if _joins(tensor, half, block)}
         of_index = {index: letter[block] for block in letter for index in block}
         return [
             of_index[i] if i in of_index else next(self._letters) for i in range(len(tensor.axes))
         ]
+
+    def _contract(self, tensor: Tensor, block: Sequence[int], letters: Sequence[str]) -> None:
+        """The mean along a block; of a pair under a form, with one of the two lowered."""
+        form = tensor.axes[block[0]].diagrams.form
+        if form is None:
+            self._average(tensor, block[0], letters)
+            return
+        first, second = block
+        size = self._x.shape[1 + first]
+        entries = self._x.new_tensor(form.matrix(size))
+        self._multiply(letters[first] + letters[second], entries / size)
+
+    def _determinant(
+        self,
+        read: Tensor,
+        joined: Sequence[int],
+        source: Sequence[str],
+        written: Tensor,
+        rest: Sequence[int],
+        target: list[str],
+    ) -> None:
+        """The determinant of output indices, raised by the form, and input indices."""
+        axis = (written.axes[rest[0]] if rest else read.axes[joined[0]]).moved
+        raised = []
+        for index in rest:
+            letter = target[index]
+            if axis.diagrams.form is not None:
+                letter = next(self._letters)
+                self._multiply(
+                    target[index] + letter, self._x.new_tensor(axis.diagrams.form.matrix(axis.size))
+                )
+            raised.append(letter)
+        letters = [*raised, *(source[index] for index in joined)]
+        self._multiply("".join(letters), self._x.new_tensor(_levi_civita(axis.size)))
 
     def _average(self, tensor: Tensor, index: int, letters: Sequence[str]) -> None:
         """Weights that sum to one along a block, over what is there of it."""
@@ -296,6 +366,13 @@ class _Einsum:
         """Copies along output blocks that do not go through; zero where indices of a block differ."""
         tensor = written.tensor
         for block in (*spread.strands, *spread.whole):
+            if not _joins(tensor, spread, block):
+                form = None if block in spread.wedges else tensor.axes[block[0]].diagrams.form
+                if form is not None:
+                    first, second = block
+                    entries = self._x.new_tensor(form.matrix(tensor.axes[first].size))
+                    self._multiply(target[second] + target[first], entries)
+                continue
             size = tensor.axes[block[0]].size
             if block in spread.whole:
                 self._multiply(target[block[0]], self._x.new_ones(size))
@@ -306,6 +383,25 @@ class _Einsum:
         return self._xp.einsum(
             f"{','.join(self._subscripts)}->a{''.join(target)}{result}", *self._operands
         )
+
+
+def _joins(tensor: Tensor, half: Half, block: Sequence[int]) -> bool:
+    """Whether the indices of a block are set equal: not those of a determinant, nor a pair under a form."""
+    if block in half.wedges:
+        return False
+    return block not in half.whole or tensor.axes[block[0]].diagrams.form is None
+
+
+def _levi_civita(size: int) -> Array:
+    """The totally antisymmetric tensor, as nested lists."""
+
+    def entries(before: tuple[int, ...]) -> Array:
+        if len(before) == size:
+            pairs = [before[j] - before[i] for i in range(size) for j in range(i + 1, size)]
+            return prod((pair > 0) - (pair < 0) for pair in pairs)
+        return [entries((*before, i)) for i in range(size)]
+
+    return entries(())
 
 
 def _sizes(tensor: Tensor) -> tuple[int, ...]:

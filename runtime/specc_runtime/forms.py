@@ -91,5 +91,5 @@ def _place(positions: tuple[int, ...], size: int) -> int:
 
 def _sign(order: tuple[int, ...]) -> int:
     """The sign of the permutation that sorts distinct numbers."""
-    inversions = sum(order[i] > order[j] for i in range(len(order)) for j in range(i))
+    inversions = sum(order[j] > order[i] for i in range(len(order)) for j in range(i))
     return 1 if inversions % 2 == 0 else -1

@@ -8,6 +8,7 @@ from .classical import DUAL, Linear, Orthogonal, Symplectic
 from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
 from .signed import UNSIGNED, Signed
+from .spins import EVEN, ODD, Spin, count_couplings
 from .symmetric import Symmetric
 from .tied import (
     Action,
@@ -24,6 +25,8 @@ from .tied import (
 
 __all__ = [
     "DUAL",
+    "EVEN",
+    "ODD",
     "UNSIGNED",
     "Action",
     "Alternating",
@@ -43,8 +46,10 @@ __all__ = [
     "Pinned",
     "Represented",
     "Signed",
+    "Spin",
     "Structure",
     "Symmetric",
     "Symplectic",
     "Tied",
+    "count_couplings",
 ]

@@ -135,6 +135,9 @@ def _unwedge(output: _Output, state: State, partial: _Partial, variable: str) ->
     size = operand.tensor.axes[wedge[0]].size
     shape = output.shape(finer)
     output.steps.append(Unwedge(target, variable, dim, dims, size, shape, operand.runs))
+    form = operand.tensor.axes[wedge[0]].diagrams.form
+    if form is not None:
+        output.steps += [Lower(target, target, d, form, shape, operand.runs) for d in dims]
     output.add(finer, Term(target, None, ()), (partial.real - {wedge}) | set(single))
 
 

@@ -17,6 +17,7 @@ from math import comb, prod
 from ..types import Axis, Tensor
 from .diagrams import enclosing_index
 from .folding import Operand, Own, Runs, fold
+from .mechanism import mechanism
 from .ties import count_tied
 
 
@@ -43,8 +44,9 @@ def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]
 @cache
 def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
     """Whether any map leads to a tensor."""
-    target = _roots(output.tensor)
-    return any(_diagrams(target, _roots(each.tensor)) for each in inputs)
+    read, (written,) = mechanism(inputs, (output,))
+    target = _roots(written.tensor)
+    return any(_diagrams(target, _roots(each.tensor)) for each in read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _total(
     Two tensors that share no axis have the product of their own diagrams, so that only pairs that
     share one are looked at one by one; tensors of runs that are alike, once for all of them.
     """
-    folded = fold(inputs, outputs)
+    folded = fold(*mechanism(inputs, outputs))
     read = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.inputs]
     written = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.outputs]
     apart = sum(each.count * each.weight * _diagrams((), each.indices) for each in read) * sum(

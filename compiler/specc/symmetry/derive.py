@@ -16,6 +16,7 @@ from math import prod
 from ..names import counted, together
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
 from .folding import Folded, Operand, Own, Runs, fold
+from .mechanism import mechanism
 from .pairings import is_independent
 from .ties import count_tied
 
@@ -232,7 +233,7 @@ def derive(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...], bias: bool
 
     One run of a repeat stands for all that are alike.
     """
-    return _maps(fold(inputs, outputs), bias)
+    return _maps(fold(*mechanism(inputs, outputs)), bias)
 
 
 def _maps(folded: Folded, bias: bool) -> Maps:

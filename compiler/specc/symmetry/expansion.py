@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from .derive import Level, Maps, Product
 from .diagrams import Half
 from .folding import Operand
+from .mechanism import mechanism
 
 
 def expand(maps: Maps, inputs: Sequence[Operand], outputs: Sequence[Operand]) -> Maps:
@@ -15,6 +16,7 @@ def expand(maps: Maps, inputs: Sequence[Operand], outputs: Sequence[Operand]) ->
 
     `inputs` and `outputs` are the operands that `derive` was given.
     """
+    inputs, outputs = mechanism(tuple(inputs), tuple(outputs))
     read, written = _Places(maps.inputs), _Places(maps.outputs)
     levels = [each for level in maps.levels for each in _levels(level, read, written)]
     return Maps(read.tensors(inputs), written.tensors(outputs), tuple(levels))

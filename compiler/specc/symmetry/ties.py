@@ -15,7 +15,7 @@ from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..groups import Action, Permuted, Represented, Tied
+from ..groups import Action, Permuted, Represented, Spin, Tied, count_couplings
 from ..types import Axis
 
 if TYPE_CHECKING:
@@ -40,17 +40,18 @@ def count_tied(outputs: Sequence[Axis], inputs: Sequence[Axis]) -> int:
     written, read = tied_axes(outputs), tied_axes(inputs)
     movers = dict.fromkeys(axis.mover for axis in (*written, *read))
     return prod(
-        count_invariants(
-            tuple(
-                action
-                for axes, dual in ((written, False), (read, True))
-                for axis in axes
-                if axis.mover == mover
-                for action in [_dual(action_of(axis)) if dual else action_of(axis)]
-            )
-        )
+        _count_of_mover(*([a for a in side if a.mover == mover] for side in (written, read)))
         for mover in movers
     )
+
+
+def _count_of_mover(written: Sequence[Axis], read: Sequence[Axis]) -> int:
+    """The independent maps between indices that one group moves; spins are their own duals."""
+    spins = [axis.group for axis in (*written, *read) if isinstance(axis.group, Spin)]
+    if len(spins) == len(written) + len(read):
+        return count_couplings(spins)
+    actions = [*map(action_of, written), *(_dual(action_of(axis)) for axis in read)]
+    return count_invariants(tuple(actions))
 
 
 def action_of(axis: Axis) -> Action:
@@ -79,7 +80,7 @@ def count_invariants(actions: tuple[Action, ...]) -> int:
         return 1
     if all(isinstance(action, Permuted) for action in actions):
         return _count_orbits([action for action in actions if isinstance(action, Permuted)])
-    return _count_fixed([_represented(action) for action in actions])
+    return _count_fixed([as_matrices(action) for action in actions])
 
 
 # --- Orbits -----------------------------------------------------------------------------------------
@@ -118,7 +119,8 @@ def _count_orbits(actions: Sequence[Permuted]) -> int:
 # --- What matrices leave fixed ------------------------------------------------------------------------
 
 
-def _represented(action: Action) -> Represented:
+def as_matrices(action: Action) -> Represented:
+    """Its generators and algebra as matrices."""
     if isinstance(action, Represented):
         return action
     matrices = []

@@ -1,7 +1,8 @@
 """Group elements and what they do to tensors, from the definition of the action.
 
-An element is a table for each axis: where each position is taken from. For an axis that lives in
-another the table has a row for each position of that one (a wreath product).
+An element has for each axis a table of where each position is taken from, or a matrix `(size, size)`
+in floating point. For an axis that lives in another a table has a row for each position of that one
+(a wreath product).
 """
 
 from __future__ import annotations
@@ -11,34 +12,55 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ..groups import Symmetric
 from ..operations.masks import mask_axes
 from ..types import Axis
+from .elements import generating_matrices, random_matrices
 
 Element = Mapping[str, Tensor]
 
 
 def random_element(axes: Iterable[Axis], generator: torch.Generator) -> Element:
-    """A random permutation for each symmetric axis, one for each place where it lives in another."""
+    """A random element of the group of all axes; in a wreath product one for each place."""
     element: dict[str, Tensor] = {}
-    for axis in axes:
-        if axis.pinned or axis.name in element:
-            continue
-        shape = outer_sizes(axis)
-        scores = torch.rand(*shape, axis.size, generator=generator, dtype=torch.float64)
-        element[axis.name] = scores.argsort(-1)
+    for same in _by_mover(axes).values():
+        if _is_permuted(same):
+            scores = torch.rand(
+                *outer_sizes(same[0]), same[0].size, generator=generator, dtype=torch.float64
+            )
+            element |= {axis.name: scores.argsort(-1) for axis in same}
+        else:
+            element |= random_matrices(same, generator)
     return element
 
 
-def generators(axes: Sequence[Axis]) -> Iterator[Element]:
-    """Elements that generate the group: a swap and a rotation for each axis, of one place at a time."""
-    still = {axis.name: _still(axis) for axis in axes if not axis.pinned}
-    for axis in axes:
-        if axis.pinned:
+def generators(axes: Sequence[Axis], generator: torch.Generator) -> Iterator[Element]:
+    """Elements that generate the group: for each symmetric one a swap and a rotation, of one place at
+    a time."""
+    movers = _by_mover(axes)
+    still = {axis.name: _still(axis) for same in movers.values() for axis in same}
+    for same in movers.values():
+        if not _is_permuted(same):
+            for matrices in generating_matrices(same, generator):
+                yield {**still, **matrices}
             continue
-        for moved in (_swap(axis.size), torch.arange(axis.size).roll(1)):
-            table = still[axis.name].clone()
-            table.view(-1, axis.size)[0] = moved
-            yield {**still, axis.name: table}
+        for moved in (_swap(same[0].size), torch.arange(same[0].size).roll(1)):
+            table = still[same[0].name].clone()
+            table.view(-1, same[0].size)[0] = moved
+            yield {**still, **{axis.name: table for axis in same}}
+
+
+def _by_mover(axes: Iterable[Axis]) -> dict[str, list[Axis]]:
+    """The different axes that each group element moves."""
+    found: dict[str, list[Axis]] = {}
+    for axis in dict.fromkeys(axes):
+        if not axis.pinned:
+            found.setdefault(axis.mover, []).append(axis)
+    return found
+
+
+def _is_permuted(same: Sequence[Axis]) -> bool:
+    return all(isinstance(axis.group, Symmetric) for axis in same)
 
 
 def act(element: Element, x: Tensor, axes: Sequence[Axis]) -> Tensor:
@@ -46,15 +68,20 @@ def act(element: Element, x: Tensor, axes: Sequence[Axis]) -> Tensor:
     index: list[slice | Tensor] = [slice(None)]
     for place, axis in enumerate(axes):
         shape = [1] * len(axes)
-        if axis.name not in element:
+        table = element.get(axis.name)
+        if table is None or table.is_floating_point():
             shape[place] = x.shape[1 + place]
             index.append(torch.arange(x.shape[1 + place]).reshape(shape))
             continue
-        table = element[axis.name]
         for dim, each in zip(table.shape, _places(axes, place), strict=True):
             shape[each] = dim
         index.append(table.reshape(shape))
-    return x[tuple(index)] if axes else x
+    x = x[tuple(index)] if axes else x
+    for dim, axis in enumerate(axes, start=1):
+        matrix = element.get(axis.name)
+        if matrix is not None and matrix.is_floating_point():
+            x = torch.tensordot(matrix, x.movedim(dim, 0).to(matrix.dtype), 1).movedim(0, dim)
+    return x
 
 
 def act_on_mask(element: Element, mask: Tensor, axis: Axis) -> Tensor:

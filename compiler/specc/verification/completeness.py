@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from ..symmetry.folding import Operand
-from ..types import Axis
 from .actions import Element, act, generators
 from .draws import randomise
 from .layers import Layer, full_masks, run
@@ -32,6 +31,12 @@ EXTRA_DRAWS = 2
 
 FEW_INPUTS = 4
 """So many random inputs, and what it takes for as many numbers as maps, tell most maps apart."""
+
+MOST_EQUATIONS = 2_000
+"""Maps with more entries are not looked at by linear algebra, which takes the third power of that."""
+
+SQUARE_TOLERANCE = 1e-11
+"""Eigenvalues of a sum of squares below this part of the largest are zero."""
 
 RANK_TOLERANCE = 1e-9
 """Singular values below this part of the largest are zero; the others stand clearly above."""
@@ -58,8 +63,11 @@ def completeness(layer: Layer, generator: torch.Generator) -> Completeness | Non
     entries = _count(layer.outputs) * _count(layer.inputs)
     if entries > MOST_ENTRIES:
         return None
-    maps = _orbits([layer.outputs, layer.inputs], layer.axes)
-    biases = _orbits([layer.outputs], layer.axes) if layer.bias else 0
+    elements = list(generators(layer.axes, generator))
+    maps = _dimension([layer.outputs, layer.inputs], elements)
+    biases = _dimension([layer.outputs], elements) if layer.bias else 0
+    if maps is None or biases is None:
+        return None
     parameters = sum(parameter.numel() for parameter in layer.module.parameters())
     if (maps + EXTRA_DRAWS) * max(entries, parameters) > MOST_DRAWN:
         return None
@@ -73,13 +81,51 @@ def completeness(layer: Layer, generator: torch.Generator) -> Completeness | Non
 # --- What it has to be ----------------------------------------------------------------------------
 
 
-def _orbits(sides: Sequence[Sequence[Operand]], axes: Sequence[Axis]) -> int:
+def _dimension(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int | None:
+    """The dimension of the maps from the second side, or of the invariants of the first."""
+    if not any(table.is_floating_point() for element in elements for table in element.values()):
+        return _orbits(sides, elements)
+    if prod(map(_count, sides)) > MOST_EQUATIONS:
+        return None
+    return _fixed(sides, elements)
+
+
+def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int:
+    """The dimension of what all elements leave fixed: rho_out M = M rho_in for maps M.
+
+    It is the nullity of the sum of squares of the constraints, a symmetric matrix.
+    """
+    outputs, *inputs = sides
+    squares: Tensor | float = 0.0
+    for element in elements:
+        moved = _matrix(outputs, element)
+        if inputs:
+            moved = torch.kron(moved, torch.linalg.inv(_matrix(inputs[0], element)).T.contiguous())
+        constraint = moved - torch.eye(len(moved), dtype=torch.float64)
+        squares = squares + constraint.T @ constraint
+    assert isinstance(squares, Tensor)
+    values = torch.linalg.eigvalsh(squares)
+    return int((values <= SQUARE_TOLERANCE * values[-1]).sum())
+
+
+def _matrix(operands: Sequence[Operand], element: Element) -> Tensor:
+    """The matrix of an element on the positions of all tensors, one block for each."""
+    blocks = []
+    for operand in operands:
+        count, sizes = operand.tensor.positions, [axis.size for axis in operand.tensor.axes]
+        columns = torch.eye(count, dtype=torch.float64).reshape(count, *sizes)
+        blocks.append(act(element, columns, operand.tensor.axes).reshape(count, count).T)
+    joint: Tensor = torch.block_diag(*blocks)
+    return joint
+
+
+def _orbits(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int:
     """The orbits of the group on tuples of a position of each side.
 
     Labels start distinct; each takes on the smallest that an element of the group brings to it, back
     and forth, until none changes.
     """
-    moves = [[_positions(side, element) for side in sides] for element in generators(axes)]
+    moves = [[_positions(side, element) for side in sides] for element in elements]
     moves += [[positions.argsort() for positions in move] for move in moves]
     sizes = [_count(side) for side in sides]
     labels = torch.arange(prod(sizes)).reshape(sizes)

@@ -88,7 +88,7 @@ def shrunk(layer: Layer) -> Layer:
 
     def narrow(axis: Axis) -> Axis:
         parent = narrow(axis.parent) if axis.parent else None
-        if axis.pinned or axis.name not in read:
+        if axis.fixed or axis.name not in read:
             return replace(axis, parent=parent)
         return replace(axis, size=min(axis.size, max(2, indices[axis.name])), parent=parent)
 
@@ -135,7 +135,7 @@ def _random(layer: Layer, generator: torch.Generator) -> tuple[list[Tensor], dic
 def equivariance_gap(layer: Layer, generator: torch.Generator) -> float:
     """The largest relative difference between acting before the layer and after it."""
     elements: list[Element] = [random_element(layer.axes, generator) for _ in range(DRAWS)]
-    elements += islice(generators(layer.axes), MOST_GENERATORS)
+    elements += islice(generators(layer.axes, generator), MOST_GENERATORS)
     values, masks = _random(layer, generator)
     masked = {mask_name(axis): axis for axis in layer.masks}
     plain = run(layer, values, masks)

@@ -1,0 +1,133 @@
+"""Elements of matrix groups and of groups given by generators, as a matrix for each axis.
+
+A group is drawn by its definition: orthogonal matrices by QR, those of other classical groups as
+exponentials of what keeps their form, a group given by generators as words in these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from ..groups import (
+    DUAL,
+    UNSIGNED,
+    Diagrams,
+    Form,
+    Linear,
+    Orthogonal,
+    Represented,
+    Signed,
+    Symplectic,
+)
+from ..symmetry.ties import action_of, as_matrices
+from ..types import Axis
+
+Matrices = Mapping[str, Tensor]
+"""For each axis of one mover, by name, the matrix `(size, size)` of one group element, in float64."""
+
+WORD = 3
+"""A random element is a product of so many generating ones."""
+
+STRETCH = 0.4
+"""How far exponentials reach: far enough to be seen, near enough to stay well-conditioned."""
+
+
+def random_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Matrices:
+    """A random element of the group that moves all of these axes."""
+    letters = list(generating_matrices(axes, generator))
+    found = {axis.name: torch.eye(axis.size, dtype=torch.float64) for axis in axes}
+    for _ in range(WORD):
+        pick = int(torch.randint(len(letters), (), generator=generator))
+        found = {name: letters[pick][name] @ matrix for name, matrix in found.items()}
+    return found
+
+
+def generating_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Iterator[Matrices]:
+    """Elements that generate the group, or a dense subgroup of it."""
+    first = axes[0].group
+    if isinstance(first, Diagrams):
+        for matrix in _defining(first, axes[0].size, generator):
+            yield {axis.name: _acting(matrix, axis) for axis in axes}
+        return
+    actions = {axis.name: _represented(axis) for axis in axes}
+    some = next(iter(actions.values()))
+    for number in range(len(some.generators)):
+        yield {name: _tensor(action.generators[number]) for name, action in actions.items()}
+    for _ in range(3 if some.algebra else 0):
+        scale = STRETCH * _normal(generator, len(some.algebra))
+        yield {
+            name: torch.linalg.matrix_exp(
+                sum(s * _tensor(matrix) for s, matrix in zip(scale, action.algebra, strict=True))
+            )
+            for name, action in actions.items()
+        }
+
+
+def _represented(axis: Axis) -> Represented:
+    return as_matrices(action_of(axis))
+
+
+def _tensor(matrix: Sequence[Sequence[Fraction | float]]) -> Tensor:
+    return torch.tensor([[float(x) for x in row] for row in matrix], dtype=torch.float64)
+
+
+def _normal(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def _acting(matrix: Tensor, axis: Axis) -> Tensor:
+    """The matrix of an element by the representation that moves an axis."""
+    kind = axis.diagrams.kind
+    if isinstance(axis.group, Signed):
+        return matrix.abs() if kind == UNSIGNED else matrix
+    return torch.linalg.inv(matrix).T if kind == DUAL else matrix
+
+
+def _defining(group: Diagrams, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Elements of a diagram group by its defining representation."""
+    match group:
+        case Signed():
+            yield from _signed(size)
+        case Orthogonal():
+            yield from _orthogonal(group, size, generator)
+        case Symplectic():
+            form = _tensor(Form(None).matrix(size))
+            for _ in range(2):
+                symmetric = _normal(generator, size, size)
+                yield torch.linalg.matrix_exp(STRETCH * form @ (symmetric + symmetric.T) / 2)
+        case Linear():
+            for _ in range(2):
+                yield torch.linalg.matrix_exp(STRETCH * _normal(generator, size, size))
+        case _:
+            raise AssertionError("symmetric groups are drawn as tables")
+
+
+def _signed(size: int) -> Iterator[Tensor]:
+    """A change of one sign, a swap and a rotation."""
+    identity = torch.eye(size, dtype=torch.float64)
+    flip = identity.clone()
+    flip[0, 0] = -1
+    yield flip
+    if size > 1:
+        yield identity[[1, 0, *range(2, size)]]
+        yield identity.roll(1, 0)
+
+
+def _orthogonal(group: Orthogonal, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Exponentials of what is antisymmetric under the form, and reflections of both signs of it;
+    for the special groups products of two reflections."""
+    form = _tensor(Form(group.negative or 0).matrix(size))
+    for _ in range(2):
+        entries = _normal(generator, size, size)
+        yield torch.linalg.matrix_exp(STRETCH * form @ (entries - entries.T))
+    first, last = torch.eye(size, dtype=torch.float64), torch.eye(size, dtype=torch.float64)
+    first[0, 0] = last[-1, -1] = -1
+    if group.special:
+        yield first @ last
+    else:
+        yield first
+        yield last
