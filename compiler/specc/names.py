@@ -69,6 +69,7 @@ RUNTIME = (
     "pixel_shuffle",
     "put_together",
     "sections",
+    "spin",
     "take_apart",
     "unmoved",
 )

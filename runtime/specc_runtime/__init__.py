@@ -32,6 +32,7 @@ from .modules import (
 )
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
+from .spins import spin
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
@@ -117,6 +118,7 @@ __all__ = [
     "put_together",
     "reset_parameters",
     "sections",
+    "spin",
     "take_apart",
     "unmoved",
 ]

@@ -13,6 +13,7 @@ MODULES = (
     "tensors",
     "forms",
     "actions",
+    "spins",
     "ties",
     "tied_blocks",
     "tied",

@@ -24,6 +24,7 @@ from .scope import (
     refuse_private,
     refuse_twice,
 )
+from .spins import with_spin
 from .static import LARGEST, Static, show, size
 from .written import channels_of, dimensions
 
@@ -88,13 +89,9 @@ def _kind(value: Static) -> str:
 
 def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
     name = declaration.name.text
-    if declaration.spin is not None:
-        raise not_yet("`spin`", declaration.spin.span)
-    if declaration.parity is not None:
-        raise not_yet("a parity", declaration.parity.span)
     if declaration.fixing is not None:
         raise not_yet("`fixing`", declaration.span)
-    axis = _acted_on(name, declaration.value, scope)
+    axis = with_spin(declaration, _acted_on(name, declaration.value, scope), scope)
     if declaration.parent is None:
         return axis
     parent = scope.axis(declaration.parent)

@@ -23,7 +23,7 @@ def mechanism(inputs: Operands, outputs: Operands) -> tuple[Operands, Operands]:
     movers: dict[str, dict[Axis, None]] = {}
     for operand in (*inputs, *outputs):
         for axis in operand.tensor.axes:
-            if not axis.pinned:
+            if not axis.pinned and isinstance(axis.group, Orthogonal | Alternating | Spin):
                 movers.setdefault(axis.mover, {})[axis] = None
     changed: dict[Axis, Axis] = {}
     for mover, axes in movers.items():

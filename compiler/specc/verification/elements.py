@@ -7,6 +7,7 @@ exponentials of what keeps their form, a group given by generators as words in t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import torch
@@ -23,6 +24,7 @@ from ..groups import (
     Signed,
     Symplectic,
 )
+from ..symmetry.mechanism import treated
 from ..symmetry.ties import action_of, as_matrices
 from ..types import Axis
 
@@ -48,6 +50,7 @@ def random_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Matrice
 
 def generating_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Iterator[Matrices]:
     """Elements that generate the group, or a dense subgroup of it."""
+    axes = [replace(axis, group=treated(axis, axes)) for axis in axes]
     first = axes[0].group
     if isinstance(first, Diagrams):
         for matrix in _defining(first, axes[0].size, generator):
