@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
-from .groups import Diagrams, Group, Pinned, Structure, Symmetric, Tied
+from .groups import Diagrams, Group, Orthogonal, Pinned, Structure, Symmetric, Tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,13 @@ class Axis:
 
     @property
     def fixed(self) -> bool:
-        """Whether a module knows how many positions it has: others may be as many as an input brings."""
+        """Whether a module knows how many positions it has: others may be as many as an input brings.
+
+        Beside a vector of a named O(3) may stand spins, which are those of three dimensions.
+        """
         if self.pinned or not isinstance(self.group, Diagrams):
+            return True
+        if isinstance(self.group, Orthogonal) and self.element:
             return True
         return self.group.form is not None or self.group.determinant
 
