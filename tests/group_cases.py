@@ -158,7 +158,7 @@ def by_generators() -> Iterator[Case]:
 
 def orthogonal() -> Iterator[Case]:
     for m in (1, 2, 3, 4, 5, 6):
-        for n in range(1, {4: 7, 5: 5, 6: 6}.get(m, 5)):
+        for n in range(1, {4: 7, 6: 8}.get(m, 5)):
             counts = [length(tableaux.orthogonal, n), length(tableaux.orthogonal_matchings, n)]
             weyl = (lambda tensor, n=n: tori.orthogonal(n, tensor),) if n < 6 else ()
             yield from halves(groups.orthogonal(n), m, (*counts, *weyl))
@@ -175,7 +175,7 @@ def orthogonal() -> Iterator[Case]:
 
 def symplectic() -> Iterator[Case]:
     for m in (1, 2, 3, 4, 6):
-        for n in {3: (2, 4), 4: (2, 4, 6), 6: (2, 4)}.get(m, (2, 4, 6)):
+        for n in (2, 4) if m == 3 else (2, 4, 6):
             counts = [length(tableaux.symplectic, n), length(tableaux.symplectic_matchings, n)]
             counts.append(tori.symplectic(n).invariants)
             yield from halves(groups.symplectic(n), m, counts)
