@@ -42,6 +42,7 @@ RUNTIME = (
     "TiedMix",
     "accumulate",
     "alternating",
+    "antisymmetric",
     "apply_mask",
     "avg_pool",
     "check_inputs",
@@ -70,6 +71,7 @@ RUNTIME = (
     "put_together",
     "sections",
     "spin",
+    "symmetric",
     "take_apart",
     "unmoved",
 )

@@ -15,6 +15,7 @@ from .graph import Node, Typed
 from .operations.masks import mask_axes, mask_name, without_absent
 from .symmetry.derive import Level, Maps, Product
 from .symmetry.diagrams import Half, enclosing_index, folded_indices
+from .symmetry.exchanges import generated
 from .symmetry.folding import Operand
 from .tied_reference import tied_biases, tied_matrices
 from .types import Collection, Tensor, Type, tensor_named, tensors_of
@@ -166,13 +167,24 @@ def evaluate_maps(
         for each in level.products:
             _add_product(xp, maps, level, each, arrays, totals, parameters)
     totals = [
-        without_absent(total, operand.tensor.axes, parameters)
+        without_absent(_averaged(total, operand.tensor), operand.tensor.axes, parameters)
         for total, operand in zip(totals, maps.outputs, strict=True)
     ]
     if isinstance(result, Tensor):
         return totals[0]
     named = {operand.name: total for operand, total in zip(maps.outputs, totals, strict=True)}
     return {name: named[name] for name, _ in tensors_of(result)}
+
+
+def _averaged(total: Array, tensor: Tensor) -> Array:
+    """The mean over the exchanges of indices that a type declares."""
+    if not tensor.swaps:
+        return total
+    elements = generated(tensor.swaps, len(tensor.axes))
+    last = 1 + len(tensor.axes)
+    return sum(s * total.permute(0, *(1 + i for i in order), last) for order, s in elements) / len(
+        elements
+    )
 
 
 def _zeros(like: Array, operand: Operand) -> Array:

@@ -6,13 +6,13 @@ from the types alone, without plans or emitted code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .groups import Permuted
 from .symmetry.derive import Level, Maps, Product, maps_between
 from .symmetry.folding import Operand
-from .symmetry.ties import action_of
+from .symmetry.ties import action_of, factors
 from .types import Axis
 
 if TYPE_CHECKING:
@@ -63,28 +63,16 @@ def tied_biases(
 def _block(written: Operand, read: Operand | None) -> TiedBlock:
     from specc_runtime.tied_blocks import TiedBlock, TiedFactor
 
-    sides = [list(_told_apart(written)), list(_told_apart(read)) if read else []]
-    movers = dict.fromkeys(_mover(axis) for side in sides for axis in side)
-    factors = [
-        TiedFactor(*([_action(axis) for axis in side if _mover(axis) == mover] for side in sides))
-        for mover in movers
-    ]
-    places = [
-        (number, place)
-        for mover in movers
-        for number, side in enumerate(sides)
-        for place, axis in enumerate(side)
-        if _mover(axis) == mover
-    ]
-    return TiedBlock(factors, [places.index(place) for place in sorted(places)])
-
-
-def _told_apart(operand: Operand) -> Iterator[Axis]:
-    yield from (axis for axis in operand.tensor.axes if axis.pinned or axis.tied)
-
-
-def _mover(axis: Axis) -> str | None:
-    return axis.mover if axis.tied else None
+    sides = [written.tensor.axes, read.tensor.axes if read else ()]
+    made, places = [], []
+    for factor in factors(written.tensor, read.tensor if read else None):
+        outputs, inputs = (
+            [_action(axes[place]) for place in of_side]
+            for axes, of_side in zip(sides, (factor.outputs, factor.inputs), strict=True)
+        )
+        made.append(TiedFactor(outputs, inputs, factor.swaps))
+        places += [(0, place) for place in factor.outputs] + [(1, p) for p in factor.inputs]
+    return TiedBlock(made, [places.index(place) for place in sorted(places)])
 
 
 def _action(axis: Axis) -> Action:

@@ -5,12 +5,22 @@ Every type is frozen, compares by meaning and prints as the language writes it: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise, product
 from math import prod
 
-from .groups import Diagrams, Group, Orthogonal, Pinned, Structure, Symmetric, Tied
+from .groups import (
+    Diagrams,
+    Group,
+    Orthogonal,
+    Pinned,
+    Structure,
+    Symmetric,
+    Tied,
+    absolute,
+    dual,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,34 @@ class Axis:
         inside = f" in {self.parent.name}" if self.parent else ""
         return self.group.notation(self.size) + inside
 
+    @property
+    def structure(self) -> Structure:
+        """What the matrices look like that move it."""
+        return Structure.IDENTITY if self.pinned else self.group.structure
+
+    @property
+    def permuted(self) -> bool:
+        """Whether its positions are at most permuted, so that every function commutes with its group."""
+        return self.structure in (Structure.IDENTITY, Structure.PERMUTATION)
+
+    def absolute(self) -> Axis:
+        """`abs(s)`: the axis of what has lost the signs of a signed permutation; another as it is."""
+        if self.structure is not Structure.SIGNED:
+            return self
+        group = absolute(self.group)
+        return replace(self, name=f"abs({self.name})", group=group, element=self.mover)
+
+    def dual(self) -> Axis:
+        """`dual(v)`: the axis of linear forms; itself where its group keeps a form."""
+        group = dual(self.group, self.size)
+        if group == self.group:
+            return self
+        inner = self.name.removeprefix("dual(").removesuffix(")")
+        name = inner if inner != self.name else f"dual({self.name})"
+        return replace(
+            self, name=name, group=group, element="" if name == self.mover else self.mover
+        )
+
     def pin(self) -> Axis:
         """The same axis, asked for less symmetry: every position is distinct."""
         return replace(self, group=Pinned(), parent=None, coded=False, element="")
@@ -92,16 +130,64 @@ class Axis:
         return self.name
 
 
+Swap = tuple[tuple[int, ...], int]
+"""An exchange of indices, and the sign that a tensor changes by: index i of it goes to `order[i]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """`sym(a, b)`, or with sign -1 `alt(a, b)`: parts, indices or exchanges themselves, that may be
+    exchanged."""
+
+    sign: int
+    parts: tuple[int | Exchange, ...]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """All indices in it, in order."""
+        return tuple(i for part in self.parts for i in part_indices(part))
+
+    def swaps(self) -> Iterator[tuple[dict[int, int], int]]:
+        """Generators, innermost first: which index goes where, and the sign."""
+        for part in self.parts:
+            if isinstance(part, Exchange):
+                yield from part.swaps()
+        for first, second in pairwise(self.parts):
+            pairs = list(zip(part_indices(first), part_indices(second), strict=True))
+            yield {i: j for pair in pairs for i, j in (pair, pair[::-1])}, self.sign
+
+    def written(self, names: Sequence[str]) -> str:
+        """As a type has it: `sym(v, v)`."""
+        parts = (p.written(names) if isinstance(p, Exchange) else names[p] for p in self.parts)
+        return f"{'sym' if self.sign > 0 else 'alt'}({', '.join(parts)})"
+
+
+def part_indices(part: int | Exchange) -> tuple[int, ...]:
+    """The indices of a part of an exchange."""
+    return part.indices if isinstance(part, Exchange) else (part,)
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """`[a, b; c]`: at run time `(batch, a, b, c)`; with `channels` None `(batch, a, b)`, which counts as one.
 
-    `[a; index 64]` holds integers from 0 to `index` - 1 and has no channels.
+    `[a; index 64]` holds integers from 0 to `index` - 1 and has no channels. `exchanges` are those of
+    indices that leave it as it is, up to a sign: `[sym(v, v)]`.
     """
 
     axes: tuple[Axis, ...]
     channels: int | None
     index: int | None = None
+    exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def swaps(self) -> tuple[Swap, ...]:
+        """Generators of the exchanges of all indices."""
+        return tuple(
+            (tuple(moved.get(i, i) for i in range(len(self.axes))), sign)
+            for exchange in self.exchanges
+            for moved, sign in exchange.swaps()
+        )
 
     @property
     def width(self) -> int:
@@ -121,10 +207,21 @@ class Tensor:
         return replace(self, channels=channels)
 
     def __str__(self) -> str:
-        names = ", ".join(axis.name for axis in self.axes)
+        names = ", ".join(self._entries())
         if self.index is not None:
             return f"[{names}; index {self.index}]"
         return f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
+
+    def _entries(self) -> Iterator[str]:
+        """The axes as a type has them."""
+        exchanged = {each.indices[0]: each for each in self.exchanges}
+        inside = {i for each in self.exchanges for i in each.indices}
+        axes = [axis.name for axis in self.axes]
+        for place, name in enumerate(axes):
+            if place in exchanged:
+                yield exchanged[place].written(axes)
+            elif place not in inside:
+                yield name
 
 
 Part = tuple[Axis, ...]

@@ -16,7 +16,7 @@ from .convolution import (
 from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
-from .forms import Determinant, lower, lower_symplectic
+from .forms import Determinant, antisymmetric, lower, lower_symplectic, symmetric
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
 from .models import Model, compile
@@ -89,6 +89,7 @@ __all__ = [
     "TiedMix",
     "accumulate",
     "alternating",
+    "antisymmetric",
     "apply_mask",
     "avg_pool",
     "check_inputs",
@@ -119,6 +120,7 @@ __all__ = [
     "reset_parameters",
     "sections",
     "spin",
+    "symmetric",
     "take_apart",
     "unmoved",
 ]

@@ -25,6 +25,28 @@ def lower_symplectic(x: Tensor, dim: int) -> Tensor:
     return torch.cat([momentum, -position], dim)
 
 
+def symmetric(x: Tensor, *parts: tuple[int, ...]) -> Tensor:
+    """The mean over all ways to exchange parts of the dimensions, each part with as many of them."""
+    return _averaged(x, parts, 1)
+
+
+def antisymmetric(x: Tensor, *parts: tuple[int, ...]) -> Tensor:
+    """The same with the sign of each permutation of the parts."""
+    return _averaged(x, parts, -1)
+
+
+def _averaged(x: Tensor, parts: tuple[tuple[int, ...], ...], sign: int) -> Tensor:
+    total = x
+    for order in list(permutations(range(len(parts))))[1:]:
+        dims = list(range(x.dim()))
+        for part, number in zip(parts, order, strict=True):
+            for dim, source in zip(part, parts[number], strict=True):
+                dims[dim] = source
+        moved = x.permute(dims)
+        total = total - moved if sign < 0 and _sign(order) < 0 else total + moved
+    return total / factorial(len(parts))
+
+
 class Determinant(nn.Module):
     """The determinant of `size` vectors, `joined` of them on the reading side: a constant map between
     their antisymmetric parts, never written out as a tensor of `size ** size` entries.

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from .actions import Action, SignedPermutation
 
+Exchanged = tuple[tuple[int, ...], int]
+"""Indices in another order, those of outputs before those of inputs, and the sign that it brings."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OrbitBasis:
@@ -43,11 +46,18 @@ def position_count(actions: Sequence[Action]) -> int:
 
 
 def orbit_basis(
-    outputs: Sequence[Action], inputs: Sequence[Action], generators: Sequence[int]
+    outputs: Sequence[Action],
+    inputs: Sequence[Action],
+    generators: Sequence[int],
+    exchanges: Sequence[Exchanged] = (),
 ) -> OrbitBasis:
-    """The orbits of pairs of positions under some of the generators, all signed permutations."""
+    """The orbits of pairs of positions under some of the generators, all signed permutations.
+
+    Maps between symmetric tensors do not change under `exchanges` of indices either.
+    """
     actions = (*outputs, *inputs)
     moves = [_joint_permutation(actions, generator) for generator in generators]
+    moves += [_exchange(actions, order, sign) for order, sign in exchanges]
     count = position_count(actions)
     if any((signs < 0).any() for _, signs in moves):
         first, signs = _signed_orbits(count, moves)
@@ -58,6 +68,14 @@ def orbit_basis(
     shape = (position_count(outputs), position_count(inputs))
     density = float((signs != 0).sum()) / count
     return OrbitBasis(dimension, numbers.reshape(shape), signs.reshape(shape), density)
+
+
+def _exchange(actions: Sequence[Action], order: Sequence[int], sign: int) -> tuple[Tensor, Tensor]:
+    """Where an exchange of indices takes each tuple of positions, and its sign."""
+    sizes = [action.size for action in actions]
+    numbers = torch.arange(position_count(actions), device="cpu").reshape(sizes)
+    images = numbers.permute(*order).flatten()
+    return images, torch.full_like(images, sign, dtype=torch.int8)
 
 
 def _joint_permutation(actions: Sequence[Action], generator: int) -> tuple[Tensor, Tensor]:

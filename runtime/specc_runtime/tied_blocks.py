@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .actions import Action
-from .orbits import OrbitBasis
+from .orbits import Exchanged, OrbitBasis
 from .ties import tied_basis
 
 
@@ -41,14 +41,20 @@ class TiedArrangement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TiedFactor:
-    """The indices of one block that one group moves: its actions on outputs and on inputs."""
+    """The indices of one block that one group moves: its actions on outputs and on inputs.
+
+    `exchanges` are those of symmetric and antisymmetric tensors: an order of all these indices, the
+    outputs first, and a sign.
+    """
 
     outputs: Sequence[Action] = ()
     inputs: Sequence[Action] = ()
+    exchanges: Sequence[Exchanged] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "exchanges", tuple(self.exchanges))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -58,12 +64,12 @@ class TiedFactor:
     @property
     def dimension(self) -> int:
         """How many maps commute."""
-        return tied_basis(self.outputs, self.inputs).dimension
+        return tied_basis(self.outputs, self.inputs, self.exchanges).dimension
 
     @property
     def density(self) -> float:
         """The mean over the entries of the sum of squares of the basis."""
-        return tied_basis(self.outputs, self.inputs).density
+        return tied_basis(self.outputs, self.inputs, self.exchanges).density
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,7 @@ def assemble(weight: Tensor, block: TiedBlock) -> Tensor:
 
 def tied_table_rows(factor: TiedFactor) -> int:
     """How many rows an orbit basis reads: the coefficients, then zero, then minus the coefficients."""
-    basis = tied_basis(factor.outputs, factor.inputs)
+    basis = tied_basis(factor.outputs, factor.inputs, factor.exchanges)
     if not isinstance(basis, OrbitBasis):
         return 0
     if (basis.signs < 0).any():
@@ -153,7 +159,7 @@ def tied_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
     On the weight's device, matrices (dimension, outputs * inputs) in its dtype; None where each pair
     has a coefficient of its own. Raises `ValueError` for complex matrices and a real weight.
     """
-    basis = tied_basis(factor.outputs, factor.inputs)
+    basis = tied_basis(factor.outputs, factor.inputs, factor.exchanges)
     if not isinstance(basis, OrbitBasis):
         if basis.matrices.is_complex() and not weight.is_complex():
             raise ValueError(f"maps of a complex group have complex weights, not {weight.dtype}")

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from .actions import Action, matrix_of
-from .orbits import OrbitBasis, is_monomial, orbit_basis, position_count
+from .gaps import ZERO_BELOW, check_gap
+from .orbits import Exchanged, OrbitBasis, is_monomial, orbit_basis, position_count
+from .zero_weights import zero_weight_space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,27 +39,31 @@ class DenseBasis:
 TiedBasis = OrbitBasis | DenseBasis
 
 
-def tied_basis(outputs: Sequence[Action], inputs: Sequence[Action]) -> TiedBasis:
+def tied_basis(
+    outputs: Sequence[Action], inputs: Sequence[Action], exchanges: Sequence[Exchanged] = ()
+) -> TiedBasis:
     """A basis of the maps W from the inputs' tensor product to the outputs' that commute.
 
     rho_out(g) W = W rho_in(g) for every generator g, and the same for elements of an algebra. All
-    actions that move their index have the same generators in the same order. Computed once in a
-    process. Raises `ValueError` where actions are not those of one group, and where rounding leaves
+    actions that move their index have the same generators in the same order. Exchanges of indices
+    take each map to itself, or with sign -1 to its negative. Computed once in a process. Raises `ValueError` where actions are not those of one group, and where rounding leaves
     the dimension in doubt.
     """
-    return _cached_basis(tuple(outputs), tuple(inputs))
+    return _cached_basis(tuple(outputs), tuple(inputs), tuple(exchanges))
 
 
 @cache
-def _cached_basis(outputs: tuple[Action, ...], inputs: tuple[Action, ...]) -> TiedBasis:
+def _cached_basis(
+    outputs: tuple[Action, ...], inputs: tuple[Action, ...], exchanges: tuple[Exchanged, ...]
+) -> TiedBasis:
     actions = (*outputs, *inputs)
     generators, algebra = _generator_counts(actions)
     monomial = [g for g in range(generators) if is_monomial(actions, g)]
     with torch.inference_mode(False), torch.no_grad():
-        orbits = orbit_basis(outputs, inputs, monomial)
+        orbits = orbit_basis(outputs, inputs, monomial, exchanges)
         if len(monomial) == generators and not algebra:
             return orbits
-        return _dense_basis(outputs, inputs, orbits)
+        return _dense_basis(outputs, inputs, orbits, monomial)
 
 
 def _generator_counts(actions: Sequence[Action]) -> tuple[int, int]:
@@ -72,21 +78,21 @@ def _generator_counts(actions: Sequence[Action]) -> tuple[int, int]:
 
 # --- Nullspaces ----------------------------------------------------------------------------------
 
-ZERO_BELOW = 1e-10
-"""A singular value or a pivot below this part of its scale is rounding."""
-
-NONZERO_ABOVE = 1e-6
-"""One above this part is not; between them the dimension is in doubt."""
-
-
 def _dense_basis(
-    outputs: Sequence[Action], inputs: Sequence[Action], orbits: OrbitBasis
+    outputs: Sequence[Action], inputs: Sequence[Action], orbits: OrbitBasis, monomial: Sequence[int]
 ) -> DenseBasis:
-    """The maps that commute with every generator; those of `orbits` do with the monomial ones."""
+    """The maps that commute with every generator.
+
+    They are sought among those of `orbits`, which commute with the monomial generators, or among those
+    of weight zero, whichever are fewer.
+    """
     sizes = [action.size for action in (*outputs, *inputs)]
     rows, columns = position_count(outputs), position_count(inputs)
-    space = _orthonormal_orbits(orbits)
-    for terms in _constraints(outputs, inputs):
+    space = zero_weight_space(outputs, inputs, orbits.dimension)
+    commuting: Sequence[int] = ()
+    if space is None:
+        space, commuting = _orthonormal_orbits(orbits), monomial
+    for terms in _constraints(outputs, inputs, commuting):
         apart = _applied(terms, space.reshape(*sizes, -1)).reshape(rows * columns, -1)
         scale = sum(_norm_bound(factors) for _, factors in terms)
         space = space.to(apart.dtype) @ _nullspace(apart, scale)
@@ -114,15 +120,17 @@ Terms = list[tuple[int, IndexMatrices]]
 """A sum of products of matrices on the indices, each with its sign."""
 
 
-def _constraints(outputs: Sequence[Action], inputs: Sequence[Action]) -> Iterator[Terms]:
-    """What takes the maps that commute to zero: rho_out(g) W - W rho_in(g) for each generator.
+def _constraints(
+    outputs: Sequence[Action], inputs: Sequence[Action], commuting: Sequence[int]
+) -> Iterator[Terms]:
+    """What takes the maps that commute to zero: rho_out(g) W - W rho_in(g) for each generator but some.
 
     The matrices of inputs stand transposed, as they act on W's second index.
     """
     actions = (*outputs, *inputs)
     generators, algebra = _generator_counts(actions)
     for g in range(generators):
-        if not is_monomial(actions, g):
+        if g not in commuting:
             left = [None if a.still else matrix_of(a.generators[g]) for a in outputs]
             right = [None if a.still else matrix_of(a.generators[g]).T for a in inputs]
             yield [(1, (*left, *([None] * len(right)))), (-1, (*([None] * len(left)), *right))]
@@ -164,20 +172,9 @@ def _nullspace(apart: Tensor, scale: float) -> Tensor:
     square = torch.linalg.qr(apart, mode="r").R if len(apart) > apart.shape[1] else apart
     _, values, rows = torch.linalg.svd(square)
     zero = values <= ZERO_BELOW * scale
-    _check_gap(values[~zero], scale, "singular value")
+    check_gap(values[~zero], scale, "singular value")
     null: Tensor = rows[int((~zero).sum()) :].mH
     return null
-
-
-def _check_gap(nonzero: Tensor, scale: float, what: str) -> None:
-    """Raises `ValueError` where something is too small to be no rounding and too large to be."""
-    if len(nonzero) and float(nonzero.min()) < NONZERO_ABOVE * scale:
-        raise ValueError(
-            f"the dimension of the maps that commute is in doubt: a {what} is "
-            f"{float(nonzero.min()) / scale:.1e} of its scale, which is neither rounding (below "
-            f"{ZERO_BELOW:.0e}) nor clearly not zero (above {NONZERO_ABOVE:.0e}); give the "
-            "matrices with more digits"
-        )
 
 
 def _echelon_form(space: Tensor) -> Tensor:
@@ -206,7 +203,7 @@ def _pivots(space: Tensor) -> list[int]:
         largest[: found[-1] + 1 if found else 0] = 0
         candidates = largest > ZERO_BELOW
         column = int(candidates.to(torch.int8).argmax())
-        _check_gap(largest[: column + 1][candidates[: column + 1]], 1.0, "pivot")
+        check_gap(largest[: column + 1][candidates[: column + 1]], 1.0, "pivot")
         row = start + int(rest[start:, column].abs().argmax())
         rest[[start, row]] = rest[[row, start]]
         factors = rest[start + 1 :, column] / rest[start, column]

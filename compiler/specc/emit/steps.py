@@ -9,6 +9,7 @@ from ..groups import Form
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..planning.plan import (
+    Average,
     Diagonal,
     Embed,
     Expand,
@@ -78,6 +79,9 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
             return _lowered(step.source, step.dim, step.form)
         case Unwedge():
             return f"self.{determinant_name(step)}.spread({step.source}, {step.dim}, {step.dims})"
+        case Average():
+            word = "symmetric" if step.sign > 0 else "antisymmetric"
+            return f"{word}({step.source}, {', '.join(map(str, step.parts))})"
         case Unfold():
             return _unfold(step)
         case _:

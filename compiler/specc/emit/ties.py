@@ -8,6 +8,7 @@ from ..groups import Tied
 from ..names import Variables
 from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
+from ..symmetry.ties import factors
 from ..types import Axis
 
 
@@ -43,32 +44,20 @@ def _widths(operands: Iterable[Operand]) -> str:
 
 def _block(written: Operand, read: Operand | None, actions: Mapping[Axis, tuple[str, str]]) -> str:
     """`TiedBlock([TiedFactor([ring], [ring])])`: a factor for each group, one for pinned positions."""
-    sides = [_told_apart(written), _told_apart(read) if read else []]
-    movers = dict.fromkeys(_mover(axis) for side in sides for axis in side)
-    factors, places = [], []
-    for mover in movers:
-        inside = []
-        for number, side in enumerate(sides):
-            same = [place for place, axis in enumerate(side) if _mover(axis) == mover]
-            places += [(number, place) for place in same]
-            inside.append([_action(side[place], actions) for place in same])
-        factors.append(f"TiedFactor({_lists(*inside)})")
-    order = [
-        places.index((number, place))
-        for number, side in enumerate(sides)
-        for place in range(len(side))
-    ]
+    sides = [written.tensor.axes, read.tensor.axes if read else ()]
+    made, places = [], []
+    for factor in factors(written.tensor, read.tensor if read else None):
+        inside = [
+            [_action(axes[place], actions) for place in of_side]
+            for axes, of_side in zip(sides, (factor.outputs, factor.inputs), strict=True)
+        ]
+        exchanges = f", exchanges={list(factor.swaps)}" if factor.swaps else ""
+        made.append(f"TiedFactor({_lists(*inside)}{exchanges})")
+        places += [(0, place) for place in factor.outputs] + [(1, p) for p in factor.inputs]
+    order = [places.index(place) for place in sorted(places)]
     plain = sorted(range(len(places)), key=lambda place: places[place][0])
     ordered = "" if order == plain else f", {order}"
-    return f"TiedBlock([{', '.join(factors)}]{ordered})"
-
-
-def _told_apart(operand: Operand) -> list[Axis]:
-    return [axis for axis in operand.tensor.axes if axis.pinned or axis.tied]
-
-
-def _mover(axis: Axis) -> str | None:
-    return axis.mover if axis.tied else None
+    return f"TiedBlock([{', '.join(made)}]{ordered})"
 
 
 def _action(axis: Axis, actions: Mapping[Axis, tuple[str, str]]) -> str:

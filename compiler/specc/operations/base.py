@@ -18,6 +18,8 @@ from ..symmetry.positions import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
 from .masks import mask_name
+from .refusal import Refusal as Refusal
+from .representations import Algebra
 
 
 class Kind(Enum):
@@ -32,19 +34,6 @@ class Kind(Enum):
     GRID = "one axis or a list of axes"
     SHAPE = "a number of channels or a type"
     VALUE = "a value, or a tuple of values"
-
-
-class Refusal(Exception):
-    """An operation that has no meaning on the types it meets; `check` adds where it stands.
-
-    `show_types` asks for the types of the inputs, and where they come from, to be shown beside.
-    """
-
-    def __init__(self, message: str, hint: str | None = None, show_types: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.show_types = show_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +140,14 @@ class Operation(BaseModel):
         return self
 
     @property
+    def algebra(self) -> Algebra | None:
+        """What it does at each position, as the groups that act on axes see it.
+
+        None for an operation whose typing rule itself knows of groups.
+        """
+        return Algebra.ANY
+
+    @property
     def one_for_all(self) -> bool:
         """Whether on a collection its one module is called for each tensor alone."""
         return False
@@ -158,6 +155,10 @@ class Operation(BaseModel):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         """The typing rule: the type of the value, or `Refusal`."""
         raise NotImplementedError
+
+    def keeps_exchange(self, sign: int) -> bool:
+        """Whether the result is symmetric, or with sign -1 antisymmetric, where its type says so."""
+        return False
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         """The parameters by name and shape, in the order of the state_dict."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, InstanceOf
@@ -35,6 +36,9 @@ class Equivariant(Operation):
     coupling: Literal["all", "near"] = "all"
     summary: int = Field(32, ge=1)
     rank: int | None = Field(None, ge=1)
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
 
     @property
     def keeps_space(self) -> bool:
@@ -241,4 +245,4 @@ def common_symmetry(values: tuple[Type, ...]) -> dict[str, Axis]:
 
 
 def _with_axes(tensor: Tensor, axes: Mapping[str, Axis]) -> Tensor:
-    return Tensor(keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)), tensor.channels)
+    return replace(tensor, axes=keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)))

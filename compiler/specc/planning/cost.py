@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from .plan import (
+    Average,
     Diagonal,
     Embed,
     Expand,
@@ -82,6 +83,8 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             )
         case Expand():
             return Cost(0, 0)
+        case Average():
+            return Cost(len(step.parts) * written, 3 * BYTES * written)
         case Embed() | Lower() | Unwedge():
             return Cost(0, BYTES * written)
         case Unfold():

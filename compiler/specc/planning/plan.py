@@ -229,6 +229,18 @@ class Unwedge:
 
 
 @dataclass(frozen=True, slots=True)
+class Average:
+    """Averages over the exchanges of parts, each some dimensions; with their signs where `sign` is -1."""
+
+    target: str
+    source: str
+    parts: tuple[tuple[int, ...], ...]
+    sign: int
+    shape: Shape
+    runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unfold:
     """Takes pinned axes out of the features again and restores the order that the type declares."""
 
@@ -242,7 +254,7 @@ class Unfold:
 
 
 PoolStep = Fold | Diagonal | Mean | Trace | Wedge
-SpreadStep = Sum | Expand | Embed | Lower | Unwedge | Unfold
+SpreadStep = Sum | Expand | Embed | Lower | Unwedge | Average | Unfold
 Step = PoolStep | Mix | SpreadStep
 
 
@@ -320,5 +332,7 @@ def describe(step: Step) -> str:
             return f"{step.target} = lower({step.source}, {step.dim})"
         case Unwedge():
             return f"{step.target} = wedge({step.source}, {step.dim} -> {step.dims})"
+        case Average():
+            return f"{step.target} = average({step.source}, {step.parts})"
         case Unfold():
             return f"{step.target} = unfold({step.source})"

@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 
 from ..symmetry.diagrams import folded_indices, free_indices
 from ..symmetry.folding import Operand
-from .plan import Arranged, Embed, Expand, Lower, Shape, SpreadStep, Sum, Term, Unfold, Unwedge
+from ..types import Exchange, part_indices
+from .plan import (
+    Arranged,
+    Average,
+    Embed,
+    Expand,
+    Lower,
+    Shape,
+    SpreadStep,
+    Sum,
+    Term,
+    Unfold,
+    Unwedge,
+)
 from .spread_names import SpreadNames
 from .states import Block, State, finest, permutation, place, shape_of, split_last, split_wedge
 
@@ -76,6 +89,8 @@ def spread(
         base = names.bases[number]
         variable = _expanded(output, last, missing, variable, base)
     variable = _unfolded(output, last, variable)
+    for exchange in operand.tensor.exchanges:
+        variable = _averaged(output, exchange, variable)
     return tuple(output.steps), variable
 
 
@@ -147,6 +162,21 @@ def _expanded(
     """Gives dimensions of size 1 their full size."""
     dims = tuple(place(block, state) for block in blocks)
     output.steps.append(Expand(target, variable, dims, output.shape(state), output.operand.runs))
+    return target
+
+
+def _averaged(output: _Output, exchange: Exchange, variable: str) -> str:
+    """Makes an output symmetric, innermost first; tied coefficients make their positions so anyway."""
+    tensor = output.operand.tensor
+    for part in exchange.parts:
+        if isinstance(part, Exchange):
+            variable = _averaged(output, part, variable)
+    if all(i in folded_indices(tensor) for i in exchange.indices):
+        return variable
+    target = output.names.bases[output.number]
+    parts = tuple(tuple(1 + i for i in part_indices(part)) for part in exchange.parts)
+    shape = Shape(tensor.axes, tensor.width)
+    output.steps.append(Average(target, variable, parts, exchange.sign, shape, output.operand.runs))
     return target
 
 

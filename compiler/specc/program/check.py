@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
@@ -11,7 +11,17 @@ from ..names import counted
 from ..operations import Equivariant, Operation, Parameter, Refusal
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.folding import Operand, fold
-from ..types import Axis, Collection, Tensor, Type, axes_of, tensor_named, tensors_of
+from ..types import (
+    Axis,
+    Collection,
+    Exchange,
+    Tensor,
+    Type,
+    axes_of,
+    map_tensors,
+    tensor_named,
+    tensors_of,
+)
 
 MOST_MAPS = 1_000_000
 """The default limit on the maps of one layer, pinned positions included."""
@@ -60,7 +70,18 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
         raise SpecError(refusal.message, node.span, refusal.hint, notes) from None
     if isinstance(node.operation, Equivariant):
         _affordable(node, node.operation, tuple(inputs), result, most_maps)
-    return result
+    return map_tensors(result, lambda tensor: _exchanges_kept(node.operation, tensor))
+
+
+def _exchanges_kept(operation: Operation, tensor: Tensor) -> Tensor:
+    """A result without the exchanges of indices that its operation does not keep."""
+    kept = tuple(each for each in tensor.exchanges if _is_kept(operation, each))
+    return tensor if kept == tensor.exchanges else replace(tensor, exchanges=kept)
+
+
+def _is_kept(operation: Operation, exchange: Exchange) -> bool:
+    inside = (part for part in exchange.parts if isinstance(part, Exchange))
+    return operation.keeps_exchange(exchange.sign) and all(_is_kept(operation, e) for e in inside)
 
 
 def _refuse_indices(operation: Operation, inputs: list[Type]) -> None:
@@ -213,6 +234,10 @@ def _unlike_tensor(actual: Tensor, declared: Tensor) -> str | None:
             return f"axis `{have.name}` is {have.symmetry} by now, and {want.symmetry} is declared"
     if actual.index != declared.index:
         return f"it holds {_held(actual)}, not {_held(declared)}"
+    for exchange in declared.exchanges:
+        if exchange not in actual.exchanges:
+            written = exchange.written([axis.name for axis in declared.axes])
+            return f"nothing makes it `{written}`, which `equivariant(x, TYPE)` does"
     if actual.width != declared.width:
         return f"it has {counted(actual.width, 'channel')}, not {declared.width}"
     return None

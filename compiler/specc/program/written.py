@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from ..errors import SpecError
+from ..errors import Span, SpecError
 from ..groups import Pinned
 from ..text import syntax
-from ..types import Axis, Collection, Part, Tensor, Type
+from ..types import Axis, Collection, Exchange, Part, Tensor, Type, part_indices
 from .scope import OPERATIONS, ModelDeclaration, Scope, described, not_yet
 from .static import Static, size
 
@@ -40,9 +41,67 @@ def _tensor(
     written: syntax.Bracket, scope: Scope, static: Callable[[syntax.Expression], Static]
 ) -> Tensor:
     """`[a, b; c]`."""
-    dims = dimensions(written, scope, None)
-    axes = tuple(axis for ((axis,),) in dims)
-    return Tensor(axes, *channels_of(written, static))
+    entries, exchanges = flattened(written.entries)
+    plain = replace(written, entries=entries)
+    axes = tuple(axis for ((axis,),) in dimensions(plain, scope, None))
+    for exchange, span in exchanges:
+        _refuse_unlike(exchange, axes, span)
+    tensor = Tensor(axes, *channels_of(written, static))
+    return replace(tensor, exchanges=tuple(exchange for exchange, _ in exchanges))
+
+
+def flattened(
+    entries: Sequence[syntax.Expression],
+) -> tuple[tuple[syntax.Expression, ...], list[tuple[Exchange, Span]]]:
+    """The axes of a type in order, and which of them `sym` and `alt` exchange."""
+    axes: list[syntax.Expression] = []
+    exchanges: list[tuple[Exchange, Span]] = []
+    for entry in entries:
+        found = _exchanged(entry, axes)
+        if isinstance(found, Exchange):
+            exchanges.append((found, entry.span))
+    return tuple(axes), exchanges
+
+
+def _exchanged(entry: syntax.Expression, axes: list[syntax.Expression]) -> int | Exchange:
+    """An entry of a type: the place of an axis, which joins `axes`, or parts that may be exchanged."""
+    match entry:
+        case syntax.Call(function=syntax.Identifier(text="sym" | "alt" as word)):
+            if entry.keywords or entry.channels or entry.axes or len(entry.arguments) < 2:
+                raise SpecError(f"`{word}` takes two axes or more", entry.span, f"`{word}(v, v)`")
+            parts = tuple(_exchanged(part, axes) for part in entry.arguments)
+            return Exchange(1 if word == "sym" else -1, parts)
+        case _:
+            axes.append(entry)
+            return len(axes) - 1
+
+
+def _refuse_unlike(exchange: Exchange, axes: Sequence[Axis], span: Span) -> None:
+    """Parts that are exchanged have the same axes."""
+    for part in exchange.parts:
+        if isinstance(part, Exchange):
+            _refuse_unlike(part, axes, span)
+    first, *others = [[axes[i] for i in part_indices(part)] for part in exchange.parts]
+    shapes = [_form(part) for part in exchange.parts]
+    for other, shape in zip(others, shapes[1:], strict=True):
+        if other != first or shape != shapes[0]:
+            raise SpecError(
+                f"`{exchange.written([axis.name for axis in axes])}` exchanges parts that are not alike",
+                span,
+                "`sym(v, v)`: the same axis, or the same symmetric parts, on both places",
+            )
+    inside = next((axis for axis in first if axis.parent is not None), None)
+    if inside is not None:
+        raise SpecError(
+            f"`{inside.name}` lives in `{inside.parent}` and cannot be exchanged alone", span
+        )
+
+
+def _form(part: int | Exchange) -> object:
+    """What a part is, apart from where it stands."""
+    if not isinstance(part, Exchange):
+        return None
+    return part.sign, tuple(_form(inner) for inner in part.parts)
 
 
 def channels_of(

@@ -18,7 +18,7 @@ from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
 from .folding import Folded, Operand, Own, Runs, fold
 from .mechanism import mechanism
 from .pairings import is_independent
-from .ties import count_tied
+from .ties import count_between, is_tied
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,8 @@ class Maps:
 
     def is_tied(self, level: Level, each: Product) -> bool:
         """Whether coefficients of a product are tied by a group that is given by generators."""
-        operands = [self._read(level, p) for p in each.pools]
-        operands += [self._written(level, s) for s in each.spreads]
-        return any(axis.tied for operand in operands for axis in operand.tensor.axes)
+        written = [self._written(level, s).tensor for s in each.spreads]
+        return any(is_tied(w, self._read(level, p).tensor) for w in written for p in each.pools)
 
     def tied_shapes(self, level: Level, each: Product) -> TiedShapes:
         """The parameters of a tied product: a weight for each block with maps, and a bias likewise."""
@@ -222,9 +221,7 @@ class Maps:
 
 def maps_between(written: Operand, read: Operand | None) -> int:
     """The maps between the positions of two tensors that count as channels; invariants without `read`."""
-    axes = () if read is None else read.tensor.axes
-    pinned = written.pinned_positions * (1 if read is None else read.pinned_positions)
-    return pinned * count_tied(written.tensor.axes, axes)
+    return count_between(written.tensor, read.tensor if read else None)
 
 
 @cache
@@ -361,12 +358,12 @@ def _level(
             and is_independent(
                 roots, pool, spread, folded.inputs[pool.tensor].tensor, written.tensor
             )
-            and count_tied(written.tensor.axes, folded.inputs[pool.tensor].tensor.axes)
+            and count_between(written.tensor, folded.inputs[pool.tensor].tensor)
         )
         biased = (
             has_bias
             and is_independent(roots, None, spread, None, written.tensor)
-            and count_tied(written.tensor.axes, ()) > 0
+            and count_between(written.tensor, None) > 0
         )
         if admitted or biased:
             partners.setdefault((admitted, biased), []).append(number)

@@ -108,9 +108,10 @@ class _Entry:
 def fold(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Folded:
     """One run for all that are alike, in the order of the first; outermost repeats first.
 
-    Where coefficients are tied nothing is folded.
+    Where coefficients are tied, or indices exchanged, nothing is folded.
     """
-    if any(axis.tied for each in (*inputs, *outputs) for axis in each.tensor.axes):
+    read_or_written = [each.tensor for each in (*inputs, *outputs)]
+    if any(each.exchanges or any(axis.tied for axis in each.axes) for each in read_or_written):
         return Folded(inputs, outputs, {})
     operands = [*((0, each) for each in inputs), *((1, each) for each in outputs)]
     homes = _homes(operands)

@@ -10,13 +10,15 @@ singular values with a clear gap.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ..groups import Action, Permuted, Represented, Spin, Tied, count_couplings
-from ..types import Axis
+from ..groups import Action, Permuted, Represented, Tied
+from ..groups.tied import inverse, transposed
+from ..types import Axis, Swap, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,34 +32,85 @@ GAP = 1e-6
 """Singular values below this part of the largest count as zero, others lie well above."""
 
 
-def tied_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """Those of the axes whose positions are tied."""
-    return tuple(axis for axis in axes if axis.tied)
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """The indices of one group among those of a map that are told apart, by their places in the output
+    and the input; `mover` is None for pinned ones. `swaps` exchange them, outputs before inputs."""
+
+    mover: str | None
+    outputs: tuple[int, ...]
+    inputs: tuple[int, ...]
+    swaps: tuple[Swap, ...]
+
+
+def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
+    """The groups that tie the coefficients of a map, and its pinned indices, in order of appearance."""
+    outputs = written.axes
+    inputs = read.axes if read else ()
+    places = [
+        (side, place, axis.mover if axis.tied else None)
+        for side, axes in enumerate((outputs, inputs))
+        for place, axis in enumerate(axes)
+        if axis.tied or axis.pinned
+    ]
+    found = []
+    for mover in dict.fromkeys(mover for _, _, mover in places):
+        same = [(side, place) for side, place, each in places if each == mover]
+        swaps = [
+            swap
+            for side, tensor in enumerate((written, read))
+            if tensor is not None
+            for order, sign in tensor.swaps
+            if (swap := _local(same, side, order, sign)) is not None
+        ]
+        sides = [tuple(place for side, place in same if side == number) for number in (0, 1)]
+        found.append(Factor(mover, sides[0], sides[1], tuple(swaps)))
+    return tuple(found)
+
+
+def _local(
+    same: Sequence[tuple[int, int]], side: int, order: Sequence[int], sign: int
+) -> Swap | None:
+    """An exchange of one tensor's indices, as one of those of a factor; None where it moves none."""
+    if all(order[place] == place for number, place in same if number == side):
+        return None
+    images = [same.index((side, order[p])) if n == side else same.index((n, p)) for n, p in same]
+    return tuple(images), sign
+
+
+def is_tied(written: Tensor, read: Tensor | None) -> bool:
+    """Whether coefficients of maps between two tensors are tied."""
+    return any(factor.mover is not None or factor.swaps for factor in factors(written, read))
+
+
+def count_between(written: Tensor, read: Tensor | None) -> int:
+    """The independent maps between positions that are told apart; invariants without `read`."""
+    total = 1
+    for factor in factors(written, read):
+        outputs = [written.axes[place] for place in factor.outputs]
+        inputs = [read.axes[place] for place in factor.inputs] if read else []
+        if factor.mover is None and not factor.swaps:
+            total *= prod(axis.size for axis in (*outputs, *inputs))
+            continue
+        actions = [action_of(axis) for axis in outputs]
+        actions += [_dual(action_of(axis)) for axis in inputs]
+        total *= count_invariants(tuple(actions), factor.swaps)
+    return total
 
 
 def count_tied(outputs: Sequence[Axis], inputs: Sequence[Axis]) -> int:
-    """The independent maps between positions of tied axes: one factor for each group."""
-    written, read = tied_axes(outputs), tied_axes(inputs)
-    movers = dict.fromkeys(axis.mover for axis in (*written, *read))
-    return prod(
-        _count_of_mover(*([a for a in side if a.mover == mover] for side in (written, read)))
-        for mover in movers
+    """The independent maps between positions of tied axes, whatever may be exchanged."""
+    written, read = (
+        Tensor(tuple(axis for axis in axes if axis.tied), 1) for axes in (outputs, inputs)
     )
-
-
-def _count_of_mover(written: Sequence[Axis], read: Sequence[Axis]) -> int:
-    """The independent maps between indices that one group moves; spins are their own duals."""
-    spins = [axis.group for axis in (*written, *read) if isinstance(axis.group, Spin)]
-    if len(spins) == len(written) + len(read):
-        return count_couplings(spins)
-    actions = [*map(action_of, written), *(_dual(action_of(axis)) for axis in read)]
-    return count_invariants(tuple(actions))
+    return count_between(written, read)
 
 
 def action_of(axis: Axis) -> Action:
-    """How the generators of an axis's group act on it."""
-    assert isinstance(axis.group, Tied)
-    return axis.group.action(axis.size)
+    """How the generators of an axis's group act on it; those of a pinned one do nothing."""
+    if isinstance(axis.group, Tied):
+        return axis.group.action(axis.size)
+    return Permuted((tuple(range(axis.size)),), ((1,) * axis.size,))
 
 
 def _dual(action: Action) -> Action:
@@ -65,43 +118,49 @@ def _dual(action: Action) -> Action:
     if isinstance(action, Permuted):
         return action
     return Represented(
-        tuple(_transposed(inverse(matrix)) for matrix in action.generators),
+        tuple(transposed(inverse(matrix)) for matrix in action.generators),
         tuple(
-            tuple(tuple(-x for x in row) for row in _transposed(matrix))
-            for matrix in action.algebra
+            tuple(tuple(-x for x in row) for row in transposed(matrix)) for matrix in action.algebra
         ),
     )
 
 
 @cache
-def count_invariants(actions: tuple[Action, ...]) -> int:
-    """The independent invariants of a tensor with an index for each action of one group."""
+def count_invariants(actions: tuple[Action, ...], swaps: tuple[Swap, ...] = ()) -> int:
+    """The independent invariants of a tensor with an index for each action of one group, which
+    exchanges of indices leave as it is up to their sign."""
     if not actions:
         return 1
     if all(isinstance(action, Permuted) for action in actions):
-        return _count_orbits([action for action in actions if isinstance(action, Permuted)])
-    return _count_fixed([as_matrices(action) for action in actions])
+        return _count_orbits([each for each in actions if isinstance(each, Permuted)], swaps)
+    return _count_fixed([as_matrices(action) for action in actions], swaps)
 
 
 # --- Orbits -----------------------------------------------------------------------------------------
 
 
-def _count_orbits(actions: Sequence[Permuted]) -> int:
+def _count_orbits(actions: Sequence[Permuted], swaps: Sequence[Swap]) -> int:
     """Components of tuples with a sign; those that hold a tuple with both signs are no invariants."""
     import numpy as np
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     size = prod(action.size for action in actions)
-    signed = any(action.is_signed for action in actions)
-    starts: list[Array] = []
-    ends: list[Array] = []
+    signed = any(action.is_signed for action in actions) or any(sign < 0 for _, sign in swaps)
+    moves: list[tuple[Array, Array]] = []
     for generator in range(len(actions[0].images)):
         image, sign = np.zeros(1, dtype=np.int64), np.ones(1, dtype=np.int64)
         for action in actions:
             moved = np.array(action.images[generator])
             image = (image[:, None] * action.size + moved).ravel()
             sign = (sign[:, None] * np.array(action.signs[generator])).ravel()
+        moves.append((image, sign))
+    moves += [
+        (_exchanged(actions, order), np.full(size, each, dtype=np.int64)) for order, each in swaps
+    ]
+    starts: list[Array] = []
+    ends: list[Array] = []
+    for image, sign in moves:
         here = np.arange(size)
         flips = np.where(sign < 0, size, 0)
         starts += [here, here + size] if signed else [here]
@@ -114,6 +173,14 @@ def _count_orbits(actions: Sequence[Permuted]) -> int:
         return int(number)
     contradicted = np.unique(labels[:size][labels[:size] == labels[size:]])
     return (int(number) - len(contradicted)) // 2
+
+
+def _exchanged(actions: Sequence[Action], order: Sequence[int]) -> Array:
+    """Where an exchange of indices takes each tuple of positions."""
+    import numpy as np
+
+    sizes = [action.size for action in actions]
+    return np.arange(prod(sizes)).reshape(sizes).transpose(order).ravel()
 
 
 # --- What matrices leave fixed ------------------------------------------------------------------------
@@ -132,7 +199,7 @@ def as_matrices(action: Action) -> Represented:
     return Represented(tuple(matrices), ())
 
 
-def _count_fixed(actions: Sequence[Represented]) -> int:
+def _count_fixed(actions: Sequence[Represented], swaps: Sequence[Swap]) -> int:
     entries = [
         value
         for action in actions
@@ -141,14 +208,14 @@ def _count_fixed(actions: Sequence[Represented]) -> int:
         for value in row
     ]
     exact = all(isinstance(value, Fraction) for value in entries)
-    constraints = _constraints(actions, exact)
+    constraints = _constraints(actions, swaps, exact)
     columns = constraints.shape[1]
     if exact:
         return int(columns) - len(independent_rows(constraints))
     return int(columns) - _float_rank(constraints)
 
 
-def _constraints(actions: Sequence[Represented], exact: bool) -> Array:
+def _constraints(actions: Sequence[Represented], swaps: Sequence[Swap], exact: bool) -> Array:
     """The rows that an invariant is orthogonal to: g x - x for generators, X x for an algebra."""
     import numpy as np
 
@@ -177,6 +244,8 @@ def _constraints(actions: Sequence[Represented], exact: bool) -> Array:
             inner = np.kron(np.eye(before, dtype=identity.dtype), array(matrix))
             total = total + np.kron(inner, np.eye(after, dtype=identity.dtype))
         rows.append(total)
+    for order, sign in swaps:
+        rows.append(sign * identity[_exchanged(actions, order)] - identity)
     stacked = np.concatenate(rows)
     return stacked % PRIME if exact else stacked
 
@@ -210,31 +279,3 @@ def _float_rank(matrix: Array) -> int:
 
     values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
     return int((values > GAP * max(1.0, float(values[0]))).sum())
-
-
-def _transposed(
-    matrix: Sequence[Sequence[Fraction | float]],
-) -> tuple[tuple[Fraction | float, ...], ...]:
-    return tuple(zip(*matrix, strict=True))
-
-
-def inverse(
-    matrix: Sequence[Sequence[Fraction | float]],
-) -> tuple[tuple[Fraction | float, ...], ...]:
-    """The inverse by elimination; exact where the entries are."""
-    size = len(matrix)
-    rows: list[list[Any]] = [
-        [*row, *(Fraction(i == j) for j in range(size))] for i, row in enumerate(matrix)
-    ]
-    for column in range(size):
-        best = max(range(column, size), key=lambda row: abs(rows[row][column]))
-        rows[column], rows[best] = rows[best], rows[column]
-        pivot = rows[column][column]
-        if pivot == 0:
-            raise ZeroDivisionError("the matrix is not invertible")
-        rows[column] = [value / pivot for value in rows[column]]
-        for row in range(size):
-            if row != column and rows[row][column] != 0:
-                factor = rows[row][column]
-                rows[row] = [a - factor * b for a, b in zip(rows[row], rows[column], strict=True)]
-    return tuple(tuple(row[size:]) for row in rows)

@@ -7,7 +7,7 @@ more of them make no more maps. The layers meant here are `shrunk`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..symmetry.folding import Operand
 from .actions import Element, act, generators
-from .draws import randomise
+from .draws import averaged, randomise
 from .layers import Layer, full_masks, run
 
 MOST_ENTRIES = 4_000_000
@@ -83,7 +83,9 @@ def completeness(layer: Layer, generator: torch.Generator) -> Completeness | Non
 
 def _dimension(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int | None:
     """The dimension of the maps from the second side, or of the invariants of the first."""
-    if not any(table.is_floating_point() for element in elements for table in element.values()):
+    exchanged = any(operand.tensor.exchanges for side in sides for operand in side)
+    matrices = any(table.is_floating_point() for each in elements for table in each.values())
+    if not matrices and not exchanged:
         return _orbits(sides, elements)
     if prod(map(_count, sides)) > MOST_EQUATIONS:
         return None
@@ -93,28 +95,42 @@ def _dimension(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) 
 def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int:
     """The dimension of what all elements leave fixed: rho_out M = M rho_in for maps M.
 
-    It is the nullity of the sum of squares of the constraints, a symmetric matrix.
+    It is the nullity of the sum of squares of the constraints, a symmetric matrix. Symmetric tensors
+    are those that the mean over exchanges leaves as they are.
     """
     outputs, *inputs = sides
-    squares: Tensor | float = 0.0
+    means = _mean(outputs)
+    if inputs:
+        means = torch.kron(means, _mean(inputs[0]))
+    rest = torch.eye(len(means), dtype=torch.float64) - means
+    squares = rest.T @ rest
     for element in elements:
         moved = _matrix(outputs, element)
         if inputs:
             moved = torch.kron(moved, torch.linalg.inv(_matrix(inputs[0], element)).T.contiguous())
         constraint = moved - torch.eye(len(moved), dtype=torch.float64)
         squares = squares + constraint.T @ constraint
-    assert isinstance(squares, Tensor)
     values = torch.linalg.eigvalsh(squares)
-    return int((values <= SQUARE_TOLERANCE * values[-1]).sum())
+    return int((values <= SQUARE_TOLERANCE * max(1.0, float(values[-1]))).sum())
+
+
+def _mean(operands: Sequence[Operand]) -> Tensor:
+    """The mean over exchanges, as a matrix on the positions of all tensors."""
+    return _blocks(operands, lambda x, operand: averaged(x, operand.tensor))
 
 
 def _matrix(operands: Sequence[Operand], element: Element) -> Tensor:
-    """The matrix of an element on the positions of all tensors, one block for each."""
+    """The matrix of an element on the positions of all tensors."""
+    return _blocks(operands, lambda x, operand: act(element, x, operand.tensor.axes))
+
+
+def _blocks(operands: Sequence[Operand], apply: Callable[[Tensor, Operand], Tensor]) -> Tensor:
+    """A linear map of each tensor as a matrix, one block for each."""
     blocks = []
     for operand in operands:
         count, sizes = operand.tensor.positions, [axis.size for axis in operand.tensor.axes]
         columns = torch.eye(count, dtype=torch.float64).reshape(count, *sizes)
-        blocks.append(act(element, columns, operand.tensor.axes).reshape(count, count).T)
+        blocks.append(apply(columns, operand).reshape(count, count).T)
     joint: Tensor = torch.block_diag(*blocks)
     return joint
 
@@ -194,10 +210,11 @@ def _answers(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generato
 
     read, written = [channel(o) for o in layer.inputs], [channel(o) for o in layer.outputs]
     parts = inputs.split([operand.tensor.positions for operand in layer.inputs], 1)
-    values = [
-        (part.unsqueeze(-1) * vector).reshape(-1, *(a.size for a in o.tensor.axes), len(vector))
-        for part, vector, o in zip(parts, read, layer.inputs, strict=True)
+    shaped = [
+        averaged(part.reshape(-1, *(a.size for a in o.tensor.axes)), o.tensor)
+        for part, o in zip(parts, layer.inputs, strict=True)
     ]
+    values = [x.unsqueeze(-1) * vector for x, vector in zip(shaped, read, strict=True)]
     masks = full_masks(layer, len(inputs))
     found = []
     for _ in range(draws):

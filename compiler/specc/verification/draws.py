@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..operations.masks import mask_axes
+from ..symmetry.exchanges import generated
 from ..types import Axis
 from ..types import Tensor as TensorType
 
@@ -32,9 +33,20 @@ def random_tensor(
 def random_value(tensor: TensorType, batch: int, generator: torch.Generator) -> Tensor:
     """A tensor of a type: of independent normal numbers, or of indices."""
     if tensor.index is None:
-        return random_tensor(batch, tensor.axes, tensor.channels, generator)
+        return averaged(random_tensor(batch, tensor.axes, tensor.channels, generator), tensor)
     shape = (batch, *(axis.size for axis in tensor.axes))
     return torch.randint(tensor.index, shape, generator=generator)
+
+
+def averaged(x: Tensor, tensor: TensorType) -> Tensor:
+    """`(batch, *axes, ...)` as symmetric as its type says: the mean over all exchanges of indices."""
+    if not tensor.swaps:
+        return x
+    elements = generated(tensor.swaps, len(tensor.axes))
+    after = range(1 + len(tensor.axes), x.dim())
+    total = sum(s * x.permute(0, *(1 + i for i in order), *after) for order, s in elements)
+    assert isinstance(total, Tensor)
+    return total / len(elements)
 
 
 def random_mask(batch: int, axis: Axis, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..types import Axis, Type, tensors_of
 from .actions import Element, act, act_on_mask, generators, random_element
-from .draws import gap, random_mask, random_tensor
+from .draws import gap, random_mask, random_value
 
 BATCH = 2
 DRAWS = 2
@@ -126,7 +126,7 @@ def full_masks(layer: Layer, batch: int) -> dict[str, Tensor]:
 def _random(layer: Layer, generator: torch.Generator) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Random inputs and masks."""
     values = [
-        random_tensor(BATCH, operand.tensor.axes, operand.tensor.width, generator)
+        random_value(operand.tensor.with_channels(operand.tensor.width), BATCH, generator)
         for operand in layer.inputs
     ]
     return values, {mask_name(axis): random_mask(BATCH, axis, generator) for axis in layer.masks}

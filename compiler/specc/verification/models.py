@@ -22,7 +22,7 @@ from ..types import Axis, Collection, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
 from .actions import Element, act, act_on_mask, random_element
 from .completeness import Completeness, completeness
-from .draws import gap, random_mask, random_value, randomise
+from .draws import averaged, gap, random_mask, random_value, randomise
 from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
 from .memory import layer_bytes, model_bytes, parameter_bytes, shortage
 from .records import TOLERANCE, LayerVerification, ModelVerification, Verification
@@ -205,7 +205,7 @@ def _equivariance_gap(typed: Typed, network: nn.Module, generator: torch.Generat
     values, masks = _drawn(kinds, axes, generator)
     masked = {mask_name(axis): axis for axis in axes if axis.masked}
     plain = _results(network, values, masks)
-    worst = 0.0
+    worst = _asymmetry(plain, typed.graph.output_types)
     for _ in range(DRAWS):
         element = random_element(axes, generator)
         moved = [_moved(element, v, kind) for v, kind in zip(values, kinds, strict=True)]
@@ -214,6 +214,17 @@ def _equivariance_gap(typed: Typed, network: nn.Module, generator: torch.Generat
         outputs = zip(plain, typed.graph.output_types, strict=True)
         wanted = [_moved(element, value, kind) for value, kind in outputs]
         worst = max(worst, gap(_tensors(answers), _tensors(wanted)))
+    return worst
+
+
+def _asymmetry(values: Sequence[Value], kinds: Sequence[Type]) -> float:
+    """How far results are from as symmetric as their types say, `[sym(v, v)]`."""
+    worst = 0.0
+    for value, kind in zip(values, kinds, strict=True):
+        for name, tensor in tensors_of(kind):
+            if tensor.exchanges:
+                x = value if isinstance(value, Tensor) else value[name]
+                worst = max(worst, gap([averaged(x, tensor)], [x]))
     return worst
 
 
