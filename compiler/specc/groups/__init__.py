@@ -7,6 +7,7 @@ generators by which coefficients are tied. No later stage knows which group it w
 from .classical import DUAL, Linear, Orthogonal, Symplectic
 from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
+from .related import absolute, dual, pairing
 from .signed import UNSIGNED, Signed
 from .spins import EVEN, ODD, Spin, count_couplings
 from .symmetric import Symmetric
@@ -51,5 +52,8 @@ __all__ = [
     "Symmetric",
     "Symplectic",
     "Tied",
+    "absolute",
     "count_couplings",
+    "dual",
+    "pairing",
 ]

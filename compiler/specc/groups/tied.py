@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from .interface import Structure
 
@@ -163,13 +164,14 @@ def _images(cycles: Cycles, size: int) -> list[int]:
 class Matrices(Tied):
     """A group of matrices by generators, or by a basis of its Lie algebra; `name` is how a spec calls it.
 
-    With `dual` it acts by the inverse transpose.
+    With `dual` it acts by the inverse transpose; `unsigned` signed permutations act without the signs.
     """
 
     name: str
     matrices: tuple[Matrix, ...]
     lie: bool
     dual: bool = False
+    unsigned: bool = False
 
     @property
     def structure(self) -> Structure:
@@ -179,19 +181,25 @@ class Matrices(Tied):
         return Structure.SIGNED if action.is_signed else Structure.PERMUTATION
 
     def notation(self, size: int) -> str:
-        return self.name
+        return f"{self.name} without signs" if self.unsigned else self.name
 
     def action(self, size: int) -> Action:
         if self.lie:
-            return Represented((), self.matrices)
+            negative = tuple(_negative_transpose(each) for each in self.matrices)
+            return Represented((), negative if self.dual else self.matrices)
         found = [_monomial(matrix) for matrix in self.matrices]
         monomial = [each for each in found if each is not None]
-        if len(monomial) == len(found):
-            return Permuted(tuple(i for i, _ in monomial), tuple(s for _, s in monomial))
-        return Represented(self.matrices, ())
+        if len(monomial) < len(found):
+            moved = tuple(transposed(inverse(each)) for each in self.matrices)
+            return Represented(moved if self.dual else self.matrices, ())
+        images = tuple(image for image, _ in monomial)
+        return (
+            permuted(*images) if self.unsigned else Permuted(images, tuple(s for _, s in monomial))
+        )
 
     def expression(self, size: int) -> str:
-        matrices = ", ".join(_matrix(each) for each in self.matrices)
+        shown = [_absolute(each) if self.unsigned else each for each in self.matrices]
+        matrices = ", ".join(map(_matrix, shown))
         text = f"matrices({matrices}{', lie=True' if self.lie else ''})"
         return f"dual({text})" if self.dual else text
 
@@ -206,6 +214,39 @@ def _monomial(matrix: Matrix) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     if len(set(images)) < len(images):
         return None
     return images, tuple(int(each[0][1]) for each in filled)
+
+
+def _absolute(matrix: Matrix) -> Matrix:
+    return tuple(tuple(value if value > 0 else -value for value in row) for row in matrix)
+
+
+def _negative_transpose(matrix: Matrix) -> Matrix:
+    return tuple(tuple(-value for value in row) for row in transposed(matrix))
+
+
+def transposed(matrix: Matrix) -> Matrix:
+    """Columns for rows."""
+    return tuple(zip(*matrix, strict=True))
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """The inverse by elimination; exact where the entries are. Raises `ZeroDivisionError`."""
+    size = len(matrix)
+    rows: list[list[Any]] = [
+        [*row, *(Fraction(i == j) for j in range(size))] for i, row in enumerate(matrix)
+    ]
+    for column in range(size):
+        best = max(range(column, size), key=lambda row: abs(rows[row][column]))
+        rows[column], rows[best] = rows[best], rows[column]
+        pivot = rows[column][column]
+        if pivot == 0:
+            raise ZeroDivisionError("the matrix is not invertible")
+        rows[column] = [value / pivot for value in rows[column]]
+        for row in range(size):
+            if row != column and rows[row][column] != 0:
+                factor = rows[row][column]
+                rows[row] = [a - factor * b for a, b in zip(rows[row], rows[column], strict=True)]
+    return tuple(tuple(row[size:]) for row in rows)
 
 
 def _matrix(matrix: Matrix) -> str:

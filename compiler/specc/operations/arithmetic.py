@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import operator as python
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..symmetry.positions import Term
-from ..types import Tensor, Type, tensor_named, tensors_of
+from ..types import Axis, Tensor, Type, tensor_named, tensors_of
 from .base import Channels, Operation, Rules
 from .brackets import Binding
-from .broadcast import aligned, broadcast
+from .broadcast import (
+    aligned,
+    broadcast,
+    common_axes,
+    multiplied,
+    summed,
+    without_signs,
+)
+from .representations import Algebra, admit, applied
 
 Operator = Literal["+", "-", "*", "/", "^"]
 
@@ -40,8 +48,30 @@ class Arithmetic(Operation):
 
     operator: Operator
 
+    @property
+    def algebra(self) -> Algebra | None:
+        """Powers are any function; what sums and products are depends on both values."""
+        return Algebra.ANY if self.operator == "^" else None
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return broadcast(inputs)
+        match self.operator:
+            case "+" | "-" | "^":
+                return broadcast(inputs, summed(self.operator))
+            case "*":
+                return broadcast(inputs, multiplied("*"))
+            case "/":
+                admit("/", Algebra.ODD, inputs[1])
+                return broadcast(inputs, multiplied("/"))
+
+    def _aligned(
+        self, inputs: tuple[Type, ...], result: Tensor
+    ) -> tuple[Sequence[Tensor], tuple[Axis, ...]]:
+        """The tensors, and the axes of the result, by names that are the same where positions meet."""
+        tensors = [each for each in inputs if isinstance(each, Tensor)]
+        if self.operator not in ("*", "/"):
+            return tensors, result.axes
+        plain = without_signs(tensors)
+        return plain, common_axes(plain)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -50,10 +80,9 @@ class Arithmetic(Operation):
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Tensor):
+            tensors, axes = self._aligned(inputs, result)
             values = tuple(
-                aligned(value, tensor, result.axes)
-                for value, tensor in zip(values, inputs, strict=True)
-                if isinstance(tensor, Tensor)
+                aligned(value, tensor, axes) for value, tensor in zip(values, tensors, strict=True)
             )
         return f"{values[0]} {_PYTHON[self.operator]} {values[1]}"
 
@@ -68,9 +97,11 @@ class Arithmetic(Operation):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
+        assert isinstance(result, Tensor)
+        tensors, axes = self._aligned(inputs, result)
         left, right = (
-            spread_along(xp, value, tensor, result)
-            for value, tensor in zip(values, inputs, strict=True)
+            spread_along(xp, value, tensor, Tensor(axes, None))
+            for value, tensor in zip(values, tensors, strict=True)
         )
         return _MEANING[self.operator](left, right)
 
@@ -88,8 +119,23 @@ class Constant(Operation):
     number: int | float
     left: bool = False
 
+    @property
+    def algebra(self) -> Algebra:
+        """`2 * x` and `x / 2` are linear, `2 / x` is odd; a whole power is even or odd as it is."""
+        match self.operator:
+            case "*":
+                return Algebra.LINEAR
+            case "/":
+                return Algebra.ODD if self.left else Algebra.LINEAR
+            case "^" if not self.left and self.number == int(self.number):
+                return Algebra.ODD if self.number % 2 else Algebra.EVEN
+            case "^":
+                return Algebra.ANY
+            case _:
+                return Algebra.AFFINE
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return inputs[0]
+        return applied(self.algebra, inputs[0])
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -124,6 +170,10 @@ class Minus(Operation):
 
     word: ClassVar[str] = "minus"
     elementwise: ClassVar[bool] = True
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return inputs[0]

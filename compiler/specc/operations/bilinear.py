@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from ..types import Collection, Tensor, Type
 from .arithmetic import spread_along
 from .base import Channels, Operation, Parameter, Refusal, Rules
-from .broadcast import aligned, broadcast
+from .broadcast import aligned, broadcast, common_axes, multiplied, without_signs
+from .representations import Algebra, keeps_constants
 from .windows import Positive
 
 
@@ -23,6 +24,15 @@ class Bilinear(Operation):
     channels: Positive
     bias: bool = True
 
+    @property
+    def algebra(self) -> Algebra | None:
+        """It is the typing rule of products."""
+        return None
+
+    def _biased(self, result: Type) -> bool:
+        """Whether there is a bias: only where it is invariant."""
+        return self.bias and isinstance(result, Tensor) and keeps_constants(result)
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         for value in inputs:
             if isinstance(value, Collection):
@@ -31,35 +41,34 @@ class Bilinear(Operation):
                     f"take one out of it: `x.{value.names[0]}`",
                     show_types=True,
                 )
-        return broadcast(inputs, lambda tensors: self.channels)
+        return broadcast(inputs, multiplied(self.word), lambda tensors: self.channels)
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         widths = (value.width for value in inputs if isinstance(value, Tensor))
         weight = Parameter("weight", (self.channels, *widths))
-        return (weight, Parameter("bias", (self.channels,))) if self.bias else (weight,)
+        return (weight, Parameter("bias", (self.channels,))) if self._biased(result) else (weight,)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born = rules.fresh(self.channels)
         rules.parameter("weight", (born, inputs[0][""], inputs[1][""]))
-        if self.bias:
+        if self._biased(result):
             rules.parameter("bias", (born,))
         return {"": born}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         _, left, right = self.parameters(inputs, result)[0].shape
-        bias = "" if self.bias else "bias=False, "
+        bias = "" if self._biased(result) else "bias=False, "
         return f"Bilinear({left}, {right}, {self.channels}, {bias}**factory)"
 
     def call(
         self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
     ) -> str:
-        assert isinstance(result, Tensor)
+        tensors = without_signs([each for each in inputs if isinstance(each, Tensor)])
+        axes = common_axes(tensors)
         given = [
-            aligned(value, tensor, result.axes)
-            for value, tensor in zip(values, inputs, strict=True)
-            if isinstance(tensor, Tensor)
+            aligned(value, tensor, axes) for value, tensor in zip(values, tensors, strict=True)
         ]
         return f"{module}({', '.join(given)})"
 
@@ -71,10 +80,12 @@ class Bilinear(Operation):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
+        tensors = without_signs([each for each in inputs if isinstance(each, Tensor)])
+        common = Tensor(common_axes(tensors), None)
         x, y = (
-            spread_along(xp, value, tensor, result)
-            for value, tensor in zip(values, inputs, strict=True)
+            spread_along(xp, value, tensor, common)
+            for value, tensor in zip(values, tensors, strict=True)
         )
         products = x.unsqueeze(-1) * y.unsqueeze(-2)
         made = [(products * matrix).sum((-2, -1)) for matrix in parameters["weight"]]
-        return xp.stack(made, -1) + (parameters["bias"] if self.bias else 0)
+        return xp.stack(made, -1) + (parameters["bias"] if self._biased(result) else 0)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ..types import Axis, Collection, Tensor, Type, tensor_named
 from .base import Refusal
 from .brackets import Binding, bracketed
+from .representations import product_axis
 
 Width = Callable[[Sequence[Tensor]], int | None]
 """The channels of a combination of tensors."""
+
+Axes = Callable[[Sequence[Tensor]], tuple[Axis, ...]]
+"""The axes of a combination of tensors."""
 
 
 def meet(first: Axis, second: Axis) -> Axis:
@@ -80,6 +85,64 @@ def keep_enclosed(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
     return tuple(kept)
 
 
+def summed(word: str) -> Axes:
+    """The axes of a sum, or of channels side by side: along what is more than permuted none is repeated."""
+
+    def axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
+        common = common_axes(tensors)
+        for axis in common:
+            if not axis.permuted:
+                _refuse_repeated(word, axis, tensors)
+        return common
+
+    return axes
+
+
+def _refuse_repeated(word: str, axis: Axis, tensors: Sequence[Tensor]) -> None:
+    for tensor in tensors:
+        if axis.name not in _names(tensor):
+            raise Refusal(
+                f"`{word}` would repeat {tensor} along `{axis.name}`, and "
+                f"{axis.group.notation(axis.size)} leaves nothing as it is that is constant there",
+                "a product with an invariant scales: `x * s`",
+                show_types=True,
+            )
+
+
+def multiplied(word: str) -> Axes:
+    """The axes of a product, position by position: signs cancel, coordinates do not multiply."""
+
+    def axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
+        met = common_axes(without_signs(tensors))
+        columns = (
+            [[each.axes[place] for each in tensors if each.axes] for place in range(len(met))]
+            if _repeats(met)
+            else [
+                [
+                    axis
+                    for each, plain in zip(tensors, without_signs(tensors), strict=True)
+                    for axis, own in zip(each.axes, plain.axes, strict=True)
+                    if own.name == common.name
+                ]
+                for common in met
+            ]
+        )
+        return tuple(map(partial(product_axis, word), met, columns))
+
+    return axes
+
+
+def without_signs(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors with `abs(s)` for `s`, so that the two meet; as they are where this is ambiguous."""
+    plain = [replace(each, axes=tuple(a.absolute() for a in each.axes)) for each in tensors]
+    alike = len({_names(each) for each in plain if each.axes}) < 2
+    return plain if alike or not any(_repeats(each.axes) for each in plain) else list(tensors)
+
+
+def _repeats(axes: Sequence[Axis]) -> bool:
+    return len({axis.name for axis in axes}) < len(axes)
+
+
 def common_width(tensors: Sequence[Tensor]) -> int | None:
     """The channels of the broadcast value; one channel goes with any number."""
     widths = list(dict.fromkeys(tensor.width for tensor in tensors if tensor.width != 1))
@@ -100,12 +163,12 @@ def total_width(tensors: Sequence[Tensor]) -> int | None:
     return sum(tensor.width for tensor in tensors)
 
 
-def broadcast(inputs: Sequence[Type], width: Width = common_width) -> Type:
-    """The type of a combination position by position; `width` says how many channels it has."""
+def broadcast(inputs: Sequence[Type], axes: Axes, width: Width = common_width) -> Type:
+    """The type of a combination position by position, by its axes and its number of channels."""
     collections = [value for value in inputs if isinstance(value, Collection)]
     if not collections:
         tensors = [value for value in inputs if isinstance(value, Tensor)]
-        return Tensor(common_axes(tensors), width(tensors))
+        return Tensor(axes(tensors), width(tensors))
     first = collections[0]
     for other in collections[1:]:
         if other.names != first.names:
@@ -115,16 +178,16 @@ def broadcast(inputs: Sequence[Type], width: Width = common_width) -> Type:
     combined = tuple(
         (
             name,
-            _combine(name, [tensor_named(value, name) for value in inputs], width),
+            _combine(name, [tensor_named(value, name) for value in inputs], axes, width),
         )
         for name in first.names
     )
     return Collection(combined, first.label, first.stored)
 
 
-def _combine(name: str, tensors: Sequence[Tensor], width: Width) -> Tensor:
+def _combine(name: str, tensors: Sequence[Tensor], axes: Axes, width: Width) -> Tensor:
     try:
-        return Tensor(common_axes(tensors), width(tensors))
+        return Tensor(axes(tensors), width(tensors))
     except Refusal as refusal:
         raise Refusal(f"tensor `{name}`: {refusal.message}", refusal.hint, True) from None
 

@@ -12,6 +12,7 @@ from ..symmetry.positions import product_of, spread_out
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed, told_apart
+from .representations import Algebra
 from .windows import Positive, Windowed, axis_named, run_time_dims
 
 
@@ -26,6 +27,10 @@ class Flatten(Operation):
 
     over: tuple[str, ...] | None = None
     into: InstanceOf[Axis] | None = None
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         tensor = inputs[0]
@@ -142,6 +147,10 @@ class Part(Operation):
     channels: tuple[int, ...]
     place: int
 
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return map_tensors(inputs[0], self._part)
 
@@ -189,6 +198,10 @@ class PixelShuffle(Windowed):
     kinds: ClassVar[Mapping[str, Kind]] = {"over": Kind.AXES}
 
     factor: Positive = 2
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         tensor = self._tensor(inputs)

@@ -12,6 +12,7 @@ from ..repeats import arranged
 from ..types import Axis, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .layers import per_tensor
+from .representations import Algebra
 
 
 class Coded(Operation):
@@ -22,6 +23,10 @@ class Coded(Operation):
     parametrised: ClassVar[bool] = True
 
     over: tuple[str, ...] | None = None
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.AFFINE
 
     def _chosen(self, axis: Axis) -> bool:
         return axis.pinned and axis.size > 1 and (self.over is None or axis.name in self.over)

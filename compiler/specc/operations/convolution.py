@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from ..symmetry.positions import Sum, Term, joined, product_of
 from ..types import Tensor, Type
 from .base import Channels, Kind, Parameter, Refusal, Rules
+from .representations import Algebra
 from .windows import (
     NotNegative,
     Positive,
@@ -46,6 +47,10 @@ class _Convolution(Windowed):
     dilation: tuple[Positive, ...] = (1,)
     groups: Positive = 1
     bias: bool = True
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.AFFINE if self.bias else Algebra.LINEAR
 
     def _lengths(self, tensor: Tensor) -> tuple[int, ...]:
         """The new lengths of the axes of `over`."""

@@ -11,6 +11,7 @@ from pydantic import Field, InstanceOf
 from ..types import Axis, Collection, Tensor, Type, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import told_apart
+from .representations import Algebra
 from .windows import Positive
 
 
@@ -86,6 +87,11 @@ class _Table(Operation):
     arity: ClassVar[int | None] = 0
     takes_indices: ClassVar[bool] = True
     parametrised: ClassVar[bool] = True
+
+    @property
+    def algebra(self) -> Algebra | None:
+        """It reads no value."""
+        return None
 
     def _pinned(self, axis: Axis) -> Axis:
         """The axis as the table has it."""

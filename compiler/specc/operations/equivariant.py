@@ -17,6 +17,7 @@ from ..symmetry.positions import Product as ProductTerm
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
+from .representations import Algebra
 
 
 class Equivariant(Operation):
@@ -36,6 +37,11 @@ class Equivariant(Operation):
     coupling: Literal["all", "near"] = "all"
     summary: int = Field(32, ge=1)
     rank: int | None = Field(None, ge=1)
+
+    @property
+    def algebra(self) -> Algebra | None:
+        """Its maps are derived from the groups."""
+        return None
 
     def keeps_exchange(self, sign: int) -> bool:
         return True

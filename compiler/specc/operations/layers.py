@@ -14,6 +14,7 @@ from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .pointwise import FUNCTIONS, Pointwise
+from .representations import Algebra, keeps_constants
 
 Size = Field(ge=1, description="a positive whole number")
 
@@ -43,6 +44,17 @@ def shared_width(inputs: tuple[Type, ...]) -> int:
     return widths.pop()
 
 
+def biased(bias: bool, shared: bool, value: Type) -> dict[str, bool]:
+    """For each tensor whether its layer has a bias: asked for, and invariant.
+
+    One layer for all tensors has a bias if it is invariant in all of them.
+    """
+    invariant = {name: keeps_constants(tensor) for name, tensor in tensors_of(value)}
+    if shared:
+        return {"": bias and all(invariant.values())}
+    return {name: bias and each for name, each in invariant.items()}
+
+
 class Linear(Operation):
     """`linear(x, c)`: `nn.Linear` over the channels at every position.
 
@@ -56,6 +68,11 @@ class Linear(Operation):
     channels: int = Size
     bias: bool = True
     shared: bool = False
+
+    @property
+    def algebra(self) -> Algebra:
+        """There is a bias only where it is invariant."""
+        return Algebra.LINEAR
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if self.shared:
@@ -84,10 +101,11 @@ class Linear(Operation):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []
         start = prefixes(self._layers(inputs))
+        has_bias = biased(self.bias, self.shared, inputs[0])
         for name, width in self._layers(inputs).items():
             prefix = start[name]
             found.append(Parameter(prefix + "weight", (self.channels, width)))
-            if self.bias:
+            if has_bias[name]:
                 found.append(Parameter(prefix + "bias", (self.channels,)))
         return tuple(found)
 
@@ -95,18 +113,20 @@ class Linear(Operation):
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born: dict[str, Term] = {}
+        has_bias = biased(self.bias, self.shared, types[0])
         for name, prefix in prefixes(self._layers(types)).items():
             source = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             born[name] = rules.fresh(self.channels)
             rules.parameter(prefix + "weight", (born[name], source))
-            if self.bias:
+            if has_bias[name]:
                 rules.parameter(prefix + "bias", (born[name],))
         return {name: born.get(name) or born[""] for name in inputs[0]}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
-        bias = "" if self.bias else "bias=False, "
+        has_bias = biased(self.bias, self.shared, inputs[0])
+        bias = {name: "" if each else "bias=False, " for name, each in has_bias.items()}
         layers = {
-            name: f"nn.Linear({width}, {self.channels}, {bias}**factory)"
+            name: f"nn.Linear({width}, {self.channels}, {bias[name]}**factory)"
             for name, width in self._layers(inputs).items()
         }
         if isinstance(inputs[0], Tensor):
@@ -123,7 +143,9 @@ class Linear(Operation):
     ) -> Any:
         def apply(prefix: str, value: Any) -> Any:
             product = xp.einsum("...i,oi->...o", value, parameters[prefix + "weight"])
-            return product + parameters[prefix + "bias"] if self.bias else product
+            return (
+                product + parameters[prefix + "bias"] if prefix + "bias" in parameters else product
+            )
 
         return on_each(values[0], self.shared, apply)
 
@@ -140,6 +162,14 @@ class Mlp(Operation):
     act: str = "relu"
     bias: bool = True
     shared: bool = False
+
+    @property
+    def algebra(self) -> Algebra:
+        """That of the activation: there are biases only where they are invariant."""
+        if len(self.channels) == 1:
+            return Algebra.LINEAR
+        act = Pointwise(function=self.act).algebra
+        return Algebra.ANY if act is Algebra.EVEN else act
 
     @field_validator("channels")
     @classmethod
@@ -170,12 +200,13 @@ class Mlp(Operation):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         found = []
         start = prefixes(self._towers(inputs))
+        has_bias = biased(self.bias, self.shared, inputs[0])
         for name, width in self._towers(inputs).items():
             prefix = start[name]
             sizes = (width, *self.channels)
             for i, (before, after) in enumerate(pairwise(sizes)):
                 found.append(Parameter(f"{prefix}{2 * i}.weight", (after, before)))
-                if self.bias:
+                if has_bias[name]:
                     found.append(Parameter(f"{prefix}{2 * i}.bias", (after,)))
         return tuple(found)
 
@@ -183,25 +214,28 @@ class Mlp(Operation):
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born: dict[str, Term] = {}
+        has_bias = biased(self.bias, self.shared, types[0])
         for name, prefix in prefixes(self._towers(types)).items():
             atom = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             for i, count in enumerate(self.channels):
                 after = rules.fresh(count)
                 rules.parameter(f"{prefix}{2 * i}.weight", (after, atom))
-                if self.bias:
+                if has_bias[name]:
                     rules.parameter(f"{prefix}{2 * i}.bias", (after,))
                 atom = after
             born[name] = atom
         return {name: born.get(name) or born[""] for name in inputs[0]}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
-        towers = {name: self._tower(width) for name, width in self._towers(inputs).items()}
+        has_bias = biased(self.bias, self.shared, inputs[0])
+        widths = self._towers(inputs)
+        towers = {name: self._tower(width, has_bias[name]) for name, width in widths.items()}
         if isinstance(inputs[0], Tensor):
             return towers[""]
         return towers[""] if self.shared else per_tensor(towers)
 
-    def _tower(self, width: int) -> str:
-        bias = "" if self.bias else "bias=False, "
+    def _tower(self, width: int, has_bias: bool) -> str:
+        bias = "" if has_bias else "bias=False, "
         act = Pointwise(function=self.act).as_module()
         parts: list[str] = []
         for before, after in zip((width, *self.channels), self.channels, strict=False):
@@ -221,7 +255,7 @@ class Mlp(Operation):
         def apply(prefix: str, value: Any) -> Any:
             for i in range(len(self.channels)):
                 value = xp.einsum("...i,oi->...o", value, parameters[f"{prefix}{2 * i}.weight"])
-                if self.bias:
+                if f"{prefix}{2 * i}.bias" in parameters:
                     value = value + parameters[f"{prefix}{2 * i}.bias"]
                 if i + 1 < len(self.channels):
                     value = act.reference(xp, (value,), inputs, result, {})

@@ -12,6 +12,7 @@ from ..types import Tensor, Type
 from .base import Channels, Operation, Parameter, Rules
 from .brackets import Binding
 from .layers import on_each, per_tensor, widths_of
+from .representations import Algebra
 
 
 class _ChannelNorm(Operation):
@@ -62,6 +63,10 @@ class LayerNorm(_ChannelNorm):
 
     eps: float = Field(1e-5, ge=0)
 
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.ANY if self.affine else Algebra.ODD
+
     def _torch(self, width: int) -> str:
         return _constructor("LayerNorm", width, self.eps, 1e-5, self.affine)
 
@@ -91,6 +96,10 @@ class RmsNorm(_ChannelNorm):
 
     eps: float | None = Field(None, ge=0)
 
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.ODD
+
     def _torch(self, width: int) -> str:
         return _constructor("RMSNorm", width, self.eps, None, self.affine)
 
@@ -118,6 +127,11 @@ class Dropout(Operation):
     elementwise: ClassVar[bool] = True
 
     p: float = Field(0.5, ge=0, le=1)
+
+    @property
+    def algebra(self) -> Algebra:
+        """In distribution: numbers are zeroed one by one, whatever their signs."""
+        return Algebra.ODD
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return inputs[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar
 
 from pydantic import model_validator
@@ -16,21 +15,14 @@ from pydantic import model_validator
 from ..types import Type
 from .base import Channels, Operation, Rules
 from .brackets import Binding
-
-
-class Algebra(Enum):
-    """f(-x) = -f(x), f(-x) = f(x), f(cx) = c f(x) for c > 0, or nothing of the kind."""
-
-    ANY = "any"
-    ODD = "odd"
-    EVEN = "even"
-    HOMOGENEOUS = "positively homogeneous"
-    LINEAR = "linear"
+from .representations import Algebra, applied
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function by its word: where torch keeps it, its algebra, its options with their defaults.
+
+    The algebra is that of the defaults.
 
     `module` is the class in `torch.nn` that applies it, empty where there is none.
     """
@@ -58,14 +50,14 @@ _FUNCTIONS = (
     _functional("mish", Algebra.ANY, "Mish"),
     _functional("softplus", Algebra.ANY, "Softplus", beta=1.0, threshold=20.0),
     _functional("logsigmoid", Algebra.ANY, "LogSigmoid"),
-    _functional("hardtanh", Algebra.ANY, "Hardtanh", min_val=-1.0, max_val=1.0),
+    _functional("hardtanh", Algebra.ODD, "Hardtanh", min_val=-1.0, max_val=1.0),
     _functional("hardsigmoid", Algebra.ANY, "Hardsigmoid"),
     _functional("hardswish", Algebra.ANY, "Hardswish"),
     _functional("hardshrink", Algebra.ODD, "Hardshrink", lambd=0.5),
     _functional("softshrink", Algebra.ODD, "Softshrink", lambd=0.5),
     _functional("tanhshrink", Algebra.ODD, "Tanhshrink"),
     _functional("softsign", Algebra.ODD, "Softsign"),
-    _functional("threshold", Algebra.ANY, "Threshold", threshold=0.0, value=0.0),
+    _functional("threshold", Algebra.HOMOGENEOUS, "Threshold", threshold=0.0, value=0.0),
     Function("tanh", "torch.tanh", Algebra.ODD, "Tanh"),
     Function("sigmoid", "torch.sigmoid", Algebra.ANY, "Sigmoid"),
     Function("sin", "torch.sin", Algebra.ODD),
@@ -106,8 +98,25 @@ class Pointwise(Operation):
             raise ValueError('`approximate` is "none" or "tanh"')
         return self
 
+    @property
+    def algebra(self) -> Algebra:
+        """That of the function with its options."""
+        given = FUNCTIONS[self.function]
+        options = dict(given.options) | dict(self.options)
+        match self.function:
+            case "hardtanh" if options["min_val"] != -float(options["max_val"]):
+                return Algebra.ANY
+            case "threshold" if options["threshold"] != 0 or options["value"] != 0:
+                return Algebra.ANY
+            case _:
+                return given.algebra
+
+    def keeps_exchange(self, sign: int) -> bool:
+        odd = FUNCTIONS[self.function].algebra in (Algebra.ODD, Algebra.LINEAR)
+        return sign > 0 or odd
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return inputs[0]
+        return applied(self.algebra, inputs[0])
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ..types import Tensor, Type
 from .base import Channels, Kind, Refusal, Rules
 from .brackets import Binding
+from .representations import Algebra
 from .windows import (
     NotNegative,
     Positive,
@@ -75,6 +76,10 @@ class MaxPool(_Pool):
 
     word: ClassVar[str] = "max_pool"
 
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.HOMOGENEOUS
+
     def reference(
         self,
         xp: Any,
@@ -90,6 +95,10 @@ class AvgPool(_Pool):
     """`avg_pool(x, over = [y, x], kernel = 2)`: `nn.AvgPool1d` to `3d`; zeros of the padding count."""
 
     word: ClassVar[str] = "avg_pool"
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
 
     def reference(
         self,
@@ -109,6 +118,10 @@ class Upsample(Windowed):
     kinds: ClassVar[Mapping[str, Kind]] = {"over": Kind.AXES, "factor": Kind.SIZES}
 
     factor: tuple[Positive, ...] = (2,)
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         tensor = self._tensor(inputs)

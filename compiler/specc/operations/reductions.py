@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..groups import Structure
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed
 from .masks import masked_reduction, masked_reductions, presence
+from .representations import Algebra
 
 
 class _OverAxes(Operation):
@@ -37,7 +39,19 @@ class _OverAxes(Operation):
                     f"index notation says which: `z[i] = {self.word}[j](x[i, j])`",
                     show_types=True,
                 )
+            self._refuse_mixed(next(axis for axis in tensor.axes if axis.name == name))
         return tensor
+
+    def _refuse_mixed(self, axis: Axis) -> None:
+        """Positions are interchangeable, not coordinates."""
+        if not axis.permuted:
+            moves = "changes their signs" if axis.structure is Structure.SIGNED else "mixes them"
+            raise Refusal(
+                f"`{self}` would put the coordinates of `{axis.name}` together, and "
+                f"{axis.group.notation(axis.size)} {moves}",
+                "`invariant(x, c)` is every invariant linear map",
+                show_types=True,
+            )
 
     def _matched(self, tensor: Tensor) -> Tensor:
         """The tensor, unless positions would be matched that move separately: those of inner axes."""
@@ -75,6 +89,10 @@ class Reduce(_OverAxes):
     """`sum[a](x)`, `mean[a, b](x)`, `max[a](x)`, `min[a](x)`."""
 
     kind: str
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR if self.kind in ("sum", "mean") else Algebra.ANY
 
     @property
     def word(self) -> str:  # type: ignore[override]

@@ -13,7 +13,8 @@ from ..types import Collection, Tensor, Type, tensors_of
 from .arithmetic import spread_along
 from .base import Channels, Operation, Refusal, Rules
 from .brackets import Binding
-from .broadcast import aligned, broadcast, meet, total_width
+from .broadcast import aligned, broadcast, meet, summed, total_width
+from .representations import Algebra
 
 
 class Input(Operation):
@@ -24,6 +25,9 @@ class Input(Operation):
     takes_indices: ClassVar[bool] = True
 
     type: InstanceOf[Tensor] | InstanceOf[Collection]
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return self.type
@@ -47,8 +51,15 @@ class Concat(Operation):
     arity: ClassVar[int | None] = None
     elementwise: ClassVar[bool] = True
 
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return broadcast(inputs, total_width)
+        return broadcast(inputs, summed(self.word), total_width)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -93,6 +104,13 @@ class Take(Operation):
     takes_indices: ClassVar[bool] = True
 
     key: str
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         value = inputs[0]
@@ -148,6 +166,13 @@ class Collect(Operation):
     arity: ClassVar[int | None] = None
 
     space: InstanceOf[Collection]
+
+    @property
+    def algebra(self) -> Algebra:
+        return Algebra.LINEAR
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         found = []

@@ -9,6 +9,7 @@ from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
 from ..operations import Equivariant, Operation, Parameter, Refusal
+from ..operations.representations import admit
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.folding import Operand, fold
 from ..types import (
@@ -64,6 +65,7 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
         inputs.append(known)
     try:
         _refuse_indices(node.operation, inputs)
+        _refuse_unfit(node.operation, inputs)
         result = node.operation.result(tuple(inputs))
     except Refusal as refusal:
         notes = _origins(node, graph, inputs) if refusal.show_types else ()
@@ -92,6 +94,15 @@ def _refuse_indices(operation: Operation, inputs: list[Type]) -> None:
                     f"`{_word(operation)}` works on numbers, and {tensor} holds indices",
                     "`embedding(x, c)` makes a vector of each",
                 )
+
+
+def _refuse_unfit(operation: Operation, inputs: list[Type]) -> None:
+    """Every operation commutes with the groups on the axes of its inputs."""
+    if operation.algebra is None:
+        return
+    has_bias = "bias" in type(operation).model_fields
+    for kind in inputs:
+        admit(_word(operation), operation.algebra, kind, has_bias)
 
 
 def _word(operation: Operation) -> str:

@@ -21,7 +21,7 @@ from ..groups import (
     Symmetric,
     Symplectic,
 )
-from ..symmetry.ties import inverse
+from ..groups.tied import inverse
 from ..text import syntax
 from .scope import Scope, not_yet
 from .static import number, size
