@@ -46,8 +46,9 @@ def tied_basis(
 
     rho_out(g) W = W rho_in(g) for every generator g, and the same for elements of an algebra. All
     actions that move their index have the same generators in the same order. Exchanges of indices
-    take each map to itself, or with sign -1 to its negative. Computed once in a process. Raises `ValueError` where actions are not those of one group, and where rounding leaves
-    the dimension in doubt.
+    take each map to itself, or with sign -1 to its negative. Computed once in a process. Raises
+    `ValueError` where actions are not those of one group, and where rounding leaves the dimension in
+    doubt.
     """
     return _cached_basis(tuple(outputs), tuple(inputs), tuple(exchanges))
 
@@ -63,7 +64,7 @@ def _cached_basis(
         orbits = orbit_basis(outputs, inputs, monomial, exchanges)
         if len(monomial) == generators and not algebra:
             return orbits
-        return _dense_basis(outputs, inputs, orbits, monomial)
+        return _dense_basis(outputs, inputs, orbits)
 
 
 def _generator_counts(actions: Sequence[Action]) -> tuple[int, int]:
@@ -78,21 +79,22 @@ def _generator_counts(actions: Sequence[Action]) -> tuple[int, int]:
 
 # --- Nullspaces ----------------------------------------------------------------------------------
 
-def _dense_basis(
-    outputs: Sequence[Action], inputs: Sequence[Action], orbits: OrbitBasis, monomial: Sequence[int]
-) -> DenseBasis:
-    """The maps that commute with every generator.
 
-    They are sought among those of `orbits`, which commute with the monomial generators, or among those
-    of weight zero, whichever are fewer.
+def _dense_basis(
+    outputs: Sequence[Action], inputs: Sequence[Action], orbits: OrbitBasis
+) -> DenseBasis:
+    """The maps of `orbits`, which commute with the monomial generators, that do with all others too.
+
+    Where fewer have weight zero, it starts from these.
     """
     sizes = [action.size for action in (*outputs, *inputs)]
     rows, columns = position_count(outputs), position_count(inputs)
     space = zero_weight_space(outputs, inputs, orbits.dimension)
-    commuting: Sequence[int] = ()
     if space is None:
-        space, commuting = _orthonormal_orbits(orbits), monomial
-    for terms in _constraints(outputs, inputs, commuting):
+        space = _orthonormal_orbits(orbits)
+    else:
+        space = space @ _nullspace(_outside(orbits, space), 1.0)
+    for terms in _constraints(outputs, inputs):
         apart = _applied(terms, space.reshape(*sizes, -1)).reshape(rows * columns, -1)
         scale = sum(_norm_bound(factors) for _, factors in terms)
         space = space.to(apart.dtype) @ _nullspace(apart, scale)
@@ -113,6 +115,16 @@ def _orthonormal_orbits(orbits: OrbitBasis) -> Tensor:
     return columns / lengths
 
 
+def _outside(orbits: OrbitBasis, maps: Tensor) -> Tensor:
+    """What is left of maps (outputs * inputs, number) without their projections onto the orbits' span."""
+    labels = orbits.labels.flatten().to(torch.int64)
+    signs = orbits.signs.flatten().to(torch.float64)
+    lengths = labels.bincount(signs.square(), max(orbits.dimension, 1)).clamp(min=1)
+    sums = maps.new_zeros(len(lengths), maps.shape[1])
+    sums.index_add_(0, labels, signs[:, None] * maps)
+    return maps - signs[:, None] * (sums / lengths[:, None])[labels]
+
+
 IndexMatrices = tuple[Tensor | None, ...]
 """A matrix for each index; None leaves it."""
 
@@ -120,17 +132,15 @@ Terms = list[tuple[int, IndexMatrices]]
 """A sum of products of matrices on the indices, each with its sign."""
 
 
-def _constraints(
-    outputs: Sequence[Action], inputs: Sequence[Action], commuting: Sequence[int]
-) -> Iterator[Terms]:
-    """What takes the maps that commute to zero: rho_out(g) W - W rho_in(g) for each generator but some.
+def _constraints(outputs: Sequence[Action], inputs: Sequence[Action]) -> Iterator[Terms]:
+    """What takes the maps that commute to zero: rho_out(g) W - W rho_in(g) for each generator.
 
     The matrices of inputs stand transposed, as they act on W's second index.
     """
     actions = (*outputs, *inputs)
     generators, algebra = _generator_counts(actions)
     for g in range(generators):
-        if g not in commuting:
+        if not is_monomial(actions, g):
             left = [None if a.still else matrix_of(a.generators[g]) for a in outputs]
             right = [None if a.still else matrix_of(a.generators[g]).T for a in inputs]
             yield [(1, (*left, *([None] * len(right)))), (-1, (*([None] * len(left)), *right))]

@@ -94,7 +94,7 @@ def _products(indices: Sequence[Weights], places: Tensor) -> Tensor:
     """The products of eigenvectors, as columns."""
     columns = torch.ones(1, len(places), dtype=torch.float64, device="cpu")
     for each, place in zip(indices, places.T, strict=True):
-        columns = (columns[:, None] * each.vectors[:, place]).reshape(-1, len(places))
+        columns = (columns[:, None] * each.vectors[:, place]).flatten(0, 1)
     return columns
 
 
@@ -108,4 +108,5 @@ def _real(columns: Tensor) -> Tensor:
         return columns
     parts = torch.cat([columns.real, columns.imag], 1)
     vectors = torch.linalg.eigh(parts.T @ parts).eigenvectors
-    return parts @ vectors[:, columns.shape[1] :]
+    real: Tensor = parts @ vectors[:, columns.shape[1] :]
+    return real
