@@ -1,0 +1,135 @@
+"""How operations meet the groups that act on axes: one rule for all of them.
+
+An operation acts alike at every position of the axes that it does not name, as a function of the
+channels there. It commutes with every permutation of positions; with other matrices only if its
+algebra allows it (a signed permutation asks f(-x) = -f(x), a matrix that mixes positions a linear f).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+
+from ..groups import Form, Structure, pairing
+from ..types import Axis, Exchange, Tensor, Type, map_tensors, tensors_of
+from .refusal import Refusal
+
+
+class Algebra(Enum):
+    """f(-x) = -f(x), f(-x) = f(x), f(cx) = c f(x) for c > 0, or nothing of the kind.
+
+    An affine function is linear but for a constant.
+    """
+
+    ANY = "any"
+    ODD = "odd"
+    EVEN = "even"
+    HOMOGENEOUS = "positively homogeneous"
+    AFFINE = "affine"
+    LINEAR = "linear"
+
+
+def commutes(algebra: Algebra, structure: Structure) -> bool:
+    """Whether functions of an algebra commute with matrices of a structure.
+
+    An even function takes what signed permutations move to what is permuted without the signs.
+    """
+    match structure:
+        case Structure.IDENTITY | Structure.PERMUTATION:
+            return True
+        case Structure.SIGNED:
+            return algebra in (Algebra.ODD, Algebra.EVEN, Algebra.LINEAR)
+        case Structure.OTHER:
+            return algebra is Algebra.LINEAR
+
+
+def admit(word: str, algebra: Algebra, value: Type, has_bias: bool = False) -> None:
+    """Raises `Refusal` where an operation of this algebra breaks the symmetry of a value."""
+    for _, tensor in tensors_of(value):
+        for axis in tensor.axes:
+            if not commutes(algebra, axis.structure):
+                way_out = _way_out(algebra, axis, has_bias)
+                raise Refusal(_reason(word, algebra, axis), way_out, show_types=True)
+
+
+def _reason(word: str, algebra: Algebra, axis: Axis) -> str:
+    group = axis.group.notation(axis.size)
+    if algebra is Algebra.AFFINE:
+        return (
+            f"`{word}` adds a constant along `{axis.name}`, and {group} leaves no constant as it is"
+        )
+    if axis.structure is Structure.SIGNED:
+        return f"`{word}` is not odd, and {group} changes the signs of `{axis.name}`"
+    return f"`{word}` is not linear, and {group} mixes the coordinates of `{axis.name}`"
+
+
+def _way_out(algebra: Algebra, axis: Axis, has_bias: bool) -> str:
+    if algebra is Algebra.AFFINE and has_bias:
+        return "`bias = false`"
+    if algebra is Algebra.AFFINE:
+        return "`x * (1 + s)`, with an invariant `s`, scales"
+    if axis.structure is Structure.SIGNED:
+        return "`tanh(x)` is odd, and `gate(x)` multiplies by what has no signs"
+    return f"{scaling(axis)} multiply by invariants"
+
+
+def scaling(axis: Axis) -> str:
+    """The operations that act on what mixes the coordinates of an axis."""
+    form = pairing(axis.group, axis.group, axis.size)
+    if form is None:
+        return "`gate(x)` where there are vectors and duals, or `x * sigmoid(s)`,"
+    return "`gate(x)` and `norm_act(x)`" if is_definite(form) else "`gate(x)` and `x * sigmoid(s)`"
+
+
+def is_definite(form: Form) -> bool:
+    """Whether it is the identity, so that it gives a norm."""
+    return form == Form(0)
+
+
+def keeps_constants(tensor: Tensor) -> bool:
+    """Whether a constant in each channel is invariant, so that a layer may have a bias."""
+    return all(axis.permuted for axis in tensor.axes)
+
+
+def applied(algebra: Algebra, value: Type) -> Type:
+    """The type of a function of each number, of an algebra that is admitted on the value.
+
+    An even one leaves positions that are permuted without signs. Exchanges of indices that only permute
+    numbers stay; those that change signs stay only under odd functions.
+    """
+    return map_tensors(value, lambda tensor: _applied(algebra, tensor))
+
+
+def _applied(algebra: Algebra, tensor: Tensor) -> Tensor:
+    if algebra in (Algebra.ODD, Algebra.LINEAR):
+        return tensor
+    axes = (
+        tuple(axis.absolute() for axis in tensor.axes) if algebra is Algebra.EVEN else tensor.axes
+    )
+    kept = tuple(each for each in tensor.exchanges if _only_permutes(each))
+    return replace(tensor, axes=axes, exchanges=kept)
+
+
+def _only_permutes(exchange: Exchange | int) -> bool:
+    if isinstance(exchange, int):
+        return True
+    return exchange.sign > 0 and all(map(_only_permutes, exchange.parts))
+
+
+def product_axis(word: str, common: Axis, factors: Sequence[Axis]) -> Axis:
+    """The axis of a product, position by position, of values in which it is each of `factors`.
+
+    `common` is what they share but for signs.
+    """
+    signed = [axis for axis in factors if axis.structure is Structure.SIGNED]
+    if common.pinned or (len(factors) == 1 and not signed):
+        return common
+    if all(axis.permuted or axis in signed for axis in factors):
+        return signed[0] if len(signed) % 2 else common
+    raise Refusal(
+        f"`{word}` would multiply coordinates along `{common.name}` with each other, and "
+        f"{common.group.notation(common.size)} mixes them",
+        "`outer(x, y)` has all products, `inner(x, y)` those that are invariant",
+        show_types=True,
+    )
