@@ -13,6 +13,7 @@ from math import prod
 from .groups import (
     Diagrams,
     Group,
+    Linear,
     Orthogonal,
     Pinned,
     Structure,
@@ -61,7 +62,7 @@ class Axis:
             return True
         if isinstance(self.group, Orthogonal) and self.element:
             return True
-        return self.group.form is not None or self.group.determinant
+        return self.group.form is not None or bool(self.group.determinants)
 
     @property
     def diagrams(self) -> Diagrams:
@@ -81,7 +82,10 @@ class Axis:
         """Whether its positions are all distinct; so is a single position that no sign changes."""
         if isinstance(self.group, Pinned):
             return True
-        return self.size == 1 and self.group.structure is Structure.PERMUTATION
+        if self.size > 1:
+            return False
+        special = isinstance(self.group, Orthogonal | Linear) and self.group.special
+        return special or self.group.structure is Structure.PERMUTATION
 
     @property
     def masked(self) -> bool:

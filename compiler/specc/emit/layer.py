@@ -130,7 +130,7 @@ def _fan_ins(maps: Maps) -> list[int]:
             spread = level.spreads[s]
             axes = maps.outputs[spread.tensor].tensor.axes
             share = 1.0
-            for block in (*spread.strands, *spread.whole):
+            for block in filter(None, (*spread.strands, *spread.whole)):
                 share /= axes[block[0]].size ** (len(block) - 1)
             totals[spread.tensor] += share * maps.pool_width(level, each)
     return [max(1, round(total)) for total in totals]

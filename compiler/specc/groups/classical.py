@@ -47,8 +47,11 @@ class Orthogonal(Diagrams):
         return 2
 
     @property
-    def determinant(self) -> bool:
-        return self.special
+    def determinants(self) -> Kinds:
+        return (0,) if self.special else ()
+
+    def most_determinants(self, size: int, outputs: Kinds, inputs: Kinds) -> int:
+        return int(self.special and len(outputs) + len(inputs) >= size)
 
     @property
     def form(self) -> Form | None:
@@ -113,16 +116,17 @@ class Symplectic(Diagrams):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Diagrams):
-    """GL(n) on vectors, or with `dual` on linear forms."""
+    """GL(n) on vectors, or with `dual` on linear forms; `special` is SL."""
 
     dual: bool = False
+    special: bool = False
 
     @property
     def structure(self) -> Structure:
         return Structure.OTHER
 
     def notation(self, size: int) -> str:
-        return f"GL({size})"
+        return f"{'SL' if self.special else 'GL'}({size})"
 
     @property
     def kind(self) -> int:
@@ -132,21 +136,31 @@ class Linear(Diagrams):
     def base(self) -> Linear:
         return replace(self, dual=False)
 
-    def closes(self, kinds: Kinds) -> bool:
-        return sorted(kinds) == [0, DUAL]
-
-    def passes(self, kinds: Kinds) -> int | None:
-        return kinds[0] if len(kinds) == 1 else None
-
     def facing(self, kind: int) -> int:
         return DUAL - kind
 
     def word(self, kind: int) -> str:
         return "dual" if kind == DUAL else ""
 
+    def closes(self, kinds: Kinds) -> bool:
+        return sorted(kinds) == [0, DUAL]
+
+    def passes(self, kinds: Kinds) -> int | None:
+        return kinds[0] if len(kinds) == 1 else None
+
     @property
     def largest(self) -> int | None:
         return 2
+
+    @property
+    def determinants(self) -> Kinds:
+        return (0, DUAL) if self.special else ()
+
+    def most_determinants(self, size: int, outputs: Kinds, inputs: Kinds) -> int:
+        """One for each n by which the vectors are more than the duals, or fewer."""
+        kinds = [*outputs, *map(self.facing, inputs)]
+        surplus = abs(kinds.count(0) - kinds.count(DUAL))
+        return surplus // size if self.special and surplus % size == 0 else 0
 
     def most_blocks(self, size: int) -> int | None:
         return None
@@ -154,9 +168,23 @@ class Linear(Diagrams):
     def independent(self, size: int) -> Monotone | None:
         return Monotone(increasing=False, longest=size, two_sorts=True)
 
+    def by_rank(self, size: int, kinds: Kinds) -> bool:
+        return self.special and kinds.count(0) != kinds.count(DUAL)
+
     def count(self, size: int, kinds: Kinds) -> int:
-        """Pairs of tableaux of one shape with at most n rows."""
-        duals = kinds.count(DUAL)
-        if 2 * duals != len(kinds):
+        """Pairs of tableaux of one shape with at most n rows; for SL of shapes that differ by columns of
+        length n."""
+        vectors, duals = kinds.count(0), kinds.count(DUAL)
+        surplus = vectors - duals
+        if surplus % size if self.special else surplus:
             return 0
-        return sum(tableaux(shape) ** 2 for shape in integer_partitions(duals, size))
+        columns = abs(surplus) // size
+        return sum(
+            tableaux(shape)
+            * tableaux(
+                tuple(
+                    row + columns for row in (*shape, *[0] * (size - len(shape))) if row + columns
+                )
+            )
+            for shape in integer_partitions(min(vectors, duals), size)
+        )

@@ -95,9 +95,14 @@ class Diagrams(ABC):
         return None
 
     @property
-    def determinant(self) -> bool:
-        """Whether the determinant of as many indices as there are positions is invariant as well."""
-        return False
+    def determinants(self) -> Kinds:
+        """The kinds, as they count in the output, of which as many indices as there are positions have
+        an invariant determinant."""
+        return ()
+
+    def most_determinants(self, size: int, outputs: Kinds, inputs: Kinds) -> int:
+        """How many determinants a diagram on these indices may have."""
+        return 0
 
     @property
     def form(self) -> Form | None:
@@ -114,6 +119,10 @@ class Diagrams(ABC):
     def independent(self, size: int) -> Monotone | None:
         """Which pairings are a basis on `size` positions; None where blocks are counted."""
         return None
+
+    def by_rank(self, size: int, kinds: Kinds) -> bool:
+        """Whether there is no such rule for indices of these kinds, and independence is computed."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)

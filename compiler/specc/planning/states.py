@@ -40,7 +40,8 @@ class State:
 
 def pooled(half: Half, tensor: Tensor) -> State:
     """What a pool reduces a tensor to. A wedge of one index is that index."""
-    return _state(half, tensor, tuple(wedge for wedge in half.wedges if len(wedge) > 1))
+    joined = (w for w in half.wedges if len(w) > 1 or (w and tensor.axes[w[0]].size == 1))
+    return _state(half, tensor, tuple(joined))
 
 
 def spreading(half: Half, tensor: Tensor) -> State:

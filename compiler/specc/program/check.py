@@ -11,7 +11,7 @@ from ..names import counted
 from ..operations import Equivariant, Operation, Parameter, Refusal
 from ..operations.representations import admit
 from ..symmetry.count import count_coefficients, count_maps, is_reached
-from ..symmetry.folding import Operand, fold
+from ..symmetry.folding import Folded, Operand, fold
 from ..types import (
     Axis,
     Collection,
@@ -151,12 +151,19 @@ def _affordable(
             or f"`coupling = near`, `rank = 64` or fewer channels need fewer; {more}",
         )
     folded = fold(read, written)
-    for target in folded.outputs:
-        if not is_reached(folded.inputs, target):
+    for number, target in enumerate(folded.outputs):
+        if not _is_reached(layer, folded, number):
             named = f"`{target.names[0]}`, " if target.name else ""
             raise SpecError(
                 f"no linear map leads from {_written(inputs)} to {named}{target.tensor}", node.span
             )
+
+
+def _is_reached(layer: Equivariant, folded: Folded, output: int) -> bool:
+    """Whether any map leads to an output; exchanges of indices may leave none of those that are counted."""
+    if any(each.tensor.exchanges for each in (*folded.inputs, *folded.outputs)):
+        return layer.derived(folded.inputs, folded.outputs).reaches(output)
+    return is_reached(folded.inputs, folded.outputs[output])
 
 
 def _most_indices(read: tuple[Operand, ...], written: tuple[Operand, ...]) -> str:

@@ -35,7 +35,7 @@ class Constructed:
     size: int
 
 
-LATER = ("U", "SU", "SL", "E", "SE")
+LATER = ("U", "SU", "E", "SE")
 """Constructors whose meaning this version does not have."""
 
 
@@ -111,6 +111,7 @@ _CONSTRUCTORS: dict[str, Callable[[syntax.Call, Scope], Constructed]] = {
     "SO": _orthogonal(True),
     "Sp": _symplectic,
     "GL": _plain(Linear()),
+    "SL": _plain(Linear(special=True)),
 }
 
 _FORMS = {word: f"`{word}(n)`" for word in _CONSTRUCTORS} | {

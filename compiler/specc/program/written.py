@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..errors import Span, SpecError
-from ..groups import Pinned
+from ..groups import Diagrams, Pinned
 from ..text import syntax
 from ..types import Axis, Collection, Exchange, Part, Tensor, Type, part_indices
 from .scope import OPERATIONS, ModelDeclaration, Scope, described, not_yet
@@ -141,6 +141,8 @@ def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[P
     match entry:
         case syntax.Name():
             return ((scope.axis(entry),),)
+        case syntax.Call(function=syntax.Identifier(text="dual" | "abs")):
+            return ((_related(entry, scope),),)
         case syntax.Number() if fresh is not None:
             return ((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),),)
         case syntax.Number():
@@ -164,6 +166,26 @@ def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[P
             return (*before, *_parts(entry.right, scope, f"{fresh}.{len(before)}"))
         case _:
             raise SpecError("the name of an axis is needed here", entry.span)
+
+
+def _related(written: syntax.Call, scope: Scope) -> Axis:
+    """`dual(v)`, the axis of linear forms on `v`; `abs(s)`, that of `s` without its signs."""
+    word = written.function.text
+    (argument, *others) = written.arguments or (None,)
+    plain = not (others or written.keywords or written.channels or written.axes)
+    if not plain or not isinstance(argument, syntax.Name):
+        raise SpecError(f"`{word}` takes one axis", written.span, f"`{word}(v)`")
+    axis = scope.axis(argument)
+    if word == "abs":
+        return axis.absolute()
+    if isinstance(axis.group, Diagrams) and axis.group.form is not None:
+        raise SpecError(
+            f"{axis.symmetry} keeps a form, which makes linear forms of vectors: `{word}({axis})` is `{axis}`"
+            " in other coordinates",
+            written.span,
+            f"`[{axis}]`, with indices raised by the form",
+        )
+    return axis.dual()
 
 
 def _named(written: syntax.Name, scope: Scope) -> Type:

@@ -7,13 +7,15 @@ Nothing after this pass knows which groups there were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, count
 from math import prod
 
+from ..groups import Diagrams
 from ..names import counted, together
+from ..types import Axis, Tensor
 from .diagrams import Half, Slot, Strand, pools, spreads, strand_key
 from .folding import Folded, Operand, Own, Runs, fold
 from .mechanism import mechanism
@@ -184,6 +186,14 @@ class Maps:
     def parameters(self) -> int:
         return sum(self.size(level, each) for level in self.levels for each in level.products)
 
+    def reaches(self, output: int) -> bool:
+        """Whether any map leads to an output, by its number."""
+        return any(
+            each.pools and any(level.spreads[s].tensor == output for s in each.spreads)
+            for level in self.levels
+            for each in level.products
+        )
+
     @property
     def pool_total(self) -> int:
         """The pools of all levels."""
@@ -237,13 +247,14 @@ def _maps(folded: Folded, bias: bool) -> Maps:
     inputs, outputs = folded.inputs, folded.outputs
     order = _axis_order(inputs + outputs)
     names = level_names(folded)
+    determinants = _determinants(inputs, outputs)
     input_halves: dict[tuple[Strand, ...], list[Half]] = {}
     output_halves: dict[tuple[Strand, ...], list[Half]] = {}
     for number, operand in enumerate(inputs):
-        for roots, half in pools(operand.tensor, number, order):
+        for roots, half in pools(operand.tensor, number, order, determinants):
             input_halves.setdefault(roots, []).append(half)
     for number, operand in enumerate(outputs):
-        for roots, half in spreads(operand.tensor, number, order):
+        for roots, half in spreads(operand.tensor, number, order, determinants):
             output_halves.setdefault(roots, []).append(half)
     levels = []
     taken: set[str] = set()
@@ -256,6 +267,24 @@ def _maps(folded: Folded, bias: bool) -> Maps:
             levels.append(_of_runs(level, own.runs) if own else level)
     first = ((name, own.runs) for name, own in folded.own.items() if own.run == 0)
     return Maps(inputs, outputs, tuple(levels), tuple(first), tuple(names.items()))
+
+
+def _determinants(inputs: Sequence[Operand], outputs: Sequence[Operand]) -> dict[Axis, int]:
+    """The movers that have determinants between some two tensors, with their most."""
+    tensors = [each.tensor for each in (*inputs, *outputs)]
+    axes = dict.fromkeys(a.moved for t in tensors for a in t.axes if isinstance(a.group, Diagrams))
+    found = {}
+    for axis in axes:
+        written = {_kinds(each.tensor, axis) for each in outputs}
+        read = {_kinds(each.tensor, axis) for each in inputs} | {()}
+        most = max(axis.diagrams.most_determinants(axis.size, w, r) for w in written for r in read)
+        if most:
+            found[axis] = most
+    return found
+
+
+def _kinds(tensor: Tensor, moved: Axis) -> tuple[int, ...]:
+    return tuple(axis.diagrams.kind for axis in tensor.axes if axis.moved == moved)
 
 
 def _level_name(roots: tuple[Strand, ...], names: Mapping[str, str], taken: set[str]) -> str:

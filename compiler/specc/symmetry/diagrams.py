@@ -15,7 +15,7 @@ are j indices of the input and n - j of the output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations, product
 from math import comb
@@ -77,13 +77,16 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A block of one tensor's indices; `through` once it is decided to be a strand."""
+    """A block of one tensor's indices; `through` once it is decided to be a strand.
+
+    A `wedge` is joined by a determinant of indices of this kind, as they count in the output.
+    """
 
     axis: Axis
     indices: tuple[int, ...]
     inner: tuple[_Block, ...]
     through: bool = False
-    wedge: bool = False
+    wedge: int | None = None
 
 
 def free_indices(tensor: Tensor) -> tuple[int, ...]:
@@ -108,23 +111,27 @@ def enclosing_index(tensor: Tensor, index: int) -> int | None:
     return enclosing_index(tensor, outer) if parent.pinned else outer
 
 
+Determinants = Mapping[Axis, int]
+"""How many determinants a diagram may have at most, by what stands for each mover (`Axis.moved`)."""
+
+
 def pools(
-    tensor: Tensor, number: int, order: dict[str, int]
+    tensor: Tensor, number: int, order: dict[str, int], determinants: Determinants
 ) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every input half on a tensor with the level it ends on, equal strands in every order."""
-    side = _Side(tensor, order, reads=True)
-    for forest in _marked_forests(tensor):
+    side = _Side(tensor, order, determinants, reads=True)
+    for forest in side.forests():
         level = side.level(forest)
         for blocks in side.orderings(forest):
             yield level, _half(number, forest, blocks)
 
 
 def spreads(
-    tensor: Tensor, number: int, order: dict[str, int]
+    tensor: Tensor, number: int, order: dict[str, int], determinants: Determinants
 ) -> Iterator[tuple[tuple[Strand, ...], Half]]:
     """Every output half on a tensor with the level it starts from, equal strands in canonical order."""
-    side = _Side(tensor, order, reads=False)
-    for forest in _marked_forests(tensor):
+    side = _Side(tensor, order, determinants, reads=False)
+    for forest in side.forests():
         yield side.level(forest), _half(number, forest, next(side.orderings(forest)))
 
 
@@ -147,88 +154,102 @@ def set_partitions(
                 yield (*partition[:i], (*block, last), *partition[i + 1 :])
 
 
-def _marked_forests(tensor: Tensor) -> Iterator[tuple[_Block, ...]]:
-    enclosing = {i: enclosing_index(tensor, i) for i in free_indices(tensor)}
-    inside: dict[int | None, list[int]] = {}
-    for index, parent in enclosing.items():
-        inside.setdefault(parent, []).append(index)
-    for forest in _forests(tensor, inside, inside.get(None, [])):
-        yield from _marked(tensor, forest)
-
-
-def _forests(
-    tensor: Tensor, inside: dict[int | None, list[int]], indices: Sequence[int]
-) -> Iterator[tuple[_Block, ...]]:
-    """All partitions of indices that share a scope, each block with the partitions of what lives in it."""
-    by_mover: dict[str, list[int]] = {}
-    for index in indices:
-        by_mover.setdefault(tensor.axes[index].mover, []).append(index)
-    partitions = [list(_partitions(tensor, same)) for same in by_mover.values()]
-    for choice in product(*partitions):
-        blocks = [block for partition in choice for block in partition]
-        inner = [
-            list(
-                _forests(
-                    tensor, inside, [i for index in each.indices for i in inside.get(index, [])]
-                )
-            )
-            for each in blocks
-        ]
-        for chosen in product(*inner):
-            yield tuple(
-                replace(block, inner=forest) for block, forest in zip(blocks, chosen, strict=True)
-            )
-
-
-def _partitions(tensor: Tensor, same: Sequence[int]) -> Iterator[tuple[_Block, ...]]:
-    """The partitions of indices of one mover; where there is a determinant, some may be its wedge."""
-    axis = tensor.axes[same[0]]
-    group, moved = axis.diagrams, axis.moved
-    most = group.most_blocks(axis.size)
-    for partition in set_partitions(same, len(same) if most is None else most, group.largest):
-        yield tuple(_Block(moved, block, ()) for block in partition)
-    for joined in range(min(len(same), axis.size) + 1) if group.determinant else ():
-        for wedge in combinations(same, joined):
-            rest = [index for index in same if index not in wedge]
-            for partition in set_partitions(rest, len(rest), group.largest):
-                blocks = (_Block(moved, block, ()) for block in partition)
-                yield (_Block(moved, wedge, (), wedge=True), *blocks)
-
-
-def _marked(
-    tensor: Tensor, forest: tuple[_Block, ...], may_pass: bool = True
-) -> Iterator[tuple[_Block, ...]]:
-    """Every way to let blocks go through; one that lives in a whole block is whole."""
-    options = []
-    for block in forest:
-        group = block.axis.diagrams
-        kinds = tuple(tensor.axes[i].diagrams.kind for i in block.indices)
-        marked: list[_Block] = []
-        if may_pass and (block.wedge or group.passes(kinds) is not None):
-            marked += [
-                replace(block, inner=inner, through=True) for inner in _marked(tensor, block.inner)
-            ]
-        if not block.wedge and group.closes(kinds):
-            marked += [replace(block, inner=inner) for inner in _marked(tensor, block.inner, False)]
-        options.append(marked)
-    yield from product(*options)
-
-
 class _Side:
-    """The blocks of one side of a map as strands: what each agrees in with the other side."""
+    """The blocks of one side of a map, and as strands: what each agrees in with the other side."""
 
-    def __init__(self, tensor: Tensor, order: dict[str, int], reads: bool) -> None:
+    def __init__(
+        self, tensor: Tensor, order: dict[str, int], determinants: Determinants, reads: bool
+    ) -> None:
         self._tensor = tensor
         self._order = order
+        self._determinants = determinants
         self._reads = reads
+        self._inside: dict[int | None, list[int]] = {}
+        for index in free_indices(tensor):
+            self._inside.setdefault(enclosing_index(tensor, index), []).append(index)
+
+    # --- Blocks
+
+    def forests(self) -> Iterator[tuple[_Block, ...]]:
+        """All partitions of the indices, with all ways to let blocks go through."""
+        for forest in self._partitioned(self._inside.get(None, []), self._determinants):
+            yield from self._marked(forest)
+
+    def _partitioned(
+        self, indices: Sequence[int], determinants: Determinants
+    ) -> Iterator[tuple[_Block, ...]]:
+        """All partitions of indices that share a scope, each block with the partitions of what lives in it."""
+        by_mover: dict[Axis, list[int]] = {axis: [] for axis in determinants}
+        for index in indices:
+            by_mover.setdefault(self._tensor.axes[index].moved, []).append(index)
+        partitions = [
+            list(self._of_mover(axis, same, determinants.get(axis, 0)))
+            for axis, same in by_mover.items()
+        ]
+        for choice in product(*partitions):
+            blocks = [block for partition in choice for block in partition]
+            inner = [
+                list(self._partitioned([i for k in b.indices for i in self._inside.get(k, [])], {}))
+                for b in blocks
+            ]
+            for chosen in product(*inner):
+                yield tuple(
+                    replace(block, inner=forest)
+                    for block, forest in zip(blocks, chosen, strict=True)
+                )
+
+    def _of_mover(
+        self, axis: Axis, same: Sequence[int], determinants: int
+    ) -> Iterator[tuple[_Block, ...]]:
+        """The partitions of indices of one mover; some indices may be joined by determinants."""
+        group = axis.diagrams
+        most = group.most_blocks(axis.size)
+        for partition in set_partitions(same, len(same) if most is None else most, group.largest):
+            yield tuple(_Block(axis, block, ()) for block in partition)
+        for number, kind in product(range(1, determinants + 1), group.determinants):
+            joinable = [i for i in same if self._facing(i) == kind]
+            for wedges in _wedges(joinable, number, axis.size):
+                rest = [i for i in same if not any(i in wedge for wedge in wedges)]
+                for partition in set_partitions(rest, len(rest), group.largest):
+                    joined = (_Block(axis, wedge, (), wedge=kind) for wedge in wedges)
+                    yield (*joined, *(_Block(axis, block, ()) for block in partition))
+
+    def _facing(self, index: int) -> int:
+        """The kind that an index counts as among those of the output."""
+        group = self._tensor.axes[index].diagrams
+        return group.facing(group.kind) if self._reads else group.kind
+
+    def _marked(
+        self, forest: tuple[_Block, ...], may_pass: bool = True
+    ) -> Iterator[tuple[_Block, ...]]:
+        """Every way to let blocks go through; one that lives in a whole block is whole."""
+        options = []
+        for block in forest:
+            group = block.axis.diagrams
+            kinds = self._kinds(block)
+            marked: list[_Block] = []
+            if may_pass and (block.wedge is not None or group.passes(kinds) is not None):
+                marked += [
+                    replace(block, inner=inner, through=True) for inner in self._marked(block.inner)
+                ]
+            if block.wedge is None and group.closes(kinds):
+                marked += [
+                    replace(block, inner=inner) for inner in self._marked(block.inner, False)
+                ]
+            options.append(marked)
+        yield from product(*options)
+
+    def _kinds(self, block: _Block) -> tuple[int, ...]:
+        return tuple(self._tensor.axes[i].diagrams.kind for i in block.indices)
+
+    # --- Strands
 
     def strand(self, block: _Block) -> Strand:
         axis = block.axis
-        if block.wedge:
+        if block.wedge is not None:
             joined = len(block.indices)
-            return Strand(axis, 0, (), joined if self._reads else axis.size - joined)
-        kinds = tuple(self._tensor.axes[i].diagrams.kind for i in block.indices)
-        kind = axis.diagrams.passes(kinds)
+            return Strand(axis, block.wedge, (), joined if self._reads else axis.size - joined)
+        kind = axis.diagrams.passes(self._kinds(block))
         assert kind is not None, "only what passes is a strand"
         return Strand(axis, kind, self.level(block.inner))
 
@@ -243,7 +264,7 @@ class _Side:
         for block in forest:
             if block.through:
                 alike.setdefault(strand_key(self.strand(block), self._order), []).append(block)
-        groups = [permutations(alike[key]) for key in sorted(alike)]
+        groups = [dict.fromkeys(permutations(alike[key])) for key in sorted(alike)]
         for choice in product(*groups):
             blocks = [block for group in choice for block in group]
             for below in product(*(list(self.orderings(block.inner)) for block in blocks)):
@@ -252,6 +273,16 @@ class _Side:
                     for block, inner in zip(blocks, below, strict=True)
                     for each in (block, *inner)
                 )
+
+
+def _wedges(
+    indices: Sequence[int], number: int, size: int
+) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """So many disjoint sets of indices of at most `size` each; they may be empty."""
+    for joined in range(min(len(indices), number * size) + 1):
+        for chosen in combinations(indices, joined):
+            for partition in set_partitions(chosen, number, size):
+                yield (*partition, *((),) * (number - len(partition)))
 
 
 def strand_key(strand: Strand, order: dict[str, int]) -> tuple[object, ...]:
@@ -265,14 +296,14 @@ def strand_key(strand: Strand, order: dict[str, int]) -> tuple[object, ...]:
 
 
 def _half(number: int, forest: tuple[_Block, ...], blocks: tuple[_Block, ...]) -> Half:
-    strand_of = {block.indices: i for i, block in enumerate(blocks)}
+    strand_of = {block.indices: i for i, block in enumerate(blocks) if block.indices}
     whole: list[tuple[int, ...]] = []
     load: dict[Slot, int] = {}
 
     def visit(inner: tuple[_Block, ...], strand: int | None, counts: bool) -> None:
         for block in inner:
             if block.through:
-                visit(block.inner, strand_of[block.indices], True)
+                visit(block.inner, strand_of.get(block.indices), True)
                 continue
             whole.append(block.indices)
             if counts:
@@ -286,5 +317,5 @@ def _half(number: int, forest: tuple[_Block, ...], blocks: tuple[_Block, ...]) -
         tuple(block.indices for block in blocks),
         tuple(whole),
         tuple(load.items()),
-        tuple(block.indices for block in blocks if block.wedge),
+        tuple(block.indices for block in blocks if block.wedge is not None),
     )

@@ -73,12 +73,27 @@ def _exchanged(diagram: Joined, order: Sequence[int]) -> Joined:
 def _diagrams(group: Diagrams, size: int, kinds: Kinds) -> Iterator[Joined]:
     """Every diagram on joint indices that the group leaves fixed."""
     indices = range(len(kinds))
-    for wedge in combinations(indices, size) if group.determinant else ():
-        rest = [i for i in indices if i not in wedge]
-        for blocks in _partitions(group, rest, kinds):
-            yield frozenset({(True, frozenset(wedge)), *blocks})
     for blocks in _partitions(group, indices, kinds):
         yield frozenset(blocks)
+    number = group.most_determinants(size, kinds, ())
+    for kind in group.determinants if number else ():
+        same = [i for i in indices if kinds[i] == kind]
+        for wedges in _wedges(same, number, size):
+            rest = [i for i in indices if not any(i in wedge for wedge in wedges)]
+            joined = [(True, wedge) for wedge in wedges]
+            for blocks in _partitions(group, rest, kinds):
+                yield frozenset([*joined, *blocks])
+
+
+def _wedges(indices: Sequence[int], number: int, size: int) -> Iterator[list[frozenset[int]]]:
+    """So many disjoint sets of `size` indices, whatever their order."""
+    if number == 0:
+        yield []
+        return
+    for first in combinations(indices, size):
+        rest = [i for i in indices if i > first[0] and i not in first]
+        for others in _wedges(rest, number - 1, size):
+            yield [frozenset(first), *others]
 
 
 def _partitions(

@@ -31,12 +31,13 @@ def is_independent(
     swaps = joint_swaps(read, written)
     for axis in {a.moved: None for a in axes if not (a.pinned or a.tied)}:
         same = [i for i, each in enumerate(axes) if each.moved == axis]
-        if any(order[i] != i for order, _ in swaps for i in same):
-            group = axis.diagrams
-            kinds = tuple(
-                axes[i].diagrams.kind if i >= start else group.facing(axes[i].diagrams.kind)
-                for i in same
-            )
+        group = axis.diagrams
+        kinds = tuple(
+            axes[i].diagrams.kind if i >= start else group.facing(axes[i].diagrams.kind)
+            for i in same
+        )
+        exchanged = any(order[i] != i for order, _ in swaps for i in same)
+        if exchanged or group.by_rank(axis.size, kinds):
             local = tuple(
                 (tuple(same.index(order[i]) for i in same), sign)
                 for order, sign in swaps

@@ -104,7 +104,10 @@ def _defining(group: Diagrams, size: int, generator: torch.Generator) -> Iterato
                 yield torch.linalg.matrix_exp(STRETCH * form @ (symmetric + symmetric.T) / 2)
         case Linear():
             for _ in range(2):
-                yield torch.linalg.matrix_exp(STRETCH * _normal(generator, size, size))
+                entries = _normal(generator, size, size)
+                if group.special:
+                    entries -= entries.trace() / size * torch.eye(size, dtype=torch.float64)
+                yield torch.linalg.matrix_exp(STRETCH * entries)
         case _:
             raise AssertionError("symmetric groups are drawn as tables")
 
