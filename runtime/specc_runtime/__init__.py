@@ -17,6 +17,7 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .forms import Determinant, antisymmetric, lower, lower_symplectic, symmetric
+from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
 from .models import Model, compile
@@ -70,6 +71,7 @@ __all__ = [
     "FactoredMix",
     "FusedAttention",
     "FusedGatedLinearUnit",
+    "Gate",
     "GatedLinearUnit",
     "GroupNorm",
     "InputError",
@@ -77,10 +79,12 @@ __all__ = [
     "KanLayer",
     "Mix",
     "Model",
+    "NormAct",
     "Part",
     "PerTensor",
     "Pointwise",
     "Positions",
+    "SelfGate",
     "SeparateAttention",
     "Sinusoidal",
     "SoftExperts",
@@ -105,6 +109,7 @@ __all__ = [
     "init_factored_mix_",
     "init_mix_",
     "init_tied_mix_",
+    "inner",
     "lower",
     "lower_symplectic",
     "masked_max",
@@ -114,6 +119,7 @@ __all__ = [
     "masked_sum",
     "matrices",
     "max_pool",
+    "outer",
     "permutations",
     "pixel_shuffle",
     "put_together",

@@ -30,6 +30,7 @@ MODULES = (
     "embedding",
     "recurrent",
     "products",
+    "gates",
     "kan",
     "equivariant",
     "compilation",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 from .classical import Linear
 from .interface import Diagrams, Form, Group
@@ -52,12 +53,17 @@ def pairing(first: Group, second: Group, size: int) -> Form | None:
         case Diagrams(), Diagrams() if first.base == second.base:
             return (first.form or Form(0)) if first.closes((first.kind, second.kind)) else None
         case Tied(), Tied():
-            actions = first.action(size), second.action(size)
-            forms = [Form(negative) for negative in range(size)]
-            forms += [] if size % 2 else [Form(None)]
-            return next((form for form in forms if _keeps(*actions, form, size)), None)
+            return _kept(first.action(size), second.action(size), size)
         case _:
             return None
+
+
+@cache
+def _kept(first: Action, second: Action, size: int) -> Form | None:
+    """The first form that the generators keep."""
+    forms = [Form(negative) for negative in range(size)]
+    forms += [] if size % 2 else [Form(None)]
+    return next((form for form in forms if _keeps(first, second, form, size)), None)
 
 
 def _keeps(first: Action, second: Action, form: Form, size: int) -> bool:

@@ -20,9 +20,11 @@ from .embedding import Embedding, Positions, Sinusoidal
 from .equivariant import Equivariant, Invariant
 from .experts import Experts
 from .gated import Gated
+from .gates import Gate, NormAct
 from .kan import Kan
 from .layers import Linear, Mlp
 from .norms import Dropout, LayerNorm, RmsNorm
+from .outer import Inner, Outer
 from .pointwise import FUNCTIONS, Pointwise
 from .pooling import AvgPool, MaxPool, Upsample
 from .recurrent import Gru, Lstm, Rnn
@@ -78,6 +80,10 @@ _OPERATIONS: tuple[type[Operation], ...] = (
     Bilinear,
     Gated,
     Kan,
+    Gate,
+    NormAct,
+    Outer,
+    Inner,
 )
 
 CATALOGUE: Mapping[str, Entry] = {
@@ -86,14 +92,7 @@ CATALOGUE: Mapping[str, Entry] = {
     **{word: Entry(Reduce, {"kind": word}) for word in ("sum", "mean", "max", "min")},
 }
 
-LATER = frozenset(
-    [
-        "gate",
-        "norm_act",
-        "outer",
-        "inner",
-    ]
-)
+LATER: frozenset[str] = frozenset()
 """Words of the language whose meaning this version does not have yet."""
 
 LATER_OPTIONS = frozenset({"support"})
