@@ -73,6 +73,8 @@ class Axis:
     @property
     def moved(self) -> Axis:
         """The axis that stands for all with this mover."""
+        if isinstance(self.group, Orthogonal):
+            return replace(self, name=self.mover)  # its size is fixed by the element's name
         if isinstance(self.group, Diagrams):
             return replace(self, name=self.mover, group=self.group.base, element="")
         return replace(self, name=self.mover, element="")
