@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import product
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -17,6 +18,7 @@ from oracles.spins import (
     ladder_rotations,
     polynomial_rotations,
 )
+from oracles.values import randomise
 from torch import Tensor
 
 import specc
@@ -376,3 +378,39 @@ def test_few_indices_meet_no_determinant(source: str, wedge: bool) -> None:
     if wedge:
         assert layer_report(text)["maps"] == 1
     assert ("Determinant" in generate(text, {})) == wedge
+
+
+# --- The library ---------------------------------------------------------------------------------
+
+MODELS = ("Energy", "Forces", "Body")
+ROTATIONS_SPEC = Path(__file__).parent.parent / "specs" / "rotations.spec"
+
+
+def test_the_library_is_verified() -> None:
+    report = specc.verify(ROTATIONS_SPEC, particles=4, width=2)
+    assert [model.name for model in report.models] == list(MODELS)
+    assert all(model.ok for model in report.models), report
+
+
+@pytest.mark.parametrize("reflected", [False, True])
+def test_the_library_turns_with_its_particles(reflected: bool) -> None:
+    """Energies stay, forces turn, a torque turns without the reflection, a stress on both sides."""
+    module = specc.load(ROTATIONS_SPEC, particles=5, width=3)
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64)).Q
+    turn = turn if (torch.det(turn) < 0) == reflected else -turn
+    order = torch.randperm(5, generator=generator)
+    position = torch.randn(2, 5, 3, generator=generator, dtype=torch.float64)
+    kind = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64)
+    moved, mixed = (position @ turn.T + 3)[:, order], kind[:, order]
+    models = {name: getattr(module, name)(dtype=torch.float64) for name in MODELS}
+    for model in models.values():
+        randomise(model, generator)
+    energy, forces = models["Energy"](position, kind), models["Forces"](position, kind)
+    torque, stress = models["Body"](position, kind)
+    assert min(float(each.abs().max()) for each in (energy, forces, torque, stress)) > 1e-4
+    torch.testing.assert_close(models["Energy"](moved, mixed), energy)
+    torch.testing.assert_close(models["Forces"](moved, mixed), (forces @ turn.T)[:, order])
+    turned, pressed = models["Body"](moved, mixed)
+    torch.testing.assert_close(turned, torch.det(turn) * torque @ turn.T)
+    torch.testing.assert_close(pressed, turn @ stress @ turn.T)
