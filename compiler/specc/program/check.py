@@ -23,6 +23,7 @@ from ..types import (
     tensor_named,
     tensors_of,
 )
+from .unreached import reason_and_hint
 
 MOST_MAPS = 1_000_000
 """The default limit on the maps of one layer, pinned positions included."""
@@ -154,9 +155,9 @@ def _affordable(
     for number, target in enumerate(folded.outputs):
         if not _is_reached(layer, folded, number):
             named = f"`{target.names[0]}`, " if target.name else ""
-            raise SpecError(
-                f"no linear map leads from {_written(inputs)} to {named}{target.tensor}", node.span
-            )
+            shown = f"no linear map leads from {_written(inputs)} to {named}{target.tensor}"
+            reason, hint = reason_and_hint([each.tensor for each in read], target.tensor)
+            raise SpecError(shown + reason, node.span, hint)
 
 
 def _is_reached(layer: Equivariant, folded: Folded, output: int) -> bool:
