@@ -236,7 +236,9 @@ def test_coefficients_are_drawn_anew_from_the_generator() -> None:
 
 # --- In one file ---------------------------------------------------------------------------------
 
-FILES = ("actions", "orbits", "ties", "tied_blocks", "tied", "correlations", "circulant")
+FILES = (
+    "actions", "orbits", "rings", "ties", "tied_blocks", "correlations", "tied", "circulant"
+)  # fmt: skip
 RUNTIME = Path(specc_runtime.__file__).parent
 
 

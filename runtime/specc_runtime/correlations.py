@@ -1,9 +1,9 @@
 """Blocks of tied matrices with cyclic factors as circular correlations: their form and its steps.
 
-A map that commutes with C(n) is known from where its first output position is 0. When every other
-index is counted from the first one of its tensor, the *carrier*, it is a circular correlation along
-the carrier, y[o] = sum over t of K[t] x[o + t]: one product of matrices for each frequency, or for
-each offset t of a window.
+A map that commutes with C(n), or with D(n), is known from where its first output position is 0. When
+every other index is counted from the first one of its tensor, the *carrier*, it is a circular
+correlation along the carrier, y[o] = sum over t of K[t] x[o + t]: one product of matrices for each
+frequency, or for each offset t of a window.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .actions import cyclic
-from .tied_blocks import TiedBlock, TiedFactor, expanded, tied_table_rows
+from .rings import is_reflected, ring_table
+from .tied_blocks import TiedBlock, TiedFactor, expanded, tied_expansion, tied_table_rows
 
 
 class CirculantForm(NamedTuple):
     """A block as a correlation. Indices are numbered as in `TiedBlock`: factor by factor.
 
-    `coefficients` are for each factor its dimension and the rows of its table, None for a cyclic one.
-    `kernel` are the indices that coefficients have, with `taps` of each; `inputs` and `outputs` those
-    of the tensors in their order, `sizes` those of all. `carriers` are pairs of an output and an input
-    index, `followers` pairs of a carrier and an index that is counted from it.
+    `coefficients` are for each factor its dimension and the rows of its table, none for a matrix or
+    where each entry has its own coefficient. `kernel` are the indices that coefficients have, with
+    `taps` of each; `inputs` and `outputs` those of the tensors in their order, `sizes` those of all.
+    `carriers` are pairs of an output and an input index, `followers` pairs of a carrier and an index
+    that is counted from it. `windows` are for each carrier how many offsets a kernel has, the most
+    negative first; None for all n of them from 0 on.
     """
 
-    coefficients: tuple[tuple[int, int | None], ...]
+    coefficients: tuple[tuple[int, int], ...]
     kernel: tuple[int, ...]
     taps: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -37,16 +39,12 @@ class CirculantForm(NamedTuple):
     sizes: tuple[int, ...]
     carriers: tuple[tuple[int, int], ...]
     followers: tuple[tuple[int, int], ...]
+    windows: tuple[int | None, ...]
 
     @property
     def dimension(self) -> int:
         """How many coefficients there are for each pair of channels."""
         return prod(dimension for dimension, _ in self.coefficients)
-
-    @property
-    def reach(self) -> int:
-        """How many input positions an output position has coefficients for."""
-        return prod(n for k, n in zip(self.kernel, self.taps, strict=True) if k in self.inputs)
 
     def leading(self, indices: Sequence[int]) -> list[int]:
         """Indices with the carriers first, the others in the order of the factors."""
@@ -57,61 +55,54 @@ class CirculantForm(NamedTuple):
 # --- The form of a block -------------------------------------------------------------------------
 
 
-def circulant_form(block: TiedBlock, support: int | None = None) -> CirculantForm:
-    """The block as a correlation; raises `ValueError` as `CirculantMix` does."""
+def is_circulant(block: TiedBlock) -> bool:
+    """Whether a cyclic or dihedral group moves indices on both sides of a block."""
+    return any(factor.is_ring for factor in block.factors)
+
+
+def circulant_form(block: TiedBlock) -> CirculantForm:
+    """The block as a correlation along its rings."""
     sizes = [size for factor in block.factors for size in factor.sizes]
-    coefficients: list[tuple[int, int | None]] = []
+    taps = list(sizes)
+    coefficients: list[tuple[int, int]] = []
     carriers: list[tuple[int, int]] = []
     followers: list[tuple[int, int]] = []
     start = 0
     for factor in block.factors:
         middle, end = start + len(factor.outputs), start + len(factor.sizes)
-        if is_cyclic(factor):
-            taps = _window(factor, support)
-            coefficients.append((taps ** (end - start - 1), None))
+        if factor.is_ring:
+            taps[middle] = factor.support or factor.sizes[0]
+            rows = factor.dimension if is_reflected(factor.outputs[0]) else 0
             carriers.append((start, middle))
             followers += [(start, k) for k in range(start + 1, middle)]
             followers += [(middle, k) for k in range(middle + 1, end)]
         else:
-            coefficients.append((factor.dimension, tied_table_rows(factor)))
+            rows = tied_table_rows(factor)
+        coefficients.append((factor.dimension, rows))
         start = end
-    if not carriers or (support is not None and len(carriers) > 3):
-        raise ValueError(f"a block with {len(carriers)} cyclic factors is no correlation here")
     assert block.order is not None
     split = sum(len(factor.outputs) for factor in block.factors)
     first = {output for output, _ in carriers}
     kernel = [k for k in range(len(sizes)) if k not in first]
-    windows = {k: support for _, k in carriers if support is not None}
     return CirculantForm(
         coefficients=tuple(coefficients),
         kernel=tuple(kernel),
-        taps=tuple(windows.get(k, sizes[k]) for k in kernel),
+        taps=tuple(taps[k] for k in kernel),
         outputs=tuple(block.order[:split]),
         inputs=tuple(block.order[split:]),
         sizes=tuple(sizes),
         carriers=tuple(carriers),
         followers=tuple(followers),
+        windows=tuple(factor.support for factor in block.factors if factor.is_ring),
     )
 
 
-def is_cyclic(factor: TiedFactor) -> bool:
-    """Whether the group is C(n), and moves indices on both sides."""
-    moved = {*factor.outputs, *factor.inputs}
-    return moved == {cyclic(factor.sizes[0])} if factor.outputs and factor.inputs else False
-
-
-def _window(factor: TiedFactor, support: int | None) -> int:
-    """How many offsets along a cyclic factor have coefficients."""
-    size = factor.sizes[0]
-    if support is None:
-        return size
-    if len(factor.sizes) != 2:
-        raise ValueError("a support is that of one output and one input index, not of more")
-    if support % 2 == 0 or not 0 < support <= size:
-        raise ValueError(
-            f"a support along {size} positions is odd and at most {size}, not {support}"
-        )
-    return support
+def circulant_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
+    """What takes coefficients of a factor to entries of the kernel, see `tied_expansion`."""
+    if not factor.is_ring:
+        return tied_expansion(factor, weight)
+    table = ring_table(factor.outputs[0], len(factor.sizes), factor.support)
+    return None if table is None else table.to(weight.device)
 
 
 # --- Its steps -----------------------------------------------------------------------------------
@@ -122,11 +113,9 @@ def correlation_kernel(
 ) -> Tensor:
     """The correlation's matrices: (*carriers, outputs beside them, inputs beside them)."""
     channels = weight.shape[1:]
-    waiting = iter(bases)
     entries = weight.reshape(*(dimension for dimension, _ in form.coefficients), *channels)
-    for dim, (_, rows) in enumerate(form.coefficients):
-        if rows is not None:
-            entries = expanded(entries, dim, next(waiting), rows)
+    for dim, ((_, rows), basis) in enumerate(zip(form.coefficients, bases, strict=True)):
+        entries = expanded(entries, dim, basis, rows)
     entries = entries.reshape(*form.taps, *channels)
     carriers = [k for _, k in form.carriers]
     rest_out = [k for k in form.kernel if k in form.outputs]
@@ -178,6 +167,31 @@ def _counted_from_carriers(
             chosen = flat.index_select(0, places.flatten()).unflatten(0, (size, size))
             values = chosen.movedim((0, 1), dims)
     return values
+
+
+def correlated(
+    x: Tensor, weight: Tensor, form: CirculantForm, bases: Sequence[Tensor | None]
+) -> Tensor:
+    """The product of a block with inputs (..., columns): (..., rows)."""
+    axes = len(form.carriers)
+    kernel = correlation_kernel(weight, form, bases)
+    rows = as_correlated(x, form)
+    if axes <= 3 and None not in form.windows:
+        made = correlated_by_window(rows, kernel, axes)
+    else:
+        made = correlated_by_frequencies(rows, around(kernel, rows.shape, form.windows), axes)
+    return from_correlated(made.to(x.dtype), form).reshape(*x.shape[:-1], -1)
+
+
+def around(kernel: Tensor, sizes: Sequence[int], windows: Sequence[int | None]) -> Tensor:
+    """A kernel with the offset t of a window at t mod n, zero where it does not reach."""
+    for dim, window in enumerate(windows):
+        if window is not None:
+            rest = kernel.new_zeros(
+                *kernel.shape[:dim], sizes[dim] - window, *kernel.shape[dim + 1 :]
+            )
+            kernel = torch.cat([kernel, rest], dim).roll(-(window // 2), dim)
+    return kernel
 
 
 def correlated_by_frequencies(rows: Tensor, kernel: Tensor, axes: int) -> Tensor:

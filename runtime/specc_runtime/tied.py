@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .correlations import CirculantForm
 from .tied_blocks import TiedArrangement, TiedBlock, TiedFactor, assembled, tied_expansion
 
 
@@ -21,8 +22,9 @@ class TiedPiece(NamedTuple):
 
     row: int
     column: int
+    dimension: int
     density: float
-    arrangement: TiedArrangement
+    form: TiedArrangement | CirculantForm
     buffers: tuple[str, ...]
 
 
@@ -61,11 +63,11 @@ class TiedMix(nn.Module):
         self.row_widths = [n * c for n, c in zip(rows, out_channels, strict=True)]
         self.column_widths = [n * c for n, c in zip(columns, in_channels, strict=True)]
         self._factors = _factors_with_maps([*blocks, *offsets])
-        self._pieces = _tied_pieces(blocks, self._factors)
-        self._offsets = _tied_pieces(offsets, self._factors)
+        self._pieces = self._with_maps(blocks)
+        self._offsets = self._with_maps(offsets)
 
         def empty(piece: TiedPiece, *inputs: int) -> nn.Parameter:
-            shape = (piece.arrangement.dimension, out_channels[piece.row], *inputs)
+            shape = (piece.dimension, out_channels[piece.row], *inputs)
             return nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
 
         weights = [empty(piece, in_channels[piece.column]) for piece in self._pieces]
@@ -96,27 +98,59 @@ class TiedMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weights, biases = self.coefficients()
-        offset = None
-        if biases:
-            columns = [bias.unsqueeze(-1) for bias in biases]
-            offset = self._joined(self._offsets, columns, [1]).squeeze(-1)
+        offset = self._offset(biases)
         if weights:
             return F.linear(x, self._joined(self._pieces, weights, self.column_widths), offset)
         zeros = x.new_zeros(*x.shape[:-1], sum(self.row_widths))
         return zeros if offset is None else zeros + offset
 
     def extra_repr(self) -> str:
-        maps = sum(piece.arrangement.dimension for piece in self._pieces)
+        maps = sum(piece.dimension for piece in self._pieces)
         return f"{sum(self.column_widths)}, {sum(self.row_widths)}, maps={maps}"
+
+    def _with_maps(self, blocks: BlockGrid) -> list[TiedPiece]:
+        """The blocks that have maps, row by row."""
+        return [
+            TiedPiece(
+                r,
+                k,
+                block.dimension,
+                block.density,
+                self._form(block),
+                tuple(f"basis_{self._factors.index(factor)}" for factor in block.factors),
+            )
+            for r, row in enumerate(blocks)
+            for k, block in enumerate(row)
+            if block is not None and block.dimension
+        ]
+
+    def _form(self, block: TiedBlock) -> TiedArrangement | CirculantForm:
+        """How coefficients of a block are used."""
+        return block.arrangement()
+
+    def _expansion(self, factor: TiedFactor, weight: Tensor) -> Tensor | None:
+        """What takes coefficients of a factor to entries."""
+        return tied_expansion(factor, weight)
+
+    def _expansions(self, piece: TiedPiece) -> list[Tensor | None]:
+        return [getattr(self, name) for name in piece.buffers]
+
+    def _offset(self, biases: Sequence[Tensor]) -> Tensor | None:
+        """What is added to the rows."""
+        columns = [bias.unsqueeze(-1) for bias in biases]
+        return self._joined(self._offsets, columns, [1]).squeeze(-1) if biases else None
+
+    def _matrix(self, piece: TiedPiece, coefficients: Tensor) -> Tensor:
+        """The matrix of a block (outputs * c_out, inputs * c_in)."""
+        assert isinstance(piece.form, TiedArrangement)
+        return assembled(coefficients, piece.form, self._expansions(piece))
 
     def _joined(
         self, pieces: Sequence[TiedPiece], coefficients: Sequence[Tensor], widths: Sequence[int]
     ) -> Tensor:
         """The matrix (rows, columns) of blocks, zero where there are no maps."""
         made = {
-            (piece.row, piece.column): assembled(
-                coefficient, piece.arrangement, [getattr(self, name) for name in piece.buffers]
-            )
+            (piece.row, piece.column): self._matrix(piece, coefficient)
             for piece, coefficient in zip(pieces, coefficients, strict=True)
         }
         if self._single:
@@ -135,8 +169,11 @@ class TiedMix(nn.Module):
         """Registers the bases as buffers with the coefficients' device and dtype."""
         weights, biases = self.coefficients()
         for number, factor in enumerate(self._factors):
-            basis = tied_expansion(factor, (*weights, *biases)[0])
-            self.register_buffer(f"basis_{number}", basis, persistent=False)
+            basis = self._expansion(factor, (*weights, *biases)[0])
+            if basis is None:  # torch.export miscounts buffers that are None
+                setattr(self, f"basis_{number}", None)
+            else:
+                self.register_buffer(f"basis_{number}", basis, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """As modules do; bases are computed at their new precision, not converted or left empty."""
@@ -184,18 +221,3 @@ def _factors_with_maps(blocks: BlockGrid) -> list[TiedFactor]:
     """The different factors of blocks that have maps, in order."""
     present = [block for row in blocks for block in row if block is not None and block.dimension]
     return list(dict.fromkeys(factor for block in present for factor in block.factors))
-
-
-def _tied_pieces(blocks: BlockGrid, factors: Sequence[TiedFactor]) -> list[TiedPiece]:
-    return [
-        TiedPiece(
-            r,
-            k,
-            block.density,
-            block.arrangement(),
-            tuple(f"basis_{factors.index(factor)}" for factor in block.factors),
-        )
-        for r, row in enumerate(blocks)
-        for k, block in enumerate(row)
-        if block is not None and block.dimension
-    ]

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from .actions import Action
 from .orbits import Exchanged, OrbitBasis
-from .ties import tied_basis
+from .rings import check_support, is_ring, ring_dimension, window_basis
+from .ties import TiedBasis, tied_basis
 
 
 class TiedArrangement(NamedTuple):
@@ -44,17 +45,22 @@ class TiedFactor:
     """The indices of one block that one group moves: its actions on outputs and on inputs.
 
     `exchanges` are those of symmetric and antisymmetric tensors: an order of all these indices, the
-    outputs first, and a sign.
+    outputs first, and a sign. With `support`, an odd number, maps between two indices of a cyclic or
+    dihedral group reach the inputs at most support // 2 positions away. Raises `ValueError` for
+    another support.
     """
 
     outputs: Sequence[Action] = ()
     inputs: Sequence[Action] = ()
     exchanges: Sequence[Exchanged] = ()
+    support: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "outputs", tuple(self.outputs))
         object.__setattr__(self, "inputs", tuple(self.inputs))
         object.__setattr__(self, "exchanges", tuple(self.exchanges))
+        if self.support is not None:
+            check_support((*self.outputs, *self.inputs), len(self.outputs), self.support)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -64,12 +70,29 @@ class TiedFactor:
     @property
     def dimension(self) -> int:
         """How many maps commute."""
-        return tied_basis(self.outputs, self.inputs, self.exchanges).dimension
+        if self.is_ring:
+            return ring_dimension(self.outputs[0], len(self.sizes), self.support)
+        return self.basis().dimension
 
     @property
     def density(self) -> float:
         """The mean over the entries of the sum of squares of the basis."""
-        return tied_basis(self.outputs, self.inputs, self.exchanges).density
+        if self.is_ring:
+            return 1.0 if self.support is None else self.support / self.sizes[0]
+        return self.basis().density
+
+    @property
+    def is_ring(self) -> bool:
+        """Whether the group is C(n) or D(n) on its ring, and moves indices on both sides."""
+        if not self.outputs or not self.inputs or self.exchanges:
+            return False
+        return is_ring((*self.outputs, *self.inputs))
+
+    def basis(self) -> TiedBasis:
+        """The maps as matrices, or what ties their entries."""
+        if self.support is not None:
+            return window_basis(self.outputs[0], self.support)
+        return tied_basis(self.outputs, self.inputs, self.exchanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +168,7 @@ def assemble(weight: Tensor, block: TiedBlock) -> Tensor:
 
 def tied_table_rows(factor: TiedFactor) -> int:
     """How many rows an orbit basis reads: the coefficients, then zero, then minus the coefficients."""
-    basis = tied_basis(factor.outputs, factor.inputs, factor.exchanges)
+    basis = factor.basis()
     if not isinstance(basis, OrbitBasis):
         return 0
     if (basis.signs < 0).any():
@@ -159,7 +182,7 @@ def tied_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
     On the weight's device, matrices (dimension, outputs * inputs) in its dtype; None where each pair
     has a coefficient of its own. Raises `ValueError` for complex matrices and a real weight.
     """
-    basis = tied_basis(factor.outputs, factor.inputs, factor.exchanges)
+    basis = factor.basis()
     if not isinstance(basis, OrbitBasis):
         if basis.matrices.is_complex() and not weight.is_complex():
             raise ValueError(f"maps of a complex group have complex weights, not {weight.dtype}")
