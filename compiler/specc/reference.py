@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from .graph import Node, Typed
+from .groups import Diagrams
 from .operations.masks import mask_axes, mask_name, without_absent
 from .symmetry.derive import Level, Maps, Product
 from .symmetry.diagrams import Half, enclosing_index, folded_indices
@@ -325,7 +326,11 @@ class _Einsum:
 
     def _contract(self, tensor: Tensor, block: Sequence[int], letters: Sequence[str]) -> None:
         """The mean along a block; of a pair under a form, with one of the two lowered."""
-        form = tensor.axes[block[0]].diagrams.form
+        group = tensor.axes[block[0]].diagrams
+        if len(block) == 1 and group.contracts_with:
+            self._multiply(letters[block[0]], self._unit(group))
+            return
+        form = group.form
         if form is None:
             self._average(tensor, block[0], letters)
             return
@@ -333,6 +338,11 @@ class _Einsum:
         size = self._x.shape[1 + first]
         entries = self._x.new_tensor(form.matrix(size))
         self._multiply(letters[first] + letters[second], entries / size)
+
+    def _unit(self, group: Diagrams) -> Array:
+        """The vector that a group fixes, of length one."""
+        vector = self._x.new_tensor([float(x) for x in group.contracts_with])
+        return vector / (vector @ vector) ** 0.5
 
     def _determinant(
         self,
@@ -387,7 +397,10 @@ class _Einsum:
                 continue
             size = tensor.axes[block[0]].size
             if block in spread.whole:
-                self._multiply(target[block[0]], self._x.new_ones(size))
+                group = tensor.axes[block[0]].diagrams
+                single = len(block) == 1 and group.contracts_with
+                along = self._unit(group) if single else self._x.new_ones(size)
+                self._multiply(target[block[0]], along)
             for index in block[1:]:
                 equal = self._xp.eye(size, dtype=self._x.dtype)
                 target[index] = next(self._letters)

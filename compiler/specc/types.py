@@ -62,7 +62,8 @@ class Axis:
             return True
         if isinstance(self.group, Orthogonal) and self.element:
             return True
-        return self.group.form is not None or bool(self.group.determinants)
+        group = self.group
+        return group.form is not None or bool(group.determinants or group.contracts_with)
 
     @property
     def diagrams(self) -> Diagrams:
@@ -88,6 +89,11 @@ class Axis:
             return False
         special = isinstance(self.group, Orthogonal | Linear) and self.group.special
         return special or self.group.structure is Structure.PERMUTATION
+
+    @property
+    def affine(self) -> bool:
+        """Whether its group has translations, so that there are points and displacements along it."""
+        return isinstance(self.group, Orthogonal) and self.group.affine
 
     @property
     def masked(self) -> bool:
@@ -178,13 +184,22 @@ class Tensor:
     """`[a, b; c]`: at run time `(batch, a, b, c)`; with `channels` None `(batch, a, b)`, which counts as one.
 
     `[a; index 64]` holds integers from 0 to `index` - 1 and has no channels. `exchanges` are those of
-    indices that leave it as it is, up to a sign: `[sym(v, v)]`.
+    indices that leave it as it is, up to a sign: `[sym(v, v)]`. Over E(n) a tensor is of displacements,
+    on which the group acts by its linear part, or of `points`, which translations move too.
     """
 
     axes: tuple[Axis, ...]
     channels: int | None
     index: int | None = None
     exchanges: tuple[Exchange, ...] = ()
+    points: bool = False
+
+    @property
+    def coordinates(self) -> int | None:
+        """Which index holds the coordinates of points; None where there are none."""
+        if not self.points:
+            return None
+        return next(i for i, axis in enumerate(self.axes) if axis.affine)
 
     @property
     def swaps(self) -> tuple[Swap, ...]:
@@ -216,7 +231,9 @@ class Tensor:
         names = ", ".join(self._entries())
         if self.index is not None:
             return f"[{names}; index {self.index}]"
-        return f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
+        written = f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
+        moved_alone = not self.points and any(axis.affine for axis in self.axes)
+        return f"{written} displacement" if moved_alone else written
 
     def _entries(self) -> Iterator[str]:
         """The axes as a type has them."""

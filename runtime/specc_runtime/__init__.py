@@ -1,6 +1,6 @@
 """What generated modules import: torch and nothing of the compiler."""
 
-from .actions import alternating, cyclic, dihedral, dual, matrices, permutations, unmoved
+from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .convolution import (
     Conv1d,
@@ -16,7 +16,7 @@ from .convolution import (
 from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
-from .forms import Determinant, antisymmetric, lower, lower_symplectic, symmetric
+from .forms import Determinant, along, antisymmetric, lower, lower_symplectic, symmetric
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
@@ -93,6 +93,7 @@ __all__ = [
     "TiedMix",
     "accumulate",
     "alternating",
+    "along",
     "antisymmetric",
     "apply_mask",
     "avg_pool",
@@ -100,6 +101,7 @@ __all__ = [
     "check_mask",
     "compile",
     "concat",
+    "combined",
     "cyclic",
     "diagonal",
     "dihedral",

@@ -25,6 +25,11 @@ def lower_symplectic(x: Tensor, dim: int) -> Tensor:
     return torch.cat([momentum, -position], dim)
 
 
+def along(x: Tensor, dim: int, vector: Tensor) -> Tensor:
+    """`x` times a vector, whose dimension stands at `dim`."""
+    return x.unsqueeze(dim) * vector.reshape(-1, *[1] * (x.dim() - dim))
+
+
 def symmetric(x: Tensor, *parts: tuple[int, ...]) -> Tensor:
     """The mean over all ways to exchange parts of the dimensions, each part with as many of them."""
     return _averaged(x, parts, 1)

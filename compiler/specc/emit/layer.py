@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from ..names import counted
 from ..planning.module_plan import LayerUse
-from ..planning.plan import LayerPlan, Unwedge, Wedge
+from ..planning.plan import Along, LayerPlan, Project, Unwedge, Wedge
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Runs
 from .forward import forward
 from .layout import docstring, indent, statement
-from .steps import determinant_name
+from .steps import determinant_name, fixed_name
 from .tables import Words, layer_tables, layer_words, module_name, moves, products
 from .ties import tied_actions, tied_mix
 
@@ -87,7 +87,21 @@ def _constructor(plan: LayerPlan) -> list[str]:
         if isinstance(step, Wedge | Unwedge)
     }
     body += [f"self.{name} = {made}" for name, made in sorted(determinants.items())]
+    body += _fixed(plan)
     return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
+
+
+def _fixed(plan: LayerPlan) -> list[str]:
+    """Buffers with the unit vectors that groups fix."""
+    axes = {fixed_name(s.axis): s.axis for s in plan.steps if isinstance(s, Project | Along)}
+    lines = []
+    for name, axis in axes.items():
+        vector = [float(x) for x in axis.diagrams.contracts_with]
+        length = sum(x * x for x in vector) ** 0.5
+        entries = ", ".join(repr(x / length) for x in vector)
+        made = f"torch.tensor([{entries}], **factory)"
+        lines += statement(f'self.register_buffer("{name}", {made}, persistent=False)', 2)
+    return lines
 
 
 CONSTRUCTOR = [

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import assert_never
 
 from ..groups import Form
+from ..names import identifier
 from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..planning.plan import (
+    Along,
     Average,
     Diagonal,
     Embed,
@@ -18,6 +20,7 @@ from ..planning.plan import (
     Lower,
     Mean,
     PoolStep,
+    Project,
     Shape,
     SpreadStep,
     Sum,
@@ -67,6 +70,10 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
         case Trace():
             lowered = _lowered(step.source, step.second, step.form)
             return f"diagonal({lowered}, {step.first}, {step.second}).mean({step.first})"
+        case Project():
+            return (
+                f"torch.tensordot({step.source}, self.{fixed_name(step.axis)}, ([{step.dim}], [0]))"
+            )
         case Wedge():
             return f"self.{determinant_name(step)}.pool({step.source}, {step.dims}, {step.dim})"
         case Sum():
@@ -75,6 +82,8 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
             return _expand(step, plan)
         case Embed():
             return f"embed_diagonal({step.source}, {step.dim}, {step.first}, {step.second})"
+        case Along():
+            return f"along({step.source}, {step.dim}, self.{fixed_name(step.axis)})"
         case Lower():
             return _lowered(step.source, step.dim, step.form)
         case Unwedge():
@@ -93,6 +102,11 @@ def _lowered(source: str, dim: int, form: Form) -> str:
     if form.negative is None:
         return f"lower_symplectic({source}, {dim})"
     return f"lower({source}, {dim}, {form.negative})"
+
+
+def fixed_name(axis: Axis) -> str:
+    """The buffer with the vector that the group of an axis fixes."""
+    return f"{identifier(axis.mover)}_fixed"
 
 
 def determinant_name(step: Wedge | Unwedge) -> str:

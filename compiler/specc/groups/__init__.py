@@ -10,6 +10,7 @@ from .pinned import Pinned
 from .related import absolute, dual, pairing
 from .signed import UNSIGNED, Signed
 from .spins import EVEN, ODD, Spin, count_couplings
+from .stabilisers import Stabiliser
 from .symmetric import Symmetric
 from .tied import (
     Action,
@@ -48,6 +49,7 @@ __all__ = [
     "Represented",
     "Signed",
     "Spin",
+    "Stabiliser",
     "Structure",
     "Symmetric",
     "Symplectic",

@@ -11,6 +11,8 @@ monotone subsequence are a basis, and they are counted by standard Young tableau
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import comb
 
 from .interface import Diagrams, Form, Kinds, Monotone, Structure
 from .partitions import integer_partitions, tableaux
@@ -21,10 +23,18 @@ DUAL = 1
 
 @dataclass(frozen=True, slots=True)
 class Orthogonal(Diagrams):
-    """O(n), or with `negative` O(p, q), that keeps diag(1, ..., 1, -1, ..., -1); `special` is SO."""
+    """O(n), or with `negative` O(p, q), that keeps diag(1, ..., 1, -1, ..., -1); `special` is SO.
+
+    With `affine` it is the linear part of E(n) or SE(n), whose translations move points alone. With
+    `fixed` it has those elements alone that leave a vector where it is. Then a single index may be
+    contracted with that, and pairings that are independent in one dimension less are a basis: a vector
+    is its part along the fixed one and its rest.
+    """
 
     special: bool = False
     negative: int | None = None
+    affine: bool = False
+    fixed: tuple[Fraction | float, ...] = ()
 
     @property
     def structure(self) -> Structure:
@@ -32,12 +42,14 @@ class Orthogonal(Diagrams):
 
     def notation(self, size: int) -> str:
         word = "SO" if self.special else "O"
-        if self.negative is None:
-            return f"{word}({size})"
-        return f"{word}({size - self.negative}, {self.negative})"
+        if self.affine:
+            return f"{'SE' if self.special else 'E'}({size})"
+        sizes = f"{size}" if self.negative is None else f"{size - self.negative}, {self.negative}"
+        vector = f" fixing ({', '.join(map(str, self.fixed))})" if self.fixed else ""
+        return f"{word}({sizes}){vector}"
 
     def closes(self, kinds: Kinds) -> bool:
-        return len(kinds) == 2
+        return len(kinds) == 2 or (len(kinds) == 1 and bool(self.fixed))
 
     def passes(self, kinds: Kinds) -> int | None:
         return 0 if len(kinds) == 1 else None
@@ -61,10 +73,18 @@ class Orthogonal(Diagrams):
         return None
 
     def independent(self, size: int) -> Monotone | None:
-        return Monotone(increasing=True, longest=size)
+        return Monotone(increasing=True, longest=size - bool(self.fixed))
+
+    @property
+    def contracts_with(self) -> tuple[Fraction | float, ...]:
+        return self.fixed
 
     def count(self, size: int, kinds: Kinds) -> int:
         """Tableaux of shapes with at most n rows, all of even length; for SO also n odd ones."""
+        if self.fixed:
+            rest = replace(self, fixed=())
+            free = range(len(kinds) + 1)
+            return sum(comb(len(kinds), m) * rest.count(size - 1, kinds[:m]) for m in free)
         shapes = integer_partitions(len(kinds), size)
         return sum(
             tableaux(shape)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 Kinds = tuple[int, ...]
@@ -108,6 +109,11 @@ class Diagrams(ABC):
     def form(self) -> Form | None:
         """The invariant form that pairs two indices; None where it is the identity."""
         return None
+
+    @property
+    def contracts_with(self) -> tuple[Fraction | float, ...]:
+        """The vector that a block of a single index is contracted with; empty where it is averaged."""
+        return ()
 
     def most_blocks(self, size: int) -> int | None:
         """With more blocks than this on `size` positions a diagram depends on others and is left out.

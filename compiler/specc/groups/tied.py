@@ -249,6 +249,16 @@ def inverse(matrix: Matrix) -> Matrix:
     return tuple(tuple(row[size:]) for row in rows)
 
 
+def represented_expression(action: Represented) -> str:
+    """Generators and an algebra in generated code."""
+    parts = [
+        f"matrices({', '.join(map(_matrix, each))}{', lie=True' if lie else ''})"
+        for each, lie in ((action.generators, False), (action.algebra, True))
+        if each
+    ]
+    return parts[0] if len(parts) == 1 else f"combined({', '.join(parts)})"
+
+
 def _matrix(matrix: Matrix) -> str:
     rows = (f"[{', '.join(map(_entry, row))}]" for row in matrix)
     return f"[{', '.join(rows)}]"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from .plan import (
+    Along,
     Average,
     Diagonal,
     Embed,
@@ -17,6 +18,7 @@ from .plan import (
     Lower,
     Mean,
     Mix,
+    Project,
     Step,
     Sum,
     Trace,
@@ -73,7 +75,7 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             return Cost(0, 2 * BYTES * written if step.permutation and step.pinned else 0)
         case Diagonal():
             return Cost(0, 0)
-        case Mean() | Trace() | Wedge():
+        case Mean() | Trace() | Project() | Wedge():
             return Cost(sizes[step.source], BYTES * (sizes[step.source] + written))
         case Mix():
             return _mix(step)
@@ -85,7 +87,7 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             return Cost(0, 0)
         case Average():
             return Cost(len(step.parts) * written, 3 * BYTES * written)
-        case Embed() | Lower() | Unwedge():
+        case Embed() | Along() | Lower() | Unwedge():
             return Cost(0, BYTES * written)
         case Unfold():
             return Cost(0, 2 * BYTES * written if step.permutation else 0)

@@ -93,6 +93,18 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """Contracts a dimension with the vector that the group of an axis fixes."""
+
+    target: str
+    source: str
+    dim: int
+    axis: Axis
+    shape: Shape
+    runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
 class Wedge:
     """Joins dimensions of `size` by the determinant: one for each set of positions, at the place `dim`.
 
@@ -209,6 +221,18 @@ class Lower:
 
 
 @dataclass(frozen=True, slots=True)
+class Along:
+    """Writes what has no dimension of an axis along the vector that its group fixes."""
+
+    target: str
+    source: str
+    dim: int
+    axis: Axis
+    shape: Shape
+    runs: Runs | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unwedge:
     """Writes a dimension of sets of positions onto the dimensions that the determinant joins them with.
 
@@ -253,8 +277,8 @@ class Unfold:
     runs: Runs | None
 
 
-PoolStep = Fold | Diagonal | Mean | Trace | Wedge
-SpreadStep = Sum | Expand | Embed | Lower | Unwedge | Average | Unfold
+PoolStep = Fold | Diagonal | Mean | Trace | Project | Wedge
+SpreadStep = Sum | Expand | Embed | Along | Lower | Unwedge | Average | Unfold
 Step = PoolStep | Mix | SpreadStep
 
 
@@ -314,6 +338,8 @@ def describe(step: Step) -> str:
             return f"{step.target} = mean({step.source}, {step.dim})"
         case Trace():
             return f"{step.target} = trace({step.source}, {step.first}, {step.second})"
+        case Project():
+            return f"{step.target} = project({step.source}, {step.dim})"
         case Wedge():
             return f"{step.target} = wedge({step.source}, {step.dims})"
         case Mix():
@@ -328,6 +354,8 @@ def describe(step: Step) -> str:
             return (
                 f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
             )
+        case Along():
+            return f"{step.target} = along({step.source}, {step.dim})"
         case Lower():
             return f"{step.target} = lower({step.source}, {step.dim})"
         case Unwedge():

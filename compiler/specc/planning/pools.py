@@ -7,7 +7,7 @@ from ..symmetry.derive import Maps
 from ..symmetry.diagrams import enclosing_index, folded_indices, free_indices
 from ..symmetry.folding import Operand
 from ..types import Tensor
-from .plan import Diagonal, Fold, Mean, PoolStep, Trace, Wedge
+from .plan import Diagonal, Fold, Mean, PoolStep, Project, Trace, Wedge
 from .states import (
     Block,
     State,
@@ -17,8 +17,8 @@ from .states import (
     pooled,
     shape_of,
     split_last,
-    split_pair,
     split_wedge,
+    split_whole,
     suffix,
 )
 
@@ -74,10 +74,13 @@ class Pools:
         if (number, state) in self._variables:
             return self._variables[number, state]
         formed = formed_pair(state, operand.tensor)
+        single = fixed_index(state, operand.tensor)
         if state.wedges:
             step = self._wedge(number, operand, base, state)
         elif formed is not None:
             step = self._trace(number, operand, base, state, formed)
+        elif single is not None:
+            step = self._project(number, operand, base, state, single)
         elif state.is_whole:
             step = self._diagonal(number, operand, base, state)
         else:
@@ -98,13 +101,22 @@ class Pools:
     def _trace(
         self, number: int, operand: Operand, base: str, state: State, pair: Block
     ) -> PoolStep:
-        finer = split_pair(state, pair)
+        finer = split_whole(state, pair)
         source = self._require(number, operand, base, finer)
         form = operand.tensor.axes[pair[0]].diagrams.form
         assert form is not None
         dims = place(pair[:1], finer), place(pair[1:], finer)
         target, shape = self._target(operand, base, state), shape_of(state, operand)
         return Trace(target, source, *dims, form, shape, operand.runs)
+
+    def _project(
+        self, number: int, operand: Operand, base: str, state: State, block: Block
+    ) -> PoolStep:
+        finer = split_whole(state, block)
+        source = self._require(number, operand, base, finer)
+        axis = operand.tensor.axes[block[0]]
+        target, shape = self._target(operand, base, state), shape_of(state, operand)
+        return Project(target, source, place(block, finer), axis, shape, operand.runs)
 
     def _diagonal(self, number: int, operand: Operand, base: str, state: State) -> PoolStep:
         finer, first, second = split_last(state)
@@ -143,6 +155,15 @@ def formed_pair(state: State, tensor: Tensor) -> Block | None:
     """A pair that is contracted with a form which is not the identity, if there is one."""
     for block in state.blocks:
         if block not in state.kept and tensor.axes[block[0]].diagrams.form is not None:
+            return block
+    return None
+
+
+def fixed_index(state: State, tensor: Tensor) -> Block | None:
+    """An index by itself that is contracted with the vector which its group fixes, if there is one."""
+    for block in state.blocks:
+        single = len(block) == 1 and block not in state.kept
+        if single and tensor.axes[block[0]].diagrams.contracts_with:
             return block
     return None
 

@@ -9,6 +9,7 @@ from ..symmetry.diagrams import folded_indices, free_indices
 from ..symmetry.folding import Operand
 from ..types import Exchange, part_indices
 from .plan import (
+    Along,
     Arranged,
     Average,
     Embed,
@@ -21,8 +22,19 @@ from .plan import (
     Unfold,
     Unwedge,
 )
+from .pools import fixed_index
 from .spread_names import SpreadNames
-from .states import Block, State, finest, permutation, place, shape_of, split_last, split_wedge
+from .states import (
+    Block,
+    State,
+    finest,
+    permutation,
+    place,
+    shape_of,
+    split_last,
+    split_wedge,
+    split_whole,
+)
 
 
 @dataclass(slots=True)
@@ -72,14 +84,24 @@ def spread(
     while True:
         state = min(
             partials,
-            key=lambda s: (s == last, not s.wedges, len(s.blocks), s.blocks, len(s.kept), s.kept),
+            key=lambda s: (
+                s == last,
+                not _comes_first(s, operand),
+                len(s.blocks),
+                s.blocks,
+                len(s.kept),
+                s.kept,
+            ),
         )
         partial = partials.pop(state)
         variable = _summed(output, state, partial)
         if state == last and not partials:
             break
+        single = fixed_index(state, operand.tensor)
         if state.wedges:
             _unwedge(output, state, partial, variable)
+        elif single is not None:
+            _along(output, state, partial, variable, single)
         elif state.is_whole:
             _embed(output, state, partial, variable)
         else:
@@ -104,6 +126,23 @@ def _summed(output: _Output, state: State, partial: _Partial) -> str:
     step = Sum(target, tuple(partial.terms), output.shape(state), output.operand.runs)
     output.steps.append(step)
     return target
+
+
+def _comes_first(state: State, operand: Operand) -> bool:
+    """Whether something is written along other dimensions before any is broadcast."""
+    return bool(state.wedges) or fixed_index(state, operand.tensor) is not None
+
+
+def _along(output: _Output, state: State, partial: _Partial, variable: str, block: Block) -> None:
+    """Writes a state along the vector that a group fixes."""
+    operand = output.operand
+    finer = split_whole(state, block)
+    axis = operand.tensor.axes[block[0]]
+    is_finest = finer == finest(operand.tensor)
+    target = output.names.diagonal(output.number) if is_finest else output.fresh(finer)
+    step = Along(target, variable, place(block, finer), axis, output.shape(finer), operand.runs)
+    output.steps.append(step)
+    output.add(finer, Term(target, None, ()), partial.real | {block})
 
 
 def _lift(output: _Output, state: State, partial: _Partial, variable: str) -> None:

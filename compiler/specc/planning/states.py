@@ -85,8 +85,8 @@ def split_wedge(state: State) -> tuple[State, Block]:
     return State(tuple(blocks), tuple(kept), state.wedges[:-1]), wedge
 
 
-def split_pair(state: State, pair: Block) -> State:
-    """The state with a pair that is not kept as two dimensions."""
+def split_whole(state: State, pair: Block) -> State:
+    """The state with a block that is not kept as dimensions of its own."""
     single = [(index,) for index in pair]
     blocks = sorted((*(b for b in state.blocks if b != pair), *single))
     return State(tuple(blocks), tuple(sorted((*state.kept, *single))), state.wedges)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ..errors import Span, SpecError, nearest
@@ -18,11 +18,13 @@ from ..groups import (
     Orthogonal,
     Permutations,
     Signed,
+    Stabiliser,
     Symmetric,
     Symplectic,
 )
 from ..groups.tied import inverse
 from ..text import syntax
+from ..types import Axis
 from .scope import Scope, not_yet
 from .static import number, size
 
@@ -35,7 +37,7 @@ class Constructed:
     size: int
 
 
-LATER = ("U", "SU", "E", "SE")
+LATER = ("U", "SU")
 """Constructors whose meaning this version does not have."""
 
 
@@ -86,6 +88,18 @@ def _orthogonal(special: bool) -> Callable[[syntax.Call, Scope], Constructed]:
     return of
 
 
+def _euclidean(call: syntax.Call, scope: Scope) -> Constructed:
+    special = call.function.text == "SE"
+    found = _plain(Orthogonal(special, affine=True))(call, scope)
+    if special and found.size == 1:
+        raise SpecError(
+            "`SE(1)` is translations alone, and has no rotations",
+            call.span,
+            "`E(1)` reflects a line too; differences of numbers are made without a group",
+        )
+    return found
+
+
 def _symplectic(call: syntax.Call, scope: Scope) -> Constructed:
     found = _plain(Symplectic())(call, scope)
     if found.size % 2:
@@ -109,6 +123,8 @@ _CONSTRUCTORS: dict[str, Callable[[syntax.Call, Scope], Constructed]] = {
     "D": _plain(Dihedral()),
     "O": _orthogonal(False),
     "SO": _orthogonal(True),
+    "E": _euclidean,
+    "SE": _euclidean,
     "Sp": _symplectic,
     "GL": _plain(Linear()),
     "SL": _plain(Linear(special=True)),
@@ -234,3 +250,28 @@ def _exact(value: float) -> Fraction | float:
     """A number with few binary digits, such as 0.5, exactly."""
     exact = Fraction(value)
     return exact if exact.denominator <= 1024 else value
+
+
+def with_fixed(declaration: syntax.Axis, axis: Axis, scope: Scope) -> Axis:
+    """The axis `... fixing (0, 0, 1)`: moved by the elements that leave a vector where it is."""
+    if declaration.fixing is None:
+        return axis
+    span = declaration.fixing[0].span
+    if axis.element or not isinstance(axis.group, Orthogonal | Symplectic | Linear):
+        raise SpecError(
+            f"`fixing` belongs to a classical group of matrices, and this is {axis.symmetry}",
+            declaration.value.span,
+            "`axis v = O(3) fixing (0, 0, 1)`; of permuted positions a part that stays is an axis of its own",
+        )
+    vector = tuple(_entry(value, scope) for value in declaration.fixing)
+    if len(vector) != axis.size:
+        raise SpecError(
+            f"{axis.symmetry} acts on {axis.size} dimensions, and this vector has {len(vector)}",
+            span,
+        )
+    if not any(vector):
+        raise SpecError("every element fixes zero: a vector that is not zero is needed", span)
+    group = axis.group
+    if isinstance(group, Orthogonal) and group.negative is None:
+        return replace(axis, group=replace(group, fixed=vector))
+    return replace(axis, group=Stabiliser(group, vector))

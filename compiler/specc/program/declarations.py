@@ -12,7 +12,7 @@ from ..errors import Errors, SpecError
 from ..groups import Pinned, Symmetric
 from ..text import syntax
 from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
-from .constructors import constructed, generated
+from .constructors import constructed, generated, with_fixed
 from .scope import (
     BlockDeclaration,
     Meaning,
@@ -26,7 +26,7 @@ from .scope import (
 )
 from .spins import with_spin
 from .static import LARGEST, Static, show, size
-from .written import channels_of, dimensions
+from .written import are_points, channels_of, dimensions
 
 
 def meaning_of(declaration: syntax.Declaration, scope: Scope) -> Meaning:
@@ -89,9 +89,8 @@ def _kind(value: Static) -> str:
 
 def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
     name = declaration.name.text
-    if declaration.fixing is not None:
-        raise not_yet("`fixing`", declaration.span)
     axis = with_spin(declaration, _acted_on(name, declaration.value, scope), scope)
+    axis = with_fixed(declaration, axis, scope)
     if declaration.parent is None:
         return axis
     parent = scope.axis(declaration.parent)
@@ -136,6 +135,7 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
         refuse_twice([entry.name for entry in declaration.tensors])
     kept: list[Stored] = []
     channels: dict[str, tuple[int | None, int | None]] = {}
+    points: dict[str, bool] = {}
     for entry in declaration.tensors:
         name = entry.name.text
         with errors.collect():
@@ -147,9 +147,14 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
                 if count != counts[0]:
                     raise SpecError("parts of one tensor have the same channels", bracket.span)
             channels[name] = counts[0]
+            displacement = _displacement((entry.type, *entry.below))
+            points |= {
+                piece.name: are_points(piece.axes, displacement, entry.type.span)
+                for piece in kept[-1].pieces
+            }
     errors.raise_if_any()
     tensors = tuple(
-        (piece.name, Tensor(piece.axes, *channels[each.name]))
+        (piece.name, Tensor(piece.axes, *channels[each.name], points=points[piece.name]))
         for each in kept
         for piece in each.pieces
     )
@@ -157,9 +162,15 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
     return Collection(tensors, declaration.name.text, () if plain else tuple(kept))
 
 
+def _displacement(types: Sequence[syntax.Type]) -> bool:
+    """Whether a tensor is of displacements; what is stored one after the other is all of one kind."""
+    for each in types:
+        if each.displacement != types[0].displacement:
+            raise SpecError("parts of one tensor are all points or all displacements", each.span)
+    return types[0].displacement
+
+
 def _bracket(written: syntax.Type) -> syntax.Bracket:
-    if written.displacement:
-        raise not_yet("`displacement`", written.span)
     if not isinstance(written.value, syntax.Bracket):
         raise SpecError("a space holds tensors", written.span, "`[axis; channels]`")
     return written.value

@@ -43,10 +43,23 @@ def count_coefficients(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]
 
 @cache
 def is_reached(inputs: tuple[Operand, ...], output: Operand) -> bool:
-    """Whether any map leads to a tensor."""
+    """Whether any map leads to a tensor; to points one does, wherever there are any."""
     read, (written,) = mechanism(inputs, (output,))
     target = _roots(written.tensor)
-    return any(_diagrams(target, _roots(each.tensor)) for each in read)
+    maps = sum(_diagrams(target, _roots(each.tensor)) * each.features for each in read)
+    means = sum(_diagrams(target, _roots(each.tensor)) for each in _means(read))
+    return output.tensor.points or maps > means
+
+
+def _means(inputs: tuple[Operand, ...]) -> list[Operand]:
+    """For each group with translations the mean of the points among tensors, which maps do not read."""
+    found: dict[str, Operand] = {}
+    for operand in inputs:
+        index = operand.tensor.coordinates
+        if index is not None:
+            axis = operand.tensor.axes[index]
+            found.setdefault(axis.mover, Operand("", Tensor((axis,), 1)))
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,7 @@ def _total(
     """
     folded = fold(*mechanism(inputs, outputs))
     read = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.inputs]
+    read += [_Counted(_roots(o.tensor), -1, None) for o in _means(folded.inputs)]
     written = [_Counted(_roots(o.tensor), weight(o), o.runs) for o in folded.outputs]
     apart = sum(each.count * each.weight * _diagrams((), each.indices) for each in read) * sum(
         each.count * each.weight * _diagrams(each.indices, ()) for each in written

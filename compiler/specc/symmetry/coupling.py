@@ -67,7 +67,10 @@ def _near(maps: Maps, level: Level, each: Product, coupling: Coupling) -> list[P
     products = [summary]
     for number, ((runs, pools), spreads) in enumerate(partners.items()):
         name = f"near_{each.name}" if number == 0 else f"near_{each.name}_{number + 1}"
-        products.append(Product(name, pools, tuple(spreads), False, runs=runs, beside=True))
+        dropped = tuple(p for p in each.dropped if p in pools)
+        products.append(
+            Product(name, pools, tuple(spreads), False, runs=runs, beside=True, dropped=dropped)
+        )
     smaller = sum(maps.size(level, p) for p in products) < maps.size(level, each)
     return products if smaller else [each]
 

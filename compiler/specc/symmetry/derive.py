@@ -29,7 +29,8 @@ class Product:
 
     With `runs` there is one for each run of a repeat, from the pools of that run, and those of no run,
     to its spreads. With a `rank` the matrix is a product of two. One that stands `beside` another
-    adds coefficients to maps that the other has already.
+    adds coefficients to maps that the other has already. Of a pool that is among the `dropped` the first
+    feature is not read, because others determine it (points); tied coefficients keep it all the same.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Product:
     runs: Runs | None = None
     rank: int | None = None
     beside: bool = False
+    dropped: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -93,11 +95,20 @@ class TiedShapes:
 
 
 @dataclass(frozen=True, slots=True)
+class Centre:
+    """Tensors of points, by their numbers, that the same translations move: maps read the inputs from
+    the mean of their points, and the outputs are moved by it."""
+
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Maps:
     """All equivariant maps from `inputs` to `outputs`, level by level, finest first.
 
     `own` are the axes that runs have for themselves, by their names in the first; `names` are
-    identifiers for axes, the same for an axis of each run.
+    identifiers for axes, the same for an axis of each run. `centres` are the means of points.
     """
 
     inputs: tuple[Operand, ...]
@@ -105,13 +116,17 @@ class Maps:
     levels: tuple[Level, ...]
     own: tuple[tuple[str, Runs], ...] = ()
     names: tuple[tuple[str, str], ...] = ()
+    centres: tuple[Centre, ...] = ()
 
     @property
     def dimension(self) -> int:
-        """Independent linear maps at one channel in and out; pinned positions count."""
+        """Independent linear maps at one channel in and out; pinned positions count.
+
+        With points, of the affine family that they are.
+        """
         return sum(
             each.count
-            * maps_between(self._written(level, s), self._read(level, p))
+            * self._maps_of_pair(level, each, s, p)
             * self.pool_count(level, each, p)
             * self.spread_count(level, each, s)
             for level in self.levels
@@ -140,9 +155,19 @@ class Maps:
         """How many blocks of rows of a product's weight a spread stands for."""
         return 1 if each.runs else self._written(level, spread).count
 
+    def _maps_of_pair(self, level: Level, each: Product, spread: int, pool: int) -> int:
+        """The maps of a pair; of a mean of points without those that others determine."""
+        written = self._written(level, spread)
+        determined = maps_between(written, None) if pool in each.dropped else 0
+        return maps_between(written, self._read(level, pool)) - determined
+
+    def columns(self, level: Level, each: Product, pool: int) -> int:
+        """The features of a pool that a product reads."""
+        return self._read(level, pool).features - (pool in each.dropped)
+
     def pool_width(self, level: Level, each: Product) -> int:
         return sum(
-            self._read(level, p).features * self.pool_count(level, each, p) for p in each.pools
+            self.columns(level, each, p) * self.pool_count(level, each, p) for p in each.pools
         )
 
     def spread_width(self, level: Level, each: Product) -> int:

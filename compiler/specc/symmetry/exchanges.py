@@ -153,7 +153,13 @@ def _orientation(group: Diagrams, diagram: Joined, order: Sequence[int]) -> int:
 
 
 def _contracted(group: Diagrams, vectors: Sequence[Array]) -> Array:
-    """The contraction of a block: the sum of products along it, a pair with its form."""
+    """The contraction of a block: the sum of products along it, a pair with its form.
+
+    A vector that is fixed may be any for the purpose, the first unit vector too.
+    """
+    if group.contracts_with and len(vectors) == 1:
+        along: Array = vectors[0][:, 0]
+        return along
     if group.form is not None:
         first, second = vectors
         size = first.shape[1]

@@ -19,7 +19,8 @@ def expand(maps: Maps, inputs: Sequence[Operand], outputs: Sequence[Operand]) ->
     inputs, outputs = mechanism(tuple(inputs), tuple(outputs))
     read, written = _Places(maps.inputs), _Places(maps.outputs)
     levels = [each for level in maps.levels for each in _levels(level, read, written)]
-    return Maps(read.tensors(inputs), written.tensors(outputs), tuple(levels))
+    tensors = read.tensors(inputs), written.tensors(outputs)
+    return Maps(*tensors, tuple(levels), centres=maps.centres)  # of points nothing is folded
 
 
 class _Places:

@@ -108,10 +108,13 @@ class _Entry:
 def fold(inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Folded:
     """One run for all that are alike, in the order of the first; outermost repeats first.
 
-    Where coefficients are tied, or indices exchanged, nothing is folded.
+    Where coefficients are tied, or indices exchanged, or tensors hold points, nothing is folded.
     """
     read_or_written = [each.tensor for each in (*inputs, *outputs)]
-    if any(each.exchanges or any(axis.tied for axis in each.axes) for each in read_or_written):
+    if any(
+        each.exchanges or each.points or any(axis.tied for axis in each.axes)
+        for each in read_or_written
+    ):
         return Folded(inputs, outputs, {})
     operands = [*((0, each) for each in inputs), *((1, each) for each in outputs)]
     homes = _homes(operands)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from ..groups import ODD, Alternating, Group, Orthogonal, Spin, Symmetric
+from ..groups import ODD, Alternating, Group, Orthogonal, Spin, Stabiliser, Symmetric
 from ..types import Axis, Tensor
 from .folding import Operand
 
@@ -50,8 +50,10 @@ def treated(axis: Axis, together: Sequence[Axis], most: int | None = None) -> Gr
     match axis.group:
         case Orthogonal(special=special) if any(isinstance(a.group, Spin) for a in together):
             return Spin(1, None if special else ODD)
-        case Orthogonal(special=True) if most is not None and axis.size > most:
-            return replace(axis.group, special=False)
+        case Orthogonal(special=True, fixed=fixed) as group if most is not None:
+            if axis.size - bool(fixed) > most:
+                return replace(group, special=False)
+            return Stabiliser(replace(group, fixed=()), fixed) if fixed else group
         case Alternating() if most is not None and axis.size >= most + 2:
             return Symmetric()
         case group:

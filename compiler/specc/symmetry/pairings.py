@@ -126,7 +126,7 @@ def _pairs(
                 if tensor.axes[index].moved == axis:
                     yield offset + index, offset + index
         for block in half.whole:
-            if tensor.axes[block[0]].moved == axis:
+            if len(block) == 2 and tensor.axes[block[0]].moved == axis:
                 first, second = block
                 yield offset + first, offset + second
                 yield offset + second, offset + first

@@ -126,6 +126,9 @@ def _signed(size: int) -> Iterator[Tensor]:
 def _orthogonal(group: Orthogonal, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Exponentials of what is antisymmetric under the form, and reflections of both signs of it;
     for the special groups products of two reflections."""
+    if group.fixed:
+        yield from _fixing(group, size, generator)
+        return
     form = _tensor(Form(group.negative or 0).matrix(size))
     for _ in range(2):
         entries = _normal(generator, size, size)
@@ -137,3 +140,13 @@ def _orthogonal(group: Orthogonal, size: int, generator: torch.Generator) -> Ite
     else:
         yield first
         yield last
+
+
+def _fixing(group: Orthogonal, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Elements of O(n) that leave a vector where it is: orthogonal ones of the rest of the space."""
+    vector = torch.tensor([float(x) for x in group.fixed], dtype=torch.float64)
+    columns = torch.cat([vector[:, None], _normal(generator, size, size - 1)], 1)
+    frame = torch.linalg.qr(columns).Q
+    for inner in _orthogonal(replace(group, fixed=()), size - 1, generator):
+        block: Tensor = torch.block_diag(torch.ones(1, 1, dtype=torch.float64), inner)
+        yield frame @ block @ frame.T
