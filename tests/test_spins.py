@@ -289,6 +289,26 @@ def test_a_vector_is_spin_one() -> None:
     assert abs(matrix[0, 0]) > 1e-3
 
 
+def test_outer_products_couple() -> None:
+    """All pairs of channels of two vectors, their cross products mixed: sum of W[o, (c, d)] x_c x y_d."""
+    module = build(
+        ROTATIONS
+        + """
+model M(x: [l1; 2], y: [u; 3]) -> [l1; 4] {
+    layer = equivariant(outer(x, y), [l1; 4], bias = false)
+    return layer
+}
+"""
+    )
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 3, 2, generator=generator, dtype=torch.float64)
+    y = torch.randn(5, 3, 3, generator=generator, dtype=torch.float64)
+    (weight,) = module.parameters()
+    left, right = x.unsqueeze(-1).expand(5, 3, 2, 3), y.unsqueeze(-2).expand(5, 3, 2, 3)
+    crossed = torch.linalg.cross(left, right, dim=1).flatten(2)
+    torch.testing.assert_close(module(x, y), crossed @ weight.reshape(4, 6).T)
+
+
 VERIFIED = {
     "features": ROTATIONS
     + """
@@ -300,6 +320,11 @@ model M(f: F, x: [node, u]) -> F { return equivariant((f, x), F) }
     + """
 space F { p: [pseudo; 2] v: [l1; 2] a: [axial; 2] t: [l2, l1; 2] w: [u, u; 2] }
 model M(f: F) -> F { return equivariant(f, 2) }
+""",
+    "gates": REFLECTIONS
+    + """
+space F { s: [s; 3] p: [pseudo; 2] v: [l1; 2] t: [l2; 2] }
+model M(f: F) -> F { return norm_act(gate(equivariant(f, F))) }
 """,
     "symmetric": ROTATIONS
     + """
