@@ -11,6 +11,7 @@ import pytest
 import torch
 from attentive import PROGRAMS as ATTENTIVE
 from convolutional import PROGRAMS as CONVOLUTIONAL
+from multiplied import PROGRAMS as MULTIPLIED
 from oracles.values import Value, randomise
 from random_programs import random_program
 from sequential import PROGRAMS as SEQUENTIAL
@@ -330,6 +331,7 @@ PROGRAMS = (
     | CONVOLUTIONAL
     | SEQUENTIAL
     | ATTENTIVE
+    | MULTIPLIED
 )
 
 
