@@ -13,6 +13,7 @@ from math import prod
 from .groups import (
     Diagrams,
     Group,
+    Joint,
     Linear,
     Orthogonal,
     Pinned,
@@ -51,6 +52,11 @@ class Axis:
         """Whether its group is given by generators, so that its positions count as channels of a layer
         whose coefficients are tied."""
         return isinstance(self.group, Tied) and not self.pinned
+
+    @property
+    def joint(self) -> Joint | None:
+        """The group that moves it together with others, if one does."""
+        return self.group if isinstance(self.group, Joint) else None
 
     @property
     def fixed(self) -> bool:

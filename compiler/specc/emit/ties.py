@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..groups import Tied
 from ..names import Variables
+from ..planning.plan import TiedForm
 from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
 from ..symmetry.ties import factors
@@ -18,14 +19,19 @@ def tied_actions(maps: Maps) -> dict[Axis, tuple[str, str]]:
     found: dict[Axis, tuple[str, str]] = {}
     for operand in (*maps.inputs, *maps.outputs):
         for axis in operand.tensor.axes:
-            if axis.tied and axis not in found:
+            if axis.tied and axis not in found and not (axis.joint and axis.joint.place):
                 assert isinstance(axis.group, Tied)
-                found[axis] = names.claim(axis.name), axis.group.expression(axis.size)
+                name = axis.mover if axis.joint else axis.name
+                found[axis] = names.claim(name.lower()), axis.group.expression(axis.size)
     return found
 
 
 def tied_mix(
-    maps: Maps, level: Level, each: Product, actions: Mapping[Axis, tuple[str, str]]
+    maps: Maps,
+    level: Level,
+    each: Product,
+    form: TiedForm,
+    actions: Mapping[Axis, tuple[str, str]],
 ) -> str:
     """`TiedMix([[block]], [8], [4], ...)`."""
     rows = [maps.outputs[level.spreads[s].tensor] for s in each.spreads]
@@ -35,7 +41,8 @@ def tied_mix(
     bias = ""
     if each.bias:
         bias = f"bias=[{', '.join(_block(row, None, actions) for row in rows)}], "
-    return f"TiedMix([{grid}], {_widths(rows)}, {_widths(columns)}, {bias}**factory)"
+    kind = {"matrix": "TiedMix", "circulant": "CirculantMix"}[form]
+    return f"{kind}([{grid}], {_widths(rows)}, {_widths(columns)}, {bias}**factory)"
 
 
 def _widths(operands: Iterable[Operand]) -> str:
@@ -52,7 +59,8 @@ def _block(written: Operand, read: Operand | None, actions: Mapping[Axis, tuple[
             for axes, of_side in zip(sides, (factor.outputs, factor.inputs), strict=True)
         ]
         exchanges = f", exchanges={list(factor.swaps)}" if factor.swaps else ""
-        made.append(f"TiedFactor({_lists(*inside)}{exchanges})")
+        support = f", support={factor.support}" if factor.support else ""
+        made.append(f"TiedFactor({_lists(*inside)}{exchanges}{support})")
         places += [(0, place) for place in factor.outputs] + [(1, p) for p in factor.inputs]
     order = [places.index(place) for place in sorted(places)]
     plain = sorted(range(len(places)), key=lambda place: places[place][0])

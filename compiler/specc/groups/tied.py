@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from .interface import Structure
@@ -86,7 +87,10 @@ def permuted(*images: Sequence[int]) -> Permuted:
 
 @dataclass(frozen=True, slots=True)
 class Cyclic(Tied):
-    """The rotations of a ring of positions."""
+    """The rotations of a ring of positions. With a `support` the maps of a layer reach so many offsets,
+    those next to 0, and no others."""
+
+    support: int | None = None
 
     @property
     def structure(self) -> Structure:
@@ -104,7 +108,10 @@ class Cyclic(Tied):
 
 @dataclass(frozen=True, slots=True)
 class Dihedral(Tied):
-    """The rotations and reflections of a ring of positions, of order twice their number."""
+    """The rotations and reflections of a ring of positions, of order twice their number; `support` as
+    for `Cyclic`."""
+
+    support: int | None = None
 
     @property
     def structure(self) -> Structure:
@@ -286,3 +293,28 @@ class Alternating(Tied):
 
     def expression(self, size: int) -> str:
         return f"alternating({size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Joint(Tied):
+    """A group that acts on the positions of several axes together, row-major: `axis y` is the axis
+    number `place` of those, which follow each other in every tensor."""
+
+    name: str
+    group: Tied
+    axes: tuple[str, ...]
+    sizes: tuple[int, ...]
+    place: int
+
+    @property
+    def structure(self) -> Structure:
+        return self.group.structure
+
+    def notation(self, size: int) -> str:
+        return f"{self.name} on ({', '.join(self.axes)})"
+
+    def action(self, size: int) -> Action:
+        return self.group.action(prod(self.sizes))
+
+    def expression(self, size: int) -> str:
+        return self.group.expression(prod(self.sizes))

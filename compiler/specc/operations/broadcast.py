@@ -76,13 +76,24 @@ def common_axes(tensors: Sequence[Tensor]) -> tuple[Axis, ...]:
 
 
 def keep_enclosed(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
-    """Pins axes whose enclosing axis does not stand before them with its symmetry."""
+    """Pins axes whose enclosing axis does not stand before them with its symmetry, and those that have
+    lost others with which a group moves them jointly."""
     kept: list[Axis] = []
-    for axis in axes:
-        if axis.parent is not None and axis.parent not in kept:
+    for place, axis in enumerate(axes):
+        apart = axis.joint is not None and not stands_together(axes, place)
+        if apart or (axis.parent is not None and axis.parent not in kept):
             axis = replace(axis, parent=None).pin()
         kept.append(axis)
     return tuple(kept)
+
+
+def stands_together(axes: Sequence[Axis], place: int) -> bool:
+    """Whether the axes that a group moves jointly with one follow each other, in their order."""
+    joint = axes[place].joint
+    assert joint is not None
+    first = place - joint.place
+    around = axes[max(first, 0) : first + len(joint.axes)]
+    return tuple(axis.name for axis in around if axis.joint) == joint.axes
 
 
 def summed(word: str) -> Axes:

@@ -8,8 +8,8 @@ from itertools import product
 from math import inf, isfinite, prod
 from typing import assert_never
 
-from ..errors import Errors, SpecError
-from ..groups import Pinned, Symmetric
+from ..errors import Errors, Note, SpecError, nearest
+from ..groups import Joint, Pinned, Symmetric, Tied
 from ..text import syntax
 from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
 from .constructors import constructed, generated, with_fixed
@@ -90,6 +90,7 @@ def _kind(value: Static) -> str:
 def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
     name = declaration.name.text
     axis = with_spin(declaration, _acted_on(name, declaration.value, scope), scope)
+    axis = _with_joint(axis, declaration, scope)
     axis = with_fixed(declaration, axis, scope)
     if declaration.parent is None:
         return axis
@@ -123,10 +124,68 @@ def _acted_on(name: str, value: syntax.Expression, scope: Scope) -> Axis:
 
 
 def _group(declaration: syntax.Group, scope: Scope) -> NamedGroup:
-    if declaration.axes:
-        raise not_yet("a group that acts jointly on several axes", declaration.axes[0].span)
     found = generated(declaration, scope)
+    if declaration.axes:
+        refuse_twice(declaration.axes)
+        sizes = _sizes_of(declaration, scope)
+        if not isinstance(found.group, Tied):
+            raise SpecError(
+                "a group that acts jointly on several axes is given by generators",
+                declaration.span,
+                "`group Quarter on (y, x) = <(1 2 4 3)>`",
+            )
+        if prod(sizes) != found.size:
+            names = ", ".join(each.text for each in declaration.axes)
+            raise SpecError(
+                f"the generators act on {found.size} positions, and ({names}) has {prod(sizes)}",
+                declaration.axes[0].span,
+                "pairs of positions are numbered row-major from 1; `on 16` after the generators adds fixed ones",
+            )
     return NamedGroup(declaration.name.text, found.group, found.size)
+
+
+def _sizes_of(declaration: syntax.Group, scope: Scope) -> tuple[int, ...]:
+    """The sizes of the axes that a group acts on jointly, all declared as plain positions."""
+    return tuple(_size_of(each, scope) for each in declaration.axes)
+
+
+def _size_of(name: syntax.Identifier, scope: Scope) -> int:
+    declared = scope.declarations.get(name.text)
+    if not isinstance(declared, syntax.Axis):
+        raise SpecError(
+            f"`{name.text}` is no axis of this file",
+            name.span,
+            nearest(name.text, scope.names()) or f"declare `axis {name.text} = 4`",
+        )
+    axis = _acted_on(name.text, declared.value, scope)
+    if not isinstance(axis.group, Pinned) or declared.parent is not None:
+        raise SpecError(
+            f"`{name.text}` has a group of its own, {axis.symmetry}",
+            name.span,
+            f"`axis {name.text} = {axis.size}`: what a group acts on jointly is declared as positions",
+        )
+    return axis.size
+
+
+def _with_joint(axis: Axis, declaration: syntax.Axis, scope: Scope) -> Axis:
+    """The axis with the group that acts on it jointly with others, where one is declared to."""
+    groups = [
+        each
+        for each in scope.declarations.values()
+        if isinstance(each, syntax.Group) and axis.name in [name.text for name in each.axes]
+    ]
+    if not groups:
+        return axis
+    if len(groups) > 1:
+        note = Note("another one", groups[1].name.span)
+        raise SpecError(f"two groups act on `{axis.name}`", groups[0].name.span, notes=(note,))
+    (group,) = groups
+    found = scope.find(group.name.text, declaration.name.span)
+    assert isinstance(found, NamedGroup) and isinstance(found.group, Tied)
+    names = tuple(each.text for each in group.axes)
+    place = names.index(axis.name)
+    joint = Joint(found.name, found.group, names, _sizes_of(group, scope), place)
+    return replace(axis, group=joint, element=found.name)
 
 
 def _space(declaration: syntax.Space, scope: Scope) -> Collection:

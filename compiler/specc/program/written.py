@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..errors import Span, SpecError
-from ..groups import Diagrams, Pinned
+from ..groups import Diagrams, Pinned, Structure
+from ..operations.broadcast import stands_together
 from ..text import syntax
 from ..types import Axis, Collection, Exchange, Part, Tensor, Type, part_indices
 from .scope import OPERATIONS, ModelDeclaration, Scope, described, not_yet
@@ -32,9 +33,15 @@ def type_of(
 
 def declared_type(written: syntax.Type, scope: Scope) -> Type:
     """The type of a model's input or output."""
-    if written.displacement:
-        raise not_yet("`displacement`", written.span)
-    return type_of(written.value, scope, scope.static)
+    if not written.displacement:
+        return type_of(written.value, scope, scope.static)
+    if not isinstance(written.value, syntax.Bracket):
+        raise SpecError(
+            "`displacement` follows the type of one tensor",
+            written.span,
+            "in a space each tensor says whether it is one",
+        )
+    return type_of(replace(written.value, displacement=True), scope, scope.static)
 
 
 def _tensor(
@@ -44,10 +51,46 @@ def _tensor(
     entries, exchanges = flattened(written.entries)
     plain = replace(written, entries=entries)
     axes = tuple(axis for ((axis,),) in dimensions(plain, scope, None))
+    for place, (axis, entry) in enumerate(zip(axes, entries, strict=True)):
+        if axis.joint is not None and not stands_together(axes, place):
+            raise SpecError(
+                f"`{axis.joint.name}` moves ({', '.join(axis.joint.axes)}) jointly, so they stand together",
+                entry.span,
+                f"`[{', '.join(axis.joint.axes)}]`",
+            )
     for exchange, span in exchanges:
         _refuse_unlike(exchange, axes, span)
     tensor = Tensor(axes, *channels_of(written, static))
-    return replace(tensor, exchanges=tuple(exchange for exchange, _ in exchanges))
+    points = are_points(axes, written.displacement, written.span) and tensor.index is None
+    return replace(tensor, exchanges=tuple(exchange for exchange, _ in exchanges), points=points)
+
+
+def are_points(axes: Sequence[Axis], displacement: bool, span: Span) -> bool:
+    """Whether a tensor holds points: over E(n), unless its type says that it is of displacements."""
+    affine = [axis for axis in axes if axis.affine]
+    if displacement and not affine:
+        raise SpecError(
+            "`displacement` is said of what has an axis with translations, and this has none",
+            span,
+            "`axis xyz = E(3)`, and then `[particle, xyz] displacement`",
+        )
+    if displacement or not affine:
+        return False
+    if len(affine) > 1:
+        raise SpecError(
+            f"points have one index of coordinates, and here are {len(affine)}",
+            span,
+            "`displacement` after the type: a product of displacements may have several",
+        )
+    mixed = next((axis for axis in axes if not axis.permuted and not axis.affine), None)
+    if mixed is not None:
+        raise SpecError(
+            f"a translation moves all points alike, and {mixed.symmetry} does not leave that as it is"
+            f" along `{mixed.name}`",
+            span,
+            "`displacement` after the type",
+        )
+    return True
 
 
 def flattened(
@@ -177,6 +220,12 @@ def _related(written: syntax.Call, scope: Scope) -> Axis:
         raise SpecError(f"`{word}` takes one axis", written.span, f"`{word}(v)`")
     axis = scope.axis(argument)
     if word == "abs":
+        if axis.structure is Structure.OTHER:
+            raise SpecError(
+                f"{axis.symmetry} mixes the coordinates of `{axis}`, so there are no signs to leave out",
+                written.span,
+                "`abs(s)` is an axis of signed permutations, `axis s = B(6)`, without the signs",
+            )
         return axis.absolute()
     if isinstance(axis.group, Diagrams) and axis.group.form is not None:
         raise SpecError(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..groups import Action, Permuted, Represented, Tied
 from ..groups.tied import inverse, transposed
 from ..types import Axis, Swap, Tensor
+from .rings import ring, ring_maps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +36,16 @@ GAP = 1e-6
 @dataclass(frozen=True, slots=True)
 class Factor:
     """The indices of one group among those of a map that are told apart, by their places in the output
-    and the input; `mover` is None for pinned ones. `swaps` exchange them, outputs before inputs."""
+    and the input, where several that are moved jointly count as their first; `mover` is None for
+    pinned ones. `swaps` exchange them, outputs before inputs. `is_ring` where it is C(n) or D(n) with
+    indices on both sides; with `support` its maps reach so many offsets."""
 
     mover: str | None
     outputs: tuple[int, ...]
     inputs: tuple[int, ...]
     swaps: tuple[Swap, ...]
+    is_ring: bool = False
+    support: int | None = None
 
 
 def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
@@ -51,7 +56,7 @@ def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
         (side, place, axis.mover if axis.tied else None)
         for side, axes in enumerate((outputs, inputs))
         for place, axis in enumerate(axes)
-        if axis.tied or axis.pinned
+        if axis.pinned or (axis.tied and not (axis.joint and axis.joint.place))
     ]
     found = []
     for mover in dict.fromkeys(mover for _, _, mover in places):
@@ -64,7 +69,11 @@ def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
             if (swap := _local(same, side, order, sign)) is not None
         ]
         sides = [tuple(place for side, place in same if side == number) for number in (0, 1)]
-        found.append(Factor(mover, sides[0], sides[1], tuple(swaps)))
+        axes = [(outputs, inputs)[side][place] for side, place in same]
+        group = ring(axes) if all(sides) and mover is not None else None
+        is_ring = group is not None and not swaps
+        support = group.support if group else None
+        found.append(Factor(mover, sides[0], sides[1], tuple(swaps), is_ring, support))
     return tuple(found)
 
 
@@ -91,6 +100,11 @@ def count_between(written: Tensor, read: Tensor | None) -> int:
         inputs = [read.axes[place] for place in factor.inputs] if read else []
         if factor.mover is None and not factor.swaps:
             total *= prod(axis.size for axis in (*outputs, *inputs))
+            continue
+        group = ring((*outputs, *inputs))
+        if group is not None and factor.mover is not None and not factor.swaps:
+            count = len(outputs) + len(inputs)
+            total *= ring_maps(group, (*outputs, *inputs)[0].size, count, factor.support)
             continue
         actions = [action_of(axis) for axis in outputs]
         actions += [_dual(action_of(axis)) for axis in inputs]

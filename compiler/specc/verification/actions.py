@@ -2,7 +2,7 @@
 
 An element has for each axis a table of where each position is taken from, or a matrix `(size, size)`
 in floating point. For an axis that lives in another a table has a row for each position of that one
-(a wreath product).
+(a wreath product). Of E(n) it also has a translation `(size,)`, under `translation(axis)`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..groups import Symmetric
 from ..operations.masks import mask_axes
 from ..types import Axis
+from ..types import Tensor as TensorType
 from .elements import generating_matrices, random_matrices
 
 Element = Mapping[str, Tensor]
@@ -31,7 +32,25 @@ def random_element(axes: Iterable[Axis], generator: torch.Generator) -> Element:
             element |= {axis.name: scores.argsort(-1) for axis in same}
         else:
             element |= random_matrices(same, generator)
+        if same[0].affine:
+            moved_by = torch.randn(same[0].size, generator=generator, dtype=torch.float64)
+            element |= {translation(axis): moved_by for axis in same}
     return element
+
+
+def translation(axis: Axis) -> str:
+    """Where an element has the translation along an axis."""
+    return f"translation along {axis.name}"
+
+
+def moved(element: Element, x: Tensor, tensor: TensorType) -> Tensor:
+    """The element on a value `(batch, *axes, ...)` of a type: translations move points."""
+    y = act(element, x, tensor.axes)
+    index = tensor.coordinates
+    shift = None if index is None else element.get(translation(tensor.axes[index]))
+    if index is None or shift is None:
+        return y
+    return y + shift.reshape(-1, *[1] * (y.dim() - 2 - index))
 
 
 def generators(axes: Sequence[Axis], generator: torch.Generator) -> Iterator[Element]:
@@ -80,7 +99,10 @@ def act(element: Element, x: Tensor, axes: Sequence[Axis]) -> Tensor:
     for dim, axis in enumerate(axes, start=1):
         matrix = element.get(axis.name)
         if matrix is not None and matrix.is_floating_point():
-            x = torch.tensordot(matrix, x.movedim(dim, 0).to(matrix.dtype), 1).movedim(0, dim)
+            sizes = axis.joint.sizes if axis.joint else (axis.size,)
+            x = x.flatten(dim, dim + len(sizes) - 1).movedim(dim, 0)
+            x = torch.tensordot(matrix, x.to(matrix.dtype), 1).movedim(0, dim)
+            x = x.unflatten(dim, sizes)
     return x
 
 

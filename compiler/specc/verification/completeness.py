@@ -2,7 +2,8 @@
 
 What it has to be is counted as orbits on positions; what it can be is a rank. Both are taken through
 one random channel of each tensor, and at few positions: where every position is like every other,
-more of them make no more maps. The layers meant here are `shrunk`.
+more of them make no more maps. The layers meant here are `shrunk`. With points the maps are an affine
+family; meant is its dimension, that of the differences of its maps, which send translations to zero.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..symmetry.folding import Operand
-from .actions import Element, act, generators
+from .actions import Element, act, generators, moved, translation
 from .draws import averaged, randomise
 from .layers import Layer, full_masks, run
 
@@ -100,6 +101,7 @@ def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> i
     """
     outputs, *inputs = sides
     means = _mean(outputs)
+    shifts = _translations(inputs[0]) if inputs else []
     if inputs:
         means = torch.kron(means, _mean(inputs[0]))
     rest = torch.eye(len(means), dtype=torch.float64) - means
@@ -110,8 +112,35 @@ def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> i
             moved = torch.kron(moved, torch.linalg.inv(_matrix(inputs[0], element)).T.contiguous())
         constraint = moved - torch.eye(len(moved), dtype=torch.float64)
         squares = squares + constraint.T @ constraint
+    for shift in shifts:
+        squares = squares + torch.kron(
+            torch.eye(_count(outputs), dtype=torch.float64), torch.outer(shift, shift)
+        )
     values = torch.linalg.eigvalsh(squares)
     return int((values <= SQUARE_TOLERANCE * max(1.0, float(values[-1]))).sum())
+
+
+def _translations(operands: Sequence[Operand]) -> list[Tensor]:
+    """What translations add to the positions of all tensors, one vector for each direction."""
+    axes = {
+        axis.mover: axis
+        for o in operands
+        if o.tensor.coordinates is not None
+        for axis in [o.tensor.axes[o.tensor.coordinates]]
+    }
+    found = []
+    for mover, axis in axes.items():
+        for direction in torch.eye(axis.size, dtype=torch.float64):
+            parts = []
+            for operand in operands:
+                tensor = operand.tensor
+                part = torch.zeros(1, *(each.size for each in tensor.axes), dtype=torch.float64)
+                index = tensor.coordinates
+                if index is not None and tensor.axes[index].mover == mover:
+                    part = moved({translation(tensor.axes[index]): direction}, part, tensor)
+                parts.append(part.flatten())
+            found.append(torch.cat(parts))
+    return found
 
 
 def _mean(operands: Sequence[Operand]) -> Tensor:
@@ -198,17 +227,29 @@ def _rank_of_biases(layer: Layer, biases: int, generator: torch.Generator) -> in
 def _rank_on(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generator) -> int:
     """The rank of the linear part on some inputs: what the input zero gives is taken away."""
     with_zero = torch.cat([torch.zeros_like(inputs[:1]), inputs])
-    answers = _answers(layer, with_zero, draws, generator)
-    return _rank((answers[:, 1:] - answers[:, :1]).flatten(1))
+    answers = _answers(layer, with_zero, draws + 1, generator)
+    linear = (answers[:, 1:] - answers[:, :1]).flatten(1)
+    return _rank(linear[1:] - linear[:1] if _reads_points(layer) else linear)
+
+
+def _reads_points(layer: Layer) -> bool:
+    return any(operand.tensor.points for operand in layer.inputs)
 
 
 def _answers(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """The layer on inputs `(batch, positions)` for random parameters: `(draws, batch, positions)`."""
+    """The layer on inputs `(batch, positions)` for random parameters: `(draws, batch, positions)`.
+
+    Points are alike in all channels, so that translations move all of them alike.
+    """
 
     def channel(operand: Operand) -> Tensor:
         return torch.randn(operand.tensor.width, generator=generator, dtype=torch.float64)
 
-    read, written = [channel(o) for o in layer.inputs], [channel(o) for o in layer.outputs]
+    def point(operand: Operand) -> Tensor:
+        return torch.ones(operand.tensor.width, dtype=torch.float64)
+
+    read = [point(o) if o.tensor.points else channel(o) for o in layer.inputs]
+    written = [channel(o) for o in layer.outputs]
     parts = inputs.split([operand.tensor.positions for operand in layer.inputs], 1)
     shaped = [
         averaged(part.reshape(-1, *(a.size for a in o.tensor.axes)), o.tensor)

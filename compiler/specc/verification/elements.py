@@ -41,7 +41,9 @@ STRETCH = 0.4
 def random_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Matrices:
     """A random element of the group that moves all of these axes."""
     letters = list(generating_matrices(axes, generator))
-    found = {axis.name: torch.eye(axis.size, dtype=torch.float64) for axis in axes}
+    found = {
+        name: torch.eye(len(matrix), dtype=matrix.dtype) for name, matrix in letters[0].items()
+    }
     for _ in range(WORD):
         pick = int(torch.randint(len(letters), (), generator=generator))
         found = {name: letters[pick][name] @ matrix for name, matrix in found.items()}
@@ -56,7 +58,8 @@ def generating_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Ite
         for matrix in _defining(first, axes[0].size, generator):
             yield {axis.name: _acting(matrix, axis) for axis in axes}
         return
-    actions = {axis.name: _represented(axis) for axis in axes}
+    first_axes = [axis for axis in axes if not (axis.joint and axis.joint.place)]
+    actions = {axis.name: _represented(axis) for axis in first_axes}
     some = next(iter(actions.values()))
     for number in range(len(some.generators)):
         yield {name: _tensor(action.generators[number]) for name, action in actions.items()}

@@ -16,7 +16,7 @@ from ..symmetry.derive import Maps
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..types import Axis, Type, tensors_of
-from .actions import Element, act, act_on_mask, generators, random_element
+from .actions import Element, act_on_mask, generators, moved, random_element
 from .draws import gap, random_mask, random_value
 
 BATCH = 2
@@ -141,11 +141,20 @@ def equivariance_gap(layer: Layer, generator: torch.Generator) -> float:
     plain = run(layer, values, masks)
     worst = 0.0
     for element in elements:
-        moved = [act(element, x, o.tensor.axes) for x, o in zip(values, layer.inputs, strict=True)]
+        inputs = [moved(element, x, o.tensor) for x, o in zip(values, layer.inputs, strict=True)]
         moved_masks = {name: act_on_mask(element, m, masked[name]) for name, m in masks.items()}
-        wanted = [act(element, y, o.tensor.axes) for y, o in zip(plain, layer.outputs, strict=True)]
-        worst = max(worst, gap(run(layer, moved, moved_masks), wanted))
+        wanted = [moved(element, y, o.tensor) for y, o in zip(plain, layer.outputs, strict=True)]
+        worst = max(worst, _present_gap(layer, run(layer, inputs, moved_masks), wanted, moved_masks))
     return worst
+
+
+def _present_gap(
+    layer: Layer, found: Sequence[Tensor], wanted: Sequence[Tensor], masks: Mapping[str, Tensor]
+) -> float:
+    """The gap at positions that are there: others are zero, wherever the origin is."""
+    axes = [operand.tensor.axes for operand in layer.outputs]
+    clean = [without_absent(y, each, masks) for y, each in zip(wanted, axes, strict=True)]
+    return gap(found, clean)
 
 
 def absence_gap(layer: Layer, generator: torch.Generator) -> float:

@@ -16,11 +16,11 @@ from ..compile import Program
 from ..errors import SpecError, nearest
 from ..graph import Node, Typed
 from ..operations import Equivariant
-from ..operations.masks import mask_axes, mask_name, presence
+from ..operations.masks import mask_axes, mask_name, presence, without_absent
 from ..reference import put_together, taken_apart
 from ..types import Axis, Collection, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
-from .actions import Element, act, act_on_mask, random_element
+from .actions import Element, act_on_mask, moved, random_element
 from .completeness import Completeness, completeness
 from .draws import averaged, gap, random_mask, random_value, randomise
 from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
@@ -208,11 +208,11 @@ def _equivariance_gap(typed: Typed, network: nn.Module, generator: torch.Generat
     worst = _asymmetry(plain, typed.graph.output_types)
     for _ in range(DRAWS):
         element = random_element(axes, generator)
-        moved = [_moved(element, v, kind) for v, kind in zip(values, kinds, strict=True)]
+        inputs = [_moved(element, v, kind, {}) for v, kind in zip(values, kinds, strict=True)]
         moved_masks = {name: act_on_mask(element, m, masked[name]) for name, m in masks.items()}
-        answers = _results(network, moved, moved_masks)
+        answers = _results(network, inputs, moved_masks)
         outputs = zip(plain, typed.graph.output_types, strict=True)
-        wanted = [_moved(element, value, kind) for value, kind in outputs]
+        wanted = [_moved(element, value, kind, moved_masks) for value, kind in outputs]
         worst = max(worst, gap(_tensors(answers), _tensors(wanted)))
     return worst
 
@@ -285,15 +285,19 @@ def _tensors(values: Iterable[Value]) -> list[Tensor]:
     ]
 
 
-def _moved(element: Element, value: Value, kind: Type) -> Value:
-    """The element on a value of the type."""
+def _moved(element: Element, value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
+    """The element on a value of the type; with masks zero where nothing is, wherever the origin is."""
+
+    def move(x: Tensor, tensor: TensorType) -> Tensor:
+        y = moved(element, x, tensor)
+        return without_absent(y, tensor.axes, masks) if tensor.points else y
+
     if isinstance(value, Tensor):
         assert isinstance(kind, TensorType)
-        return act(element, value, kind.axes)
+        return move(value, kind)
     assert isinstance(kind, Collection)
     tensors = taken_apart(value, kind)
-    moved = {name: act(element, tensors[name], tensor.axes) for name, tensor in kind.tensors}
-    return put_together(moved, kind)
+    return put_together({n: move(tensors[n], tensor) for n, tensor in kind.tensors}, kind)
 
 
 def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
