@@ -13,7 +13,7 @@ from sampled import check_runs, models_of, parameter_shapes
 
 import specc
 from specc.errors import SpecError, SpecErrors, leaves
-from specc.operations import CATALOGUE, FUNCTIONS, LATER, LATER_OPTIONS
+from specc.operations import CATALOGUE, FUNCTIONS, LATER
 from specc.program.arguments import signature
 from specc.program.scope import CONSTRUCTORS_LATER
 from specc.terminal.diagnostics import render
@@ -148,7 +148,7 @@ def test_an_operation_stands_in_the_table_with_its_signature(word: str) -> None:
     assert f"`{signature(word)}`" in REFERENCE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("word", sorted(LATER | LATER_OPTIONS))
+@pytest.mark.parametrize("word", sorted(LATER))
 def test_a_later_word_is_named(word: str) -> None:
     assert f"`{word}`" in REFERENCE.read_text(encoding="utf-8").partition("\n## Later\n")[2]
 

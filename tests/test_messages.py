@@ -696,7 +696,6 @@ LATER: list[Row] = [
     (body("y = ⟦x[i]⟧"), later("index notation"), None),
     (body("⟦y[i]⟧ = x z = relu(y)"), later("index notation"), None),
     (body("y = ⟦gate⟧(x) z = y + relu(y)"), later("`gate`"), None),
-    (body("y = equivariant(x, 3, ⟦support = 3⟧)"), later("the option `support`"), None),
 ]
 
 

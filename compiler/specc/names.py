@@ -9,6 +9,7 @@ from collections.abc import Iterable
 RUNTIME = (
     "BatchNorm",
     "Bilinear",
+    "CirculantMix",
     "Codes",
     "Conv1d",
     "Conv2d",

@@ -70,7 +70,7 @@ def _block(written: Operand, read: Operand | None) -> TiedBlock:
             [_action(axes[place]) for place in of_side]
             for axes, of_side in zip(sides, (factor.outputs, factor.inputs), strict=True)
         )
-        made.append(TiedFactor(outputs, inputs, factor.swaps))
+        made.append(TiedFactor(outputs, inputs, factor.swaps, factor.support))
         places += [(0, place) for place in factor.outputs] + [(1, p) for p in factor.inputs]
     return TiedBlock(made, [places.index(place) for place in sorted(places)])
 

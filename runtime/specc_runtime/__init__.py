@@ -2,6 +2,7 @@
 
 from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
+from .circulant import CirculantMix
 from .convolution import (
     Conv1d,
     Conv2d,
@@ -59,6 +60,7 @@ __all__ = [
     "RNN",
     "BatchNorm",
     "Bilinear",
+    "CirculantMix",
     "Codes",
     "Conv1d",
     "Conv2d",

@@ -64,9 +64,9 @@ def _constructor(plan: LayerPlan) -> list[str]:
     body = ["super().__init__()", 'factory = {"device": device, "dtype": dtype}']
     actions = tied_actions(maps)
     body += [line for name, code in actions.values() for line in statement(f"{name} = {code}", 2)]
-    for level, each in products(maps):
-        if each.pools and maps.is_tied(level, each):
-            mix = tied_mix(maps, level, each, actions)
+    for (level, each), step in zip(products(maps), plan.mixes, strict=True):
+        if step.tied is not None:
+            mix = tied_mix(maps, level, each, step.tied.form, actions)
             body += statement(f"self.{module_name(each)} = {mix}", 2)
             continue
         read, written = maps.pool_width(level, each), maps.spread_width(level, each)

@@ -121,7 +121,8 @@ class Dihedral(Tied):
         return f"D({size})"
 
     def action(self, size: int) -> Permuted:
-        return permuted([(i + 1) % size for i in range(size)], range(size - 1, -1, -1))
+        turned, reflected = ([(i + 1) % size for i in range(size)], [-i % size for i in range(size)])
+        return permuted(turned, reflected)
 
     def expression(self, size: int) -> str:
         return f"dihedral({size})"

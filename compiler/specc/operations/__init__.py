@@ -95,14 +95,10 @@ CATALOGUE: Mapping[str, Entry] = {
 LATER: frozenset[str] = frozenset()
 """Words of the language whose meaning this version does not have yet."""
 
-LATER_OPTIONS = frozenset({"support"})
-"""Options of the language whose meaning this version does not have yet."""
-
 __all__ = [
     "CATALOGUE",
     "FUNCTIONS",
     "LATER",
-    "LATER_OPTIONS",
     "Arithmetic",
     "Channels",
     "Coded",

@@ -14,10 +14,13 @@ from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..symmetry.positions import Atom, Sum, Term, joined, product_of
 from ..symmetry.positions import Product as ProductTerm
+from ..symmetry.rings import within
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
 from .representations import Algebra
+from .support import supports
+from .windows import Positive
 
 
 class Equivariant(Operation):
@@ -29,7 +32,11 @@ class Equivariant(Operation):
     word: ClassVar[str] = "equivariant"
     arity: ClassVar[int | None] = None
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    kinds: ClassVar[Mapping[str, Kind]] = {"shape": Kind.SHAPE, "coupling": Kind.SYMBOL}
+    kinds: ClassVar[Mapping[str, Kind]] = {
+        "shape": Kind.SHAPE,
+        "coupling": Kind.SYMBOL,
+        "support": Kind.SIZES,
+    }
     parametrised: ClassVar[bool] = True
 
     shape: int | InstanceOf[Tensor] | InstanceOf[Collection]
@@ -37,6 +44,7 @@ class Equivariant(Operation):
     coupling: Literal["all", "near"] = "all"
     summary: int = Field(32, ge=1)
     rank: int | None = Field(None, ge=1)
+    support: tuple[Positive, ...] | None = None
 
     @property
     def algebra(self) -> Algebra | None:
@@ -78,10 +86,18 @@ class Equivariant(Operation):
     def operands(
         self, inputs: tuple[Type, ...], result: Type
     ) -> tuple[tuple[Operand, ...], tuple[Operand, ...]]:
-        """The tensors that are read and written, with the symmetry that all of them share."""
+        """The tensors that are read and written, with the symmetry that all of them share, and along
+        cyclic axes with the support that is asked for."""
         axes = common_symmetry((*inputs, result))
         read = tuple(Operand(o.name, _with_axes(o.tensor, axes)) for o in operands(inputs))
-        return read, operands((result,))
+        written = operands((result,))
+        if self.support is None:
+            return read, written
+        found = supports(self.support, read, written)
+        read, written = (
+            tuple(Operand(o.name, within(o.tensor, found)) for o in side) for side in (read, written)
+        )
+        return read, written
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         maps = self.maps(inputs, result)
@@ -158,7 +174,7 @@ class Invariant(Equivariant):
 
     word: ClassVar[str] = "invariant"
     positional: ClassVar[tuple[str, ...]] = ("shape",)
-    kinds: ClassVar[Mapping[str, Kind]] = {"coupling": Kind.SYMBOL}
+    kinds: ClassVar[Mapping[str, Kind]] = {"coupling": Kind.SYMBOL, "support": Kind.SIZES}
 
     shape: int
 

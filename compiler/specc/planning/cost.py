@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import assert_never
 
 from .plan import (
@@ -21,6 +22,9 @@ from .plan import (
     Project,
     Step,
     Sum,
+    TiedForm,
+    TiedProduct,
+    TiedSize,
     Trace,
     Unfold,
     Unwedge,
@@ -30,6 +34,10 @@ from .plan import (
 BYTES = 4
 LAUNCH_BYTES = 32_768
 """What starting one more kernel costs, as bytes moved in the same time."""
+FLOPS_PER_BYTE = 8
+"""So many floating-point operations take as long as moving a byte; measured with the next on a CPU."""
+MATRIX_KERNELS, WINDOW_KERNELS, FREQUENCY_KERNELS = 4, 20, 32
+"""How many kernels a block of a tied product starts: as a matrix, a convolution, in frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,56 @@ def cheaper_formulation(
     return "stack" if stacked <= added else "accumulate"
 
 
+def cheaper_tied_form(blocks: Sequence[TiedSize], positions: int) -> TiedForm:
+    """A tied product as a matrix or along its rings as a correlation: whichever takes less time."""
+    if all(block.ring == 1 for block in blocks):
+        return "matrix"
+    matrix = _duration(_tied(TiedProduct("matrix", tuple(blocks)), positions))
+    circulant = _duration(_tied(TiedProduct("circulant", tuple(blocks)), positions))
+    return "matrix" if matrix <= circulant else "circulant"
+
+
+def _duration(cost: Cost) -> float:
+    """How long something takes, as bytes moved in that time."""
+    return cost.bytes + cost.flops / FLOPS_PER_BYTE
+
+
+def _tied(product: TiedProduct, positions: int) -> Cost:
+    total = Cost(0, 0)
+    for block in product.blocks:
+        if product.form == "matrix" or block.ring == 1:
+            total += _as_matrix(block, positions)
+        elif block.windowed:
+            total += _as_window(block, positions)
+        else:
+            total += _in_frequencies(block, positions)
+    return total
+
+
+def _as_matrix(block: TiedSize, positions: int) -> Cost:
+    """The matrix is written from a table of its coefficients, and read."""
+    entries = block.rows * block.columns
+    moved = 3 * entries + positions * (block.rows + block.columns)
+    return Cost(2 * positions * entries, BYTES * moved + MATRIX_KERNELS * LAUNCH_BYTES)
+
+
+def _as_window(block: TiedSize, positions: int) -> Cost:
+    """A convolution; inputs and results are copied into its order of dimensions and back."""
+    kernel = block.taps * block.rows * block.columns // block.ring**2
+    moved = 2 * kernel + 4 * positions * (block.rows + block.columns)
+    flops = 2 * positions * block.ring * kernel
+    return Cost(flops, BYTES * moved + WINDOW_KERNELS * LAUNCH_BYTES)
+
+
+def _in_frequencies(block: TiedSize, positions: int) -> Cost:
+    """Transforms of real numbers, 2.5 n log2 n operations, and complex products at half of n places."""
+    kernel = block.rows * block.columns // block.ring
+    transformed = kernel + positions * (block.rows + block.columns)
+    flops = round(2.5 * log2(block.ring) * transformed) + 4 * positions * kernel
+    moved = 4 * kernel + 6 * positions * (block.rows + block.columns)
+    return Cost(flops, BYTES * moved + FREQUENCY_KERNELS * LAUNCH_BYTES)
+
+
 def _step(step: Step, sizes: dict[str, int]) -> Cost:
     written = step.shape.numbers
     match step:
@@ -97,6 +155,8 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
 
 def _mix(step: Mix) -> Cost:
     positions = step.shape.positions
+    if step.tied is not None:
+        return _tied(step.tied, positions)
     read, written = sum(step.input_widths), step.shape.features
     matrix = read * written if step.rank is None else step.rank * (read + written)
     flops = 2 * positions * matrix

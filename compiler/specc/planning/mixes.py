@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
+from ..symmetry.ties import factors
 from ..types import Axis
-from .cost import cheaper_formulation
-from .plan import Arranged, Formulation, Mix, Shape, Target
+from .cost import cheaper_formulation, cheaper_tied_form
+from .plan import Arranged, Formulation, Mix, Shape, Target, TiedProduct, TiedSize
 from .pools import Pools
 from .spread_names import SpreadNames
 from .states import State, permutation, pooled, spreading
@@ -44,19 +46,48 @@ def mix(
     output_widths = [target.width for target in targets for _ in range(target.count or 1)]
     axes = tuple(_dimension(level, strand) for strand in layout)
     shape = Shape(axes, sum(output_widths))
+    tied = _tied(maps, level, each, shape.positions)
     chosen = formulation or cheaper_formulation(input_widths, output_widths, shape.positions)
+    is_sum = len(input_widths) > 1 and each.rank is None and tied is None
     step = Mix(
         f"mix_{each.name}" if operands else f"bias_{each.name}",
         operands,
         targets,
         input_widths,
         each.bias,
-        chosen if len(input_widths) > 1 and each.rank is None else "stack",
+        chosen if is_sum else "stack",
         shape,
         each.runs,
         each.rank,
+        tied,
     )
     return step, pieces
+
+
+def _tied(maps: Maps, level: Level, each: Product, positions: int) -> TiedProduct | None:
+    """How a product with tied coefficients is computed."""
+    if not each.pools or not maps.is_tied(level, each):
+        return None
+    written = [maps.outputs[level.spreads[s].tensor] for s in each.spreads]
+    read = [maps.inputs[level.pools[p].tensor] for p in each.pools]
+    blocks = tuple(tied_size(row, column) for row in written for column in read)
+    return TiedProduct(cheaper_tied_form(blocks, positions), blocks)
+
+
+def tied_size(written: Operand, read: Operand) -> TiedSize:
+    """The block of a tied product between two tensors."""
+    rings = [
+        (written.tensor.axes[factor.outputs[0]].size, factor.support)
+        for factor in factors(written.tensor, read.tensor)
+        if factor.is_ring
+    ]
+    return TiedSize(
+        written.features,
+        read.features,
+        prod(size for size, _ in rings),
+        prod(support or size for size, support in rings),
+        any(support is not None for _, support in rings),
+    )
 
 
 def _operands(

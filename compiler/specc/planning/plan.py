@@ -17,6 +17,9 @@ from ..types import Axis
 
 Formulation = Literal["stack", "accumulate"]
 
+TiedForm = Literal["matrix", "circulant"]
+"""A tied product as a matrix of its coefficients, or along rings of positions as a correlation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -147,6 +150,29 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class TiedSize:
+    """A block of a tied product: its rows and columns, and the positions of rings that both have.
+
+    A correlation along the rings has coefficients for `taps` of their offsets; they are `windowed`
+    where maps reach no further.
+    """
+
+    rows: int
+    columns: int
+    ring: int
+    taps: int
+    windowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TiedProduct:
+    """How a product with tied coefficients is computed, and its blocks."""
+
+    form: TiedForm
+    blocks: tuple[TiedSize, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Mix:
     """One matrix product from the pools of a level to its spreads.
 
@@ -163,6 +189,7 @@ class Mix:
     shape: Shape
     runs: Runs | None
     rank: int | None
+    tied: TiedProduct | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +372,8 @@ def describe(step: Step) -> str:
         case Mix():
             of = ", ".join(operand.source for operand in step.operands)
             targets = ", ".join(target.name for target in step.targets)
-            return f"{targets} = {step.module}({of})  # {step.formulation}"
+            form = step.tied.form if step.tied else step.formulation
+            return f"{targets} = {step.module}({of})  # {form}"
         case Sum():
             return f"{step.target} = {' + '.join(term.source for term in step.terms)}"
         case Expand():

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import Span, SpecError, nearest
-from ..operations import CATALOGUE, FUNCTIONS, LATER_OPTIONS, Entry, Kind, Operation
+from ..operations import CATALOGUE, FUNCTIONS, Entry, Kind, Operation
 from ..text import syntax
 from ..types import Axis, Type, axes_of
-from .scope import ModelDeclaration, Scope, described, not_yet
+from .scope import ModelDeclaration, Scope, described
 from .static import Lookup, Static, evaluate, show, size
 
 TypeOf = Callable[[syntax.Expression], Type]
@@ -146,8 +146,6 @@ def _by_name(
         name = keyword.name.text
         if name == "name":
             continue
-        if name in LATER_OPTIONS:
-            raise not_yet(f"the option `{name}`", keyword.span)
         if name in written:
             raise SpecError(f"`{name}` is given twice", keyword.span)
         if name not in _options(entry):

@@ -16,7 +16,7 @@ from ..groups import Symmetric
 from ..operations.masks import mask_axes
 from ..types import Axis
 from ..types import Tensor as TensorType
-from .elements import generating_matrices, random_matrices
+from .elements import generating_matrices, generating_tables, random_matrices, random_tables
 
 Element = Mapping[str, Tensor]
 
@@ -30,6 +30,8 @@ def random_element(axes: Iterable[Axis], generator: torch.Generator) -> Element:
                 *outer_sizes(same[0]), same[0].size, generator=generator, dtype=torch.float64
             )
             element |= {axis.name: scores.argsort(-1) for axis in same}
+        elif (tables := generating_tables(same)) is not None:
+            element |= random_tables(tables, generator)
         else:
             element |= random_matrices(same, generator)
         if same[0].affine:
@@ -60,8 +62,9 @@ def generators(axes: Sequence[Axis], generator: torch.Generator) -> Iterator[Ele
     still = {axis.name: _still(axis) for same in movers.values() for axis in same}
     for same in movers.values():
         if not _is_permuted(same):
-            for matrices in generating_matrices(same, generator):
-                yield {**still, **matrices}
+            letters = generating_tables(same) or generating_matrices(same, generator)
+            for moving in letters:
+                yield {**still, **moving}
             continue
         for moved in (_swap(same[0].size), torch.arange(same[0].size).roll(1)):
             table = still[same[0].name].clone()

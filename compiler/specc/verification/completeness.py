@@ -1,9 +1,10 @@
 """Whether a layer can be every linear map that commutes with its group, and add every invariant.
 
-What it has to be is counted as orbits on positions; what it can be is a rank. Both are taken through
-one random channel of each tensor, and at few positions: where every position is like every other,
-more of them make no more maps. The layers meant here are `shrunk`. With points the maps are an affine
-family; meant is its dimension, that of the differences of its maps, which send translations to zero.
+What it has to be is counted as orbits on positions, within its support; what it can be is a rank.
+Both are taken through one random channel of each tensor, and at few positions: where every position is
+like every other, more of them make no more maps. The layers meant here are `shrunk`. With points the
+maps are an affine family; meant is its dimension, that of the differences of its maps, which send
+translations to zero.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..symmetry.folding import Operand
 from .actions import Element, act, generators, moved, translation
 from .draws import averaged, randomise
 from .layers import Layer, full_masks, run
+from .support import reached
 
 MOST_ENTRIES = 4_000_000
 """A matrix with more entries is not made."""
@@ -105,7 +107,7 @@ def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> i
     if inputs:
         means = torch.kron(means, _mean(inputs[0]))
     rest = torch.eye(len(means), dtype=torch.float64) - means
-    squares = rest.T @ rest
+    squares = rest.T @ rest + torch.diag((~reached(sides)).flatten().to(torch.float64))
     for element in elements:
         moved = _matrix(outputs, element)
         if inputs:
@@ -182,7 +184,7 @@ def _orbits(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> 
                 moved = moved.index_select(dim, positions)
             labels = torch.minimum(labels, moved)
         if torch.equal(labels, before):
-            return int(labels.unique().numel())
+            return int(labels[reached(sides)].unique().numel())
 
 
 def _positions(operands: Sequence[Operand], element: Element) -> Tensor:

@@ -20,9 +20,11 @@ from ..groups import (
     Form,
     Linear,
     Orthogonal,
+    Permuted,
     Represented,
     Signed,
     Symplectic,
+    Tied,
 )
 from ..symmetry.mechanism import treated
 from ..symmetry.ties import action_of, as_matrices
@@ -71,6 +73,39 @@ def generating_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Ite
             )
             for name, action in actions.items()
         }
+
+
+def generating_tables(axes: Sequence[Axis]) -> list[Matrices] | None:
+    """What generates a group of permutations, as tables of where each position is taken from.
+
+    None for other groups, and where several axes are permuted jointly.
+    """
+    actions = {
+        axis.name: action_of(axis)
+        for axis in axes
+        if isinstance(axis.group, Tied) and axis.joint is None
+    }
+    permuted = {
+        name: action.images
+        for name, action in actions.items()
+        if isinstance(action, Permuted) and not action.is_signed
+    }
+    if len(permuted) < len(axes):
+        return None
+    count = len(permuted[axes[0].name])
+    return [
+        {name: torch.tensor(images[number]).argsort() for name, images in permuted.items()}
+        for number in range(count)
+    ]
+
+
+def random_tables(tables: Sequence[Matrices], generator: torch.Generator) -> Matrices:
+    """A product of generating tables."""
+    found = dict(tables[0])
+    for _ in range(WORD):
+        pick = tables[int(torch.randint(len(tables), (), generator=generator))]
+        found = {name: table[pick[name]] for name, table in found.items()}
+    return found
 
 
 def _represented(axis: Axis) -> Represented:
