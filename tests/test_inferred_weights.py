@@ -17,6 +17,7 @@ from inferred import state_space
 from oracles.action import generators, random_element
 from oracles.attentive import ATTENTIVE
 from oracles.convolutional import CONVOLUTIONAL
+from oracles.multiplicative import MULTIPLICATIVE
 from oracles.sequential import SEQUENTIAL
 from oracles.stored import (
     Network,
@@ -31,7 +32,12 @@ from torch.func import functional_call, stack_module_state
 
 import specc
 
-NETWORKS: dict[str, Network] = {**CONVOLUTIONAL, **SEQUENTIAL, **ATTENTIVE}
+NETWORKS: dict[str, Network] = {
+    **CONVOLUTIONAL,
+    **SEQUENTIAL,
+    **ATTENTIVE,
+    **MULTIPLICATIVE,
+}
 
 READ = "model Read(w: weights(Net)) -> [; 1] { return invariant(w, 1) }"
 
@@ -53,7 +59,7 @@ MOST_SETS = 1 << 10
 
 
 def test_no_two_networks_have_one_name() -> None:
-    assert len(NETWORKS) == len(CONVOLUTIONAL) + len(SEQUENTIAL) + len(ATTENTIVE)
+    assert len(NETWORKS) == sum(map(len, (CONVOLUTIONAL, SEQUENTIAL, ATTENTIVE, MULTIPLICATIVE)))
 
 
 @pytest.fixture(params=NETWORKS)
@@ -78,7 +84,7 @@ def test_the_group_by_hand_leaves_the_function_unchanged(network: Network) -> No
     assert_leaves_unchanged(network)
 
 
-@pytest.mark.parametrize("name", {**CONVOLUTIONAL, **SEQUENTIAL})
+@pytest.mark.parametrize("name", {**CONVOLUTIONAL, **SEQUENTIAL, **MULTIPLICATIVE})
 def test_no_larger_group_leaves_the_function_unchanged(name: str) -> None:
     """A swap at a set of places is a symmetry if and only if the group by hand has it.
 

@@ -115,7 +115,7 @@ def _refuse_repeated(word: str, axis: Axis, tensors: Sequence[Tensor]) -> None:
             raise Refusal(
                 f"`{word}` would repeat {tensor} along `{axis.name}`, and "
                 f"{axis.group.notation(axis.size)} leaves nothing as it is that is constant there",
-                "a product with an invariant scales: `x * s`",
+                "a product with an invariant scales: `x * g`",
                 show_types=True,
             )
 

@@ -127,7 +127,7 @@ class Gate(_Scaling):
             raise Refusal(
                 f"`gate` needs scalars that are made of {tensor} alone, and {group} leaves no product of "
                 f"`{found.name}` with itself as it is",
-                "`x * sigmoid(s)`, with an invariant `s` of something else",
+                "`x * sigmoid(g)`, with an invariant `g` of something else",
                 show_types=True,
             )
 
@@ -198,7 +198,7 @@ class NormAct(_Scaling):
                     f"`{axis.name}`",
                     "`gate(x)` multiplies by products with the form of the group"
                     if form is not None
-                    else "`x * sigmoid(s)`, with an invariant `s`",
+                    else "`x * sigmoid(g)`, with an invariant `g`",
                     show_types=True,
                 )
 

@@ -217,11 +217,9 @@ class Inner(_Pairs):
 def _no_partner(axis: Axis, first: Tensor, second: Tensor) -> tuple[str, str]:
     """Why an index is paired with none, and what would be."""
     group = axis.group.notation(axis.size)
-    others = [a for each in (first, second) if axis not in each.axes for a in each.axes]
     if axis.permuted or not (axis in first.axes and axis in second.axes):
-        there = f" in {first} and in {second}" if not others else ""
         return (
-            f"`inner` pairs the indices of x with those of y, and `{axis.name}` is left alone{there}",
+            f"`inner` pairs the indices of x with those of y, and `{axis.name}` is left alone",
             "`equivariant(outer(x, y), TYPE)` has every contraction",
         )
     return (

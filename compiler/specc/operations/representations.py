@@ -68,18 +68,20 @@ def _way_out(algebra: Algebra, axis: Axis, has_bias: bool) -> str:
     if algebra is Algebra.AFFINE and has_bias:
         return "`bias = false`"
     if algebra is Algebra.AFFINE:
-        return "`x * (1 + s)`, with an invariant `s`, scales"
+        return "`x * (1 + g)`, with an invariant `g`, scales"
     if axis.structure is Structure.SIGNED:
         return "`tanh(x)` is odd, and `gate(x)` multiplies by what has no signs"
-    return f"{scaling(axis)} multiply by invariants"
+    return _scaling(axis)
 
 
-def scaling(axis: Axis) -> str:
-    """The operations that act on what mixes the coordinates of an axis."""
+def _scaling(axis: Axis) -> str:
+    """What acts where a group mixes coordinates."""
     form = pairing(axis.group, axis.group, axis.size)
+    by_hand = "`x * sigmoid(g)`, with an invariant `g`,"
     if form is None:
-        return "`gate(x)` where there are vectors and duals, or `x * sigmoid(s)`,"
-    return "`gate(x)` and `norm_act(x)`" if is_definite(form) else "`gate(x)` and `x * sigmoid(s)`"
+        return f"{by_hand} multiplies by invariants"
+    other = "`norm_act(x)`" if is_definite(form) else by_hand
+    return f"`gate(x)` and {other} multiply by invariants"
 
 
 def is_definite(form: Form) -> bool:

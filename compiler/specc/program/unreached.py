@@ -41,7 +41,7 @@ def _odd(
         hints.append(f"under `{special}` the determinant is a map")
     return (
         f": under {axis.group.notation(axis.size)} the number of indices has to be even, "
-        f"and here {numbers} of `{axis.name}` meet",
+        f"and here it is {numbers}",
         "; ".join(hints) or None,
     )
 
