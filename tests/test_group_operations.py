@@ -13,7 +13,7 @@ import pytest
 import torch
 from oracles import finite_groups as finite
 from oracles import matrix_groups as groups
-from oracles.moved import act, random_element
+from oracles.moved import Element, act, random_element
 from oracles.representations import Axis, declarations, dual
 from test_messages import mistakes_of
 from torch import nn
@@ -42,7 +42,7 @@ NORMED = frozenset({"O", "turn"})
 FORMED = NORMED | {"boost", "Sp"}
 ALL = frozenset(AXES)
 
-SHAPES = {"t": 4, "u": 2, "w": 8}
+PINNED = frozenset({"t", "u", "w"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def words_of(result: str) -> list[str | None]:
     """What moves each axis of a result, and its channels."""
     names = result.strip("[]").partition(";")[0].replace(" ", "")
     kept = [name for name in names.split(",") if name]
-    return [None if name in SHAPES else name for name in kept]
+    return [None if name in PINNED else name for name in kept]
 
 
 def randomised(model: nn.Module) -> nn.Module:
@@ -258,3 +258,58 @@ def test_vectors_and_their_duals(body: str) -> None:
         moved = model(act(element, x, ["v", "dual(v)"]), act(element, y, ["dual(v)", "v"]))
         expected = act(element, model(x, y), words_of(shown))
     torch.testing.assert_close(moved, expected, rtol=1e-8, atol=1e-8)
+
+
+# --- Axes that a group moves jointly ---------------------------------------------------------------
+
+TURNED = """
+    group Quarter on (y, x) = <(1 3 9 7)(2 6 8 4)>
+    group Tilt on (b, c) = matrices { [[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]] }
+    axis y = 3  axis x = 3  axis b = 2  axis c = 2
+"""
+QUARTER = finite.cycles("(1 3 9 7)(2 6 8 4)", name="(y x)")
+TILT = groups.matrices([[[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]]], name="(b c)")
+
+JOINT = [
+    Row("return mean[y, x](p)", "[; 2]", ALL),
+    Row("return relu(instance_norm(p)) + max[y, x](p)", "[y, x; 2]", ALL),
+    Row("return attention(p, over = [y, x], heads = 2)", "[y, x; 2]", ALL),
+    Row("return outer(p, p, over = [y, x])", "[y, x, y, x; 4]", ALL),
+    Row("return tanh(equivariant(q, 2))", "[b, c; 2]", ALL),
+    Row("return q * q + cos(q)", "[abs(b), abs(c); 2]", ALL),
+    Row("return equivariant(cos(q), 2)", "[abs(b), abs(c); 2]", ALL),
+    Row("return gate(q) * inner(q, linear(q, 1))", "[b, c; 2]", ALL),
+    Row("return outer(q, q)", "[b, c, b, c; 4]", ALL),
+    Row("return flatten(mean[y](p))", "[; 6]", frozenset()),
+    Row("return mean[x](relu(mean[y](p)))", "[; 2]", frozenset()),
+    Row("return softmax[y](p)", "[y, x; 2]", frozenset()),
+    Row("return attention(p, over = x, heads = 2)", "[y, x; 2]", frozenset()),
+    Row("return outer(p, p, over = y)", "[y, x, y; 4]", frozenset()),
+    Row("return relu(q)", "[b, c; 2]", frozenset()),
+]
+
+
+@pytest.mark.parametrize("row", JOINT, ids=str)
+def test_axes_that_move_jointly(row: Row) -> None:
+    text = f"{TURNED} model Net(p: [y, x; 2], q: [b, c; 2]) -> {row.result} {{ {row.body} }}"
+    if not row.groups:
+        assert mistakes_of(text)
+        return
+    model = randomised(specc.load(text).Net(dtype=torch.float64))
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        element = dict(random_element((QUARTER, TILT), rng))
+        element["(abs(b) abs(c))"] = element["(b c)"].abs()
+        p, q = (torch.from_numpy(rng.normal(size=(2, n, n, 2))) for n in (3, 2))
+        with torch.no_grad():
+            moved = model(_jointly(element, p, "[y, x]"), _jointly(element, q, "[b, c]"))
+            expected = _jointly(element, model(p, q), row.result)
+        torch.testing.assert_close(moved, expected, rtol=1e-8, atol=1e-8)
+
+
+def _jointly(element: Element, value: torch.Tensor, result: str) -> torch.Tensor:
+    """The element on pairs of dimensions, flattened row-major."""
+    names = [name for name in words_of(result) if name is not None]
+    pairs = [f"({a} {b})" for a, b in zip(names[::2], names[1::2], strict=True)]
+    flat = value.reshape(len(value), *(len(element[pair]) for pair in pairs), value.shape[-1])
+    return act(element, flat, list(pairs)).reshape(value.shape)

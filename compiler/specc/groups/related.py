@@ -10,15 +10,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from math import prod
 
 from .classical import Linear
 from .interface import Diagrams, Form, Group
 from .signed import Signed
 from .spins import EVEN, Spin
-from .tied import Action, Matrices, Matrix, Permuted, Represented, Tied, transposed
+from .tied import Action, Joint, Matrices, Matrix, Permuted, Represented, Tied, transposed
 
 TOLERANCE = 1e-9
 """What is nearer to zero counts as zero, where entries are no fractions."""
+
+
+def dual_name(name: str) -> str:
+    """`dual(v)` for `v`, and `v` for `dual(v)`."""
+    inner = name.removeprefix("dual(")
+    return f"dual({name})" if inner == name else inner.removesuffix(")")
+
+
+def absolute_name(name: str) -> str:
+    return f"abs({name})"
 
 
 def dual(group: Group, size: int) -> Group:
@@ -28,6 +39,12 @@ def dual(group: Group, size: int) -> Group:
             return replace(group, dual=not group.dual)
         case Matrices() if isinstance(group.action(size), Represented):
             return replace(group, dual=not group.dual)
+        case Joint():
+            inner = dual(group.group, prod(group.sizes))
+            assert isinstance(inner, Tied), "the dual of generators is by generators"
+            changed = inner != group.group
+            axes = tuple(map(dual_name, group.axes)) if changed else group.axes
+            return replace(group, group=inner, axes=axes)
         case _:
             return group
 
@@ -39,6 +56,10 @@ def absolute(group: Group) -> Group:
             return replace(group, unsigned=True)
         case Spin():
             return replace(group, parity=EVEN)
+        case Joint():
+            plain = absolute(group.group)
+            assert isinstance(plain, Tied), "generators without signs are generators"
+            return replace(group, group=plain, axes=tuple(map(absolute_name, group.axes)))
         case _:
             return group
 
@@ -52,6 +73,11 @@ def pairing(first: Group, second: Group, size: int) -> Form | None:
     match first, second:
         case Diagrams(), Diagrams() if first.base == second.base:
             return (first.form or Form(0)) if first.closes((first.kind, second.kind)) else None
+        case Joint(), Joint():
+            actions = first.action(size), second.action(size)
+            identity = Form(0)
+            kept = first.place == second.place and _keeps(*actions, identity, prod(first.sizes))
+            return identity if kept else None
         case Tied(), Tied():
             return _kept(first.action(size), second.action(size), size)
         case _:
@@ -66,6 +92,7 @@ def _kept(first: Action, second: Action, size: int) -> Form | None:
     return next((form for form in forms if _keeps(first, second, form, size)), None)
 
 
+@cache
 def _keeps(first: Action, second: Action, form: Form, size: int) -> bool:
     """Whether g^T F h = F for all generators g and h, and X^T F + F Y = 0 in the algebra."""
     if isinstance(first, Permuted) and isinstance(second, Permuted):

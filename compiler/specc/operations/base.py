@@ -148,6 +148,17 @@ class Operation(BaseModel):
         return Algebra.ANY
 
     @property
+    def named_axes(self) -> tuple[str, ...]:
+        """The axes that it names, and works along."""
+        named: list[str] = []
+        for name, kind in self.kinds.items():
+            if kind in (Kind.AXIS, Kind.AXES, Kind.GRID):
+                value = getattr(self, name)
+                each = value if isinstance(value, tuple) else (value,)
+                named += [str(axis) for axis in each if axis is not None]
+        return tuple(named)
+
+    @property
     def one_for_all(self) -> bool:
         """Whether on a collection its one module is called for each tensor alone."""
         return False

@@ -7,7 +7,7 @@ algebra allows it (a signed permutation asks f(-x) = -f(x), a matrix that mixes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -51,6 +51,20 @@ def admit(word: str, algebra: Algebra, value: Type, has_bias: bool = False) -> N
             if not commutes(algebra, axis.structure):
                 way_out = _way_out(algebra, axis, has_bias)
                 raise Refusal(_reason(word, algebra, axis), way_out, show_types=True)
+
+
+def refuse_torn(word: str, named: Collection[str], value: Type) -> None:
+    """Refuses work along some of the axes that a group moves jointly: their positions are one set."""
+    for _, tensor in tensors_of(value):
+        for axis in tensor.axes:
+            joint = axis.joint
+            if joint is not None and axis.name in named and not set(joint.axes) <= set(named):
+                raise Refusal(
+                    f"`{word}` works along `{axis.name}` alone, and `{joint.name}` moves "
+                    f"({', '.join(joint.axes)}) jointly",
+                    f"along [{', '.join(joint.axes)}] it commutes, or an equivariant layer does",
+                    show_types=True,
+                )
 
 
 def _reason(word: str, algebra: Algebra, axis: Axis) -> str:

@@ -9,7 +9,7 @@ from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
 from ..operations import Equivariant, Operation, Parameter, Refusal
-from ..operations.representations import admit
+from ..operations.representations import admit, refuse_torn
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.folding import Folded, Operand, fold
 from ..types import (
@@ -99,6 +99,8 @@ def _refuse_indices(operation: Operation, inputs: list[Type]) -> None:
 
 def _refuse_unfit(operation: Operation, inputs: list[Type]) -> None:
     """Every operation commutes with the groups on the axes of its inputs."""
+    for kind in inputs:
+        refuse_torn(_word(operation), operation.named_axes, kind)
     if operation.algebra is None:
         return
     has_bias = "bias" in type(operation).model_fields
