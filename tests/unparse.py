@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from specc.text.syntax import (
@@ -82,6 +83,8 @@ def _axis(node: Axis) -> str:
         text += f" {node.parity.text}"
     if node.fixing is not None:
         text += f" fixing ({_list(node.fixing)})"
+    if node.by is not None:
+        text += f" by {_group_value(node.by)}"
     return text
 
 

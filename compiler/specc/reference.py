@@ -13,8 +13,8 @@ from typing import Any
 
 from .graph import Node, Typed
 from .groups import Diagrams
-from .operations.masks import mask_axes, mask_name, without_absent
-from .symmetry.derive import Level, Maps, Product
+from .operations.masks import mask_axes, mask_name, presence, without_absent
+from .symmetry.derive import Centre, Level, Maps, Product
 from .symmetry.diagrams import Half, enclosing_index, folded_indices
 from .symmetry.exchanges import generated
 from .symmetry.folding import Operand
@@ -156,6 +156,7 @@ def evaluate_maps(
 
     where all indices of a block agree, and an input block that does not go through is averaged.
     Indices of pinned axes take part in the coefficient: `coefficient[o, d, i, c]`.
+    Points are read from the mean of all points, and those that are written are moved by it.
     `maps` have each run of a repeat by itself (`expand`). `parameters` may hold masks: then averages
     are over what is there, and what is not is zero.
     """
@@ -173,6 +174,9 @@ def evaluate_maps(
     ]
     if isinstance(result, Tensor):
         return totals[0]
+    for center, centre in zip(centers, maps.centres, strict=True):
+        for number in centre.outputs:
+            totals[number] = totals[number] + _along(center, maps.outputs[number].tensor)
     named = {operand.name: total for operand, total in zip(maps.outputs, totals, strict=True)}
     return {name: named[name] for name, _ in tensors_of(result)}
 
@@ -183,6 +187,35 @@ def _averaged(total: Array, tensor: Tensor) -> Array:
         return total
     elements = generated(tensor.swaps, len(tensor.axes))
     last = 1 + len(tensor.axes)
+def _center(
+    maps: Maps, centre: Centre, arrays: Sequence[Array], masks: Mapping[str, Array]
+) -> Array:
+    """The mean of points `(batch, coordinates)`: over channels, what is there of positions, and tensors."""
+    total = 0
+    for number in centre.inputs:
+        mean, tensor = arrays[number].mean(-1, keepdim=True), maps.inputs[number].tensor
+        axes = list(tensor.axes)
+        for dim in reversed(range(1, 1 + len(axes))):
+            if dim - 1 == tensor.coordinates:
+                continue
+            present = presence(mean, axes, dim, masks)
+            if present is None:
+                mean = mean.mean(dim)
+            else:
+                mean = mean.masked_fill(~present, 0).sum(dim) / present.sum(dim).clamp(min=1)
+            del axes[dim - 1]
+        total = total + mean.squeeze(-1)
+    return total / len(centre.inputs)
+
+
+def _along(center: Array, tensor: Tensor) -> Array:
+    """The center `(batch, coordinates)` with the dimensions of a tensor."""
+    shape = [1] * (2 + len(tensor.axes))
+    assert tensor.coordinates is not None
+    shape[0], shape[1 + tensor.coordinates] = center.shape
+    return center.reshape(shape)
+
+
     return sum(s * total.permute(0, *(1 + i for i in order), last) for order, s in elements) / len(
         elements
     )
@@ -231,9 +264,14 @@ def _blocks(
         rows = maps.outputs[level.spreads[s].tensor].features
         left = 0
         for p in each.pools:
-            columns = maps.inputs[level.pools[p].tensor].features
+            columns = maps.columns(level, each, p)
             weight = _weight(each, parameters)
-            found[s, p] = weight[top : top + rows, left : left + columns]
+            block = weight[top : top + rows, left : left + columns]
+            if p in each.dropped:  # the first feature of a mean of points has no column
+                whole = block.new_zeros(rows, 1 + columns)
+                whole[:, 1:] = block
+                block = whole
+            found[s, p] = block
             left += columns
         top += rows
     return found

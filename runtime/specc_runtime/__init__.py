@@ -39,6 +39,7 @@ from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
     accumulate,
+from .points import PointLinear, mix_points
     apply_mask,
     concat,
     diagonal,
@@ -93,6 +94,7 @@ __all__ = [
     "TiedBlock",
     "TiedFactor",
     "TiedMix",
+    "PointLinear",
     "accumulate",
     "alternating",
     "along",
@@ -134,3 +136,4 @@ __all__ = [
     "take_apart",
     "unmoved",
 ]
+    "mix_points",

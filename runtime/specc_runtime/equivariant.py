@@ -16,21 +16,26 @@ class Part(NamedTuple):
     """A block of columns or rows of a weight: a pool or a spread, by its indices.
 
     Strands are a, b, ...; `{}` stands for a pinned position, of which there are `pinned` along each.
-    The block has one entry for each pinned position and channel, channels last.
+    The block has one entry for each pinned position and channel, channels last; the mean of points may
+    have its first entry left out, which the others determine.
     """
 
     label: str
     channels: int
     pinned: tuple[int, ...] = ()
+    first_left_out: bool = False
 
     @property
     def width(self) -> int:
-        return prod(self.pinned) * self.channels
+        return prod(self.pinned) * self.channels - self.first_left_out
 
     def positions(self) -> list[tuple[str, int]]:
         """Each pinned position's label, and the place of its first channel in the block."""
         places = product(*(range(size) for size in self.pinned))
-        return [(self.label.format(*p), n * self.channels) for n, p in enumerate(places)]
+        found = [(self.label.format(*p), n * self.channels) for n, p in enumerate(places)]
+        if self.first_left_out:
+            return [(label, place - 1) for label, place in found[1:]]
+        return found
 
 
 class Equivariant(nn.Module):
@@ -38,7 +43,8 @@ class Equivariant(nn.Module):
 
     `inputs` and `outputs` are shapes by tensor (the key is empty for a single tensor), `sizes` the
     axes they were built with; `columns` and `rows` give the parts of each product's weight, `masks`
-    the shapes of masks; with several `arguments` the keys of `inputs` begin with them.
+    the shapes of masks; with several `arguments` the keys of `inputs` begin with them. Inputs that are
+    `points` are read from the center of all of them, and outputs that are points are moved by it.
     """
 
     inputs: ClassVar[Mapping[str, str]]
@@ -48,14 +54,16 @@ class Equivariant(nn.Module):
     rows: ClassVar[Mapping[str, Sequence[Part]]]
     masks: ClassVar[Mapping[str, str]] = {}
     arguments: ClassVar[Sequence[str]] = ("x",)
+    points: ClassVar[Sequence[str]] = ()
 
     @torch.no_grad()
     def basis(self, **sizes: int) -> list[tuple[str, Tensor]]:
         """The dense maps of the layer at one channel in and out, each with its diagram.
 
         Each map is a matrix from all inputs to all outputs, tensors in order and row-major in
-        themselves; `sizes` replace those of permutable axes. Meant for small sizes: the matrices are
-        dense. Raises `ValueError` for an axis that the layer does not have.
+        themselves; `sizes` replace those of permutable axes. With points the maps are the directions
+        of the affine family that the layer is, through points that are alike in all channels. Meant for
+        small sizes: the matrices are dense. Raises `ValueError` for an axis that the layer does not have.
         """
         unknown = sizes.keys() - self.sizes.keys()
         if unknown:
@@ -87,12 +95,14 @@ class Equivariant(nn.Module):
             )
             for mask, shape in self.masks.items()
         }
-        parameters = {**zeros, **chosen}
-        answer = functional_call(self, parameters, tuple(self._arguments(batch)), masks)
-        outputs = [answer] if isinstance(answer, Tensor) else list(answer.values())
-        return torch.cat(
-            [value[..., 0].reshape(len(value), -1) for value in outputs], 1
-        ).T.contiguous()
+
+        def answer(parameters: Mapping[str, Tensor]) -> Tensor:
+            made = functional_call(self, dict(parameters), tuple(self._arguments(batch)), masks)
+            outputs = [made] if isinstance(made, Tensor) else list(made.values())
+            return torch.cat([value[..., 0].reshape(len(value), -1) for value in outputs], 1)
+
+        dense = answer({**zeros, **chosen})
+        return (dense - answer(zeros) if self.points else dense).T.contiguous()
 
     def _one_hot(self, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """For each position of the inputs one element of a batch, with a one there in channel 0."""
@@ -107,7 +117,8 @@ class Equivariant(nn.Module):
             value = torch.zeros(
                 sum(counts), count, shape[-1], dtype=first.dtype, device=first.device
             )
-            value[start : start + count, :, 0] = torch.eye(count)
+            channels = slice(None) if name in self.points else slice(0, 1)
+            value[start : start + count, :, channels] = torch.eye(count).unsqueeze(-1)
             batch[name] = value.reshape(-1, *shape)
             start += count
         return batch

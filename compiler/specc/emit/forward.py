@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import LayerUse
-from ..planning.plan import LayerPlan, Mix, Step
+from ..planning.plan import Center, Copy, LayerPlan, Mix, Shift, Step
 from ..types import Axis
 from .layout import indent, statement
 from .mixes import mix_lines
+from .points import point_lines
 from .steps import numbered, shape_comment, step_lines
 from .tables import Words
 
@@ -17,8 +18,15 @@ from .tables import Words
 def forward(layer: LayerUse, words: Words) -> list[str]:
     """The lines of the method."""
     plan = layer.plan
-    body: list[str] = []
-    for title, steps in (("pool", plan.pools), ("mix", plan.mixes), ("spread", plan.spreads)):
+    body = _promotions(plan)
+    sections: tuple[tuple[str, Sequence[Step]], ...] = (
+        ("displacements from the center of all points", plan.centers),
+        ("pool", plan.pools),
+        ("mix", plan.mixes),
+        ("spread", plan.spreads),
+        ("points", plan.points),
+    )
+    for title, steps in sections:
         lines = [line for step in steps for line in _lines(step, plan, words)]
         if lines:
             body += [f"# {title}", *lines]
@@ -36,7 +44,13 @@ def forward(layer: LayerUse, words: Words) -> list[str]:
 
 def _lines(step: Step, plan: LayerPlan, words: Words) -> list[str]:
     comment = shape_comment(step.shape, words)
-    return mix_lines(step, comment) if isinstance(step, Mix) else step_lines(step, plan, comment)
+    match step:
+        case Mix():
+            return mix_lines(step, comment)
+        case Center() | Shift() | Copy():
+            return point_lines(step, plan, comment)
+        case _:
+            return step_lines(step, plan, comment)
 
 
 def _returned(plan: LayerPlan) -> str:

@@ -49,7 +49,13 @@ def _paragraphs(layer: LayerUse, words: Words) -> list[str]:
         f"for each pair of channels, from {counted(maps.pool_total, 'pool')} and "
         f"{counted(maps.spread_total, 'spread')} in {counted(maps.product_total, 'product')}."
     )
-    return [(f"Commutes with {groups}.\n" if groups else "") + counts]
+    found = [(f"Commutes with {groups}.\n" if groups else "") + counts]
+    if maps.centres:
+        found.append(
+            "Points are read from the center of all of them, and results that are points are moved by it;\n"
+            "so of their means one channel says what others do, and has no weight."
+        )
+    return found
 
 
 def _of_each(runs: Runs | None) -> str:
@@ -61,7 +67,7 @@ def _of_each(runs: Runs | None) -> str:
 
 def _constructor(plan: LayerPlan) -> list[str]:
     maps = plan.maps
-    body = ["super().__init__()", 'factory = {"device": device, "dtype": dtype}']
+    body: list[str] = []
     actions = tied_actions(maps)
     body += [line for name, code in actions.values() for line in statement(f"{name} = {code}", 2)]
     for (level, each), step in zip(products(maps), plan.mixes, strict=True):

@@ -49,7 +49,8 @@ def _product(step: Mix) -> str:
 def _operand(operand: Arranged) -> str:
     if operand.count is None:
         source = f"{operand.source}[i]" if operand.of_run else operand.source
-        return permuted(source, operand.permutation)
+        whole = permuted(source, operand.permutation)
+        return f"{whole}[..., 1:]" if operand.without_first else whole
     if operand.permutation is None:
         return f"*{operand.source}"
     return f"*[{permuted('each', operand.permutation)} for each in {operand.source}]"

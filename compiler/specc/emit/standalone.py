@@ -26,6 +26,7 @@ MODULES = (
     "storage",
     "inputs",
     "modules",
+    "points",
     "convolution",
     "statistics",
     "attention",

@@ -139,11 +139,11 @@ def _term(term: Term) -> str:
 def _expand(step: Expand, plan: LayerPlan) -> str:
     sizes = ["-1"] * (2 + len(step.shape.axes))
     for dim in step.dims:
-        sizes[dim] = _size(step.shape.axes[dim - 1], plan)
+        sizes[dim] = axis_size(step.shape.axes[dim - 1], plan)
     return f"{step.source}.expand({', '.join(sizes)})"
 
 
-def _size(axis: Axis, plan: LayerPlan) -> str:
+def axis_size(axis: Axis, plan: LayerPlan) -> str:
     """The size of an axis: read off an input or a mask, else the one it was built with."""
     if axis.masked:
         return f"{mask_name(axis)}.shape[{len(mask_axes(axis))}]"

@@ -73,11 +73,24 @@ def layer_tables(layer: LayerUse, words: Words) -> list[str]:
             continue
         pools = [(maps.inputs[level.pools[p].tensor], level.pools[p]) for p in each.pools]
         spreads = [(maps.outputs[level.spreads[s].tensor], level.spreads[s]) for s in each.spreads]
-        columns.append(_entry(each, [_part(o, h, "ijklmno", "x") for o, h in pools]))
+        left_out = [maps.leaves_out(level, each, p) for p in each.pools]
+        columns.append(
+            _entry(
+                each,
+                [
+                    _part(o, h, "ijklmno", "x", first)
+                    for (o, h), first in zip(pools, left_out, strict=True)
+                ],
+            )
+        )
         rows.append(_entry(each, [_part(o, h, "pqrstuvw", "y") for o, h in spreads]))
     lines += statement(f"columns = {{{', '.join(columns)}}}", 1)
     lines += statement(f"rows = {{{', '.join(rows)}}}", 1)
     lines += mask_table(layer.masks, words.plain)
+    points = [maps.inputs[n].name for centre in maps.centres for n in centre.inputs]
+    if points:
+        names = ", ".join(f'"{name}"' for name in points)
+        lines += statement(f"points = ({names}{',' if len(points) == 1 else ''})", 1)
     if len(layer.plan.arguments) > 1:
         names = ", ".join(f'"{argument.name}"' for argument in layer.plan.arguments)
         lines += statement(f"arguments = ({names})", 1)
@@ -146,7 +159,9 @@ class _Part:
     runs: Runs | None
 
 
-def _part(operand: Operand, half: Half, letters: str, unnamed: str) -> _Part:
+def _part(
+    operand: Operand, half: Half, letters: str, unnamed: str, first_left_out: bool = False
+) -> _Part:
     """`Part("fc1.weight[a,i]", 32)`: strands are a, b, ..., indices that stay on one side are not."""
     index: dict[int, str] = {}
     for number, block in enumerate(half.strands):
@@ -159,7 +174,8 @@ def _part(operand: Operand, half: Half, letters: str, unnamed: str) -> _Part:
     label = f'{"f" if operand.runs else ""}"{name}[{written}]"'
     pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned]
     sizes = f", ({', '.join(pinned)}{',' if len(pinned) == 1 else ''})" if pinned else ""
-    return _Part(f"Part({label}, {operand.tensor.width}{sizes})", operand.runs)
+    first = ", first_left_out=True" if first_left_out else ""
+    return _Part(f"Part({label}, {operand.tensor.width}{sizes}{first})", operand.runs)
 
 
 def _entry(each: Product, parts: Sequence[_Part]) -> str:

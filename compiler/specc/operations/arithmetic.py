@@ -19,6 +19,8 @@ from .broadcast import (
     without_signs,
 )
 from .representations import Algebra, admit, applied
+from .pointwise import passing
+from .points import subtracted_points, summed_points, with_points
 
 Operator = Literal["+", "-", "*", "/", "^"]
 
@@ -55,8 +57,12 @@ class Arithmetic(Operation):
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         match self.operator:
-            case "+" | "-" | "^":
-                return broadcast(inputs, summed(self.operator))
+            case "+":
+                return with_points(broadcast(inputs, summed("+")), inputs, summed_points)
+            case "-":
+                return with_points(broadcast(inputs, summed("-")), inputs, subtracted_points)
+            case "^":
+                return broadcast(inputs, summed("^"))
             case "*":
                 return broadcast(inputs, multiplied("*"))
             case "/":
@@ -76,12 +82,25 @@ class Arithmetic(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        return merged_channels(rules, inputs, types, result)
+        """Factors are lost where a single channel is added to many, and where channels multiply."""
+        merged = merged_channels(rules, inputs, types, result)
+        for name, tensor in tensors_of(result):
+            wide = [tensor_named(each, name).width == tensor.width for each in types]
+            alone = self.operator in ("*", "/") and wide == [True, False]
+            alone |= self.operator == "*" and wide == [False, True]
+            alone |= self.operator in ("+", "-") and all(wide)
+            if not alone:
+                rules.restrict(merged[name], NO_FACTORS)
+        return merged
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         if isinstance(result, Tensor):
             tensors, axes = self._aligned(inputs, result)
             values = tuple(
+    @property
+    def passes(self) -> Factors:
+        return NO_FACTORS if self.operator == "^" else ALL_FACTORS
+
                 aligned(value, tensor, axes) for value, tensor in zip(values, tensors, strict=True)
             )
         return f"{values[0]} {_PYTHON[self.operator]} {values[1]}"
@@ -150,6 +169,10 @@ class Constant(Operation):
     def binding(self, place: int) -> Binding:
         return _BINDING[self.operator][int(self.left)]
 
+    @property
+    def passes(self) -> Factors:
+        return passing(self.algebra)
+
     def reference(
         self,
         xp: Any,
@@ -195,6 +218,10 @@ class Minus(Operation):
         values: tuple[Any, ...],
         inputs: tuple[Type, ...],
         result: Type,
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
         parameters: Mapping[str, Any],
     ) -> Any:
         return -values[0]

@@ -86,11 +86,16 @@ class Rules(Protocol):
         """A parameter of this layer with these positions along its dimensions."""
         ...
 
-    def stacked(self, name: str, parts: Sequence[Sequence[Term]]) -> None:
+    def stacked(
+        self,
+        name: str,
+        parts: Sequence[Sequence[Term]],
+        carries: Sequence[Powers] | None = None,
+    ) -> None:
         """A parameter of parts one after the other along its first dimension.
 
         Each has positions of its own along the other dimensions too: one matrix that two values are
-        multiplied with.
+        multiplied with. `carries` has the powers of each part.
         """
         ...
 

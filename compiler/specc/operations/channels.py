@@ -83,6 +83,10 @@ class Flatten(Operation):
     ) -> Channels:
         if self.into is not None:
             return inputs[0]
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
         assert isinstance(types[0], Tensor)
         reason = "flattened positions are told apart"
         positions = [rules.pinned(axis.size, reason, axis.name) for axis in types[0].axes]
@@ -173,6 +177,10 @@ class Part(Operation):
         bounds = f"{start or ''}:{stop if stop < sum(self.channels) else ''}"
         return f"{values[0]}[..., {bounds}]"
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def reference(
         self,
         xp: Any,
@@ -230,6 +238,10 @@ class PixelShuffle(Windowed):
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         dims = run_time_dims(self._dims(self._tensor(inputs)))
         return f"pixel_shuffle({values[0]}, {dims}, {self.factor})"
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
 
     def reference(
         self,

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, InstanceOf
 
 from ..symmetry.coupling import Coupling, couple
-from ..symmetry.derive import Maps, Product, TiedShapes, derive
+from ..symmetry.derive import Level, Maps, Product, TiedShapes, derive
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
+from ..symmetry.points import affine, centres_of
 from ..symmetry.positions import Atom, Sum, Term, joined, product_of
 from ..symmetry.positions import Product as ProductTerm
 from ..symmetry.rings import within
@@ -55,6 +56,10 @@ class Equivariant(Operation):
         return True
 
     @property
+    @property
+    def takes_points(self) -> bool:
+        return True
+
     def keeps_space(self) -> bool:
         """Whether the result has the space of the input."""
         return isinstance(self.shape, int)
@@ -80,7 +85,7 @@ class Equivariant(Operation):
 
     def derived(self, inputs: tuple[Operand, ...], outputs: tuple[Operand, ...]) -> Maps:
         """The maps between tensors, with the coupling that is asked for."""
-        maps = derive(inputs, outputs, bias=self.bias)
+        maps = affine(derive(inputs, outputs, bias=self.bias))
         return couple(maps, Coupling(self.coupling == "near", self.summary, self.rank))
 
     def operands(
@@ -129,13 +134,13 @@ class Equivariant(Operation):
         leaving: dict[str, Term] = {o.name: rules.fresh(o.tensor.width) for o in written}
         for level in maps.levels:
             for each in level.products:
-                columns = [maps.inputs[level.pools[p].tensor] for p in each.pools]
+                columns = _columns(rules, maps, level, each, entering)
                 rows = [maps.outputs[level.spreads[s].tensor] for s in each.spreads]
                 _product_rule(
                     rules,
                     each,
                     _features(rules, rows, leaving),
-                    _features(rules, columns, entering),
+                    columns,
                 )
         return {name: leaving[name] for name, _ in tensors_of(result)}
 
@@ -267,4 +272,19 @@ def common_symmetry(values: tuple[Type, ...]) -> dict[str, Axis]:
 
 
 def _with_axes(tensor: Tensor, axes: Mapping[str, Axis]) -> Tensor:
-    return replace(tensor, axes=keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes)))
+    kept = keep_enclosed(tuple(axes[axis.name] for axis in tensor.axes))
+    return replace(tensor, axes=kept, points=tensor.points and any(a.affine for a in kept))
+
+
+def _refuse_unreached_points(read: Sequence[Operand], written: Sequence[Operand]) -> None:
+    """Points come from points: displacements and invariants do not say where the origin is."""
+    reached = {number for centre in centres_of(read, written) for number in centre.outputs}
+    for number, operand in enumerate(written):
+        if operand.tensor.points and number not in reached:
+            named = f"`{operand.name}`, " if operand.name else ""
+            raise Refusal(
+                f"no point leads to {named}{operand.tensor}: a point weighs one, and displacements"
+                " and invariants weigh zero",
+                "`displacement` after the type, or a point among the inputs",
+                show_types=True,
+            )

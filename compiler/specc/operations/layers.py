@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -91,6 +90,9 @@ class Linear(Operation):
         self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
     ) -> str:
         return f"F.linear({values[0]}, {module}.weight)"
+    Channels of points are mixed as displacements from their mean: m + W (x - m). So the weights of
+    every channel sum to one, the shape of W is that of `nn.Linear`, and of its rows only the
+    differences between entries count.
 
     def _layers(self, inputs: tuple[Type, ...]) -> dict[str, int]:
         """Input channels of each `nn.Linear` by the tensor it serves; empty for the only one."""
@@ -117,19 +119,25 @@ class Linear(Operation):
         for name, prefix in prefixes(self._layers(types)).items():
             source = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             born[name] = rules.fresh(self.channels)
-            rules.parameter(prefix + "weight", (born[name], source))
+            _refuse_both(inputs[0])
+            _refuse_promoted(inputs[0])
+            rules.parameter(prefix + "weight", (born[name], source), carries=(1, -1))
             if has_bias[name]:
-                rules.parameter(prefix + "bias", (born[name],))
+                rules.parameter(prefix + "bias", (born[name],), carries=(1,))
         return {name: born.get(name) or born[""] for name in inputs[0]}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         has_bias = biased(self.bias, self.shared, inputs[0])
         bias = {name: "" if each else "bias=False, " for name, each in has_bias.items()}
         layers = {
-            name: f"nn.Linear({width}, {self.channels}, {bias[name]}**factory)"
+            name: f"PointLinear({width}, {self.channels}, **factory)"
+            if points[name]
+            else f"{word[name]}({width}, {self.channels}, {bias[name]}**factory)"
             for name, width in self._layers(inputs).items()
         }
         if isinstance(inputs[0], Tensor):
+        if any(tensor.points for _, tensor in tensors_of(inputs[0])):
+            return f"mix_points({values[0]}, {module}.weight)"
             return layers[""]
         return layers[""] if self.shared else per_tensor(layers)
 
@@ -142,7 +150,9 @@ class Linear(Operation):
         parameters: Mapping[str, Any],
     ) -> Any:
         def apply(prefix: str, value: Any) -> Any:
-            product = xp.einsum("...i,oi->...o", value, parameters[prefix + "weight"])
+            center = value.mean(-1, keepdim=True) if prefix in points else 0
+            product = xp.einsum("...i,oi->...o", value - center, parameters[prefix + "weight"])
+            product = product + center
             return (
                 product + parameters[prefix + "bias"] if prefix + "bias" in parameters else product
             )
@@ -151,6 +161,10 @@ class Linear(Operation):
 
 
 class Mlp(Operation):
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     """`mlp(x, h, ..., c)`: linear layers with an activation between, as `nn.Sequential`."""
 
     word: ClassVar[str] = "mlp"
@@ -186,6 +200,9 @@ class Mlp(Operation):
     @property
     def one_for_all(self) -> bool:
         return self.shared
+        start = {} if self.shared else prefixes(name for name, _ in tensors_of(inputs[0]))
+        points = {start.get(name, "") for name, each in tensors_of(inputs[0]) if each.points}
+
 
     def _layers(self) -> tuple[Linear, ...]:
         return tuple(
@@ -202,7 +219,6 @@ class Mlp(Operation):
         start = prefixes(self._towers(inputs))
         has_bias = biased(self.bias, self.shared, inputs[0])
         for name, width in self._towers(inputs).items():
-            prefix = start[name]
             sizes = (width, *self.channels)
             for i, (before, after) in enumerate(pairwise(sizes)):
                 found.append(Parameter(f"{prefix}{2 * i}.weight", (after, before)))
@@ -219,9 +235,11 @@ class Mlp(Operation):
             atom = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             for i, count in enumerate(self.channels):
                 after = rules.fresh(count)
-                rules.parameter(f"{prefix}{2 * i}.weight", (after, atom))
+                rules.parameter(f"{prefix}{2 * i}.weight", (after, atom), carries=(1, -1))
                 if has_bias[name]:
-                    rules.parameter(f"{prefix}{2 * i}.bias", (after,))
+                    rules.parameter(f"{prefix}{2 * i}.bias", (after,), carries=(1,))
+                if i + 1 < len(self.channels):
+                    rules.restrict(after, Pointwise(function=self.act).passes)
                 atom = after
             born[name] = atom
         return {name: born.get(name) or born[""] for name in inputs[0]}
@@ -230,16 +248,17 @@ class Mlp(Operation):
         has_bias = biased(self.bias, self.shared, inputs[0])
         widths = self._towers(inputs)
         towers = {name: self._tower(width, has_bias[name]) for name, width in widths.items()}
+            _refuse_promoted(inputs[0])
         if isinstance(inputs[0], Tensor):
             return towers[""]
         return towers[""] if self.shared else per_tensor(towers)
 
-    def _tower(self, width: int, has_bias: bool) -> str:
+    def _tower(self, width: int, has_bias: bool, layer: str) -> str:
         bias = "" if has_bias else "bias=False, "
         act = Pointwise(function=self.act).as_module()
         parts: list[str] = []
         for before, after in zip((width, *self.channels), self.channels, strict=False):
-            parts += [f"nn.Linear({before}, {after}, {bias}**factory)", act]
+            parts += [f"{layer}({before}, {after}, {bias}**factory)", act]
         return f"nn.Sequential({', '.join(parts[:-1])})"
 
     def reference(
@@ -260,6 +279,10 @@ class Mlp(Operation):
                 if i + 1 < len(self.channels):
                     value = act.reference(xp, (value,), inputs, result, {})
             return value
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
         return on_each(values[0], self.shared, apply)
 

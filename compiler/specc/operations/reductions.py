@@ -11,6 +11,7 @@ from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed
 from .masks import masked_reduction, masked_reductions, presence
 from .representations import Algebra
+from .points import kept_points, totalled_points, with_points
 
 
 class _OverAxes(Operation):

@@ -15,6 +15,7 @@ from .base import Channels, Operation, Refusal, Rules
 from .brackets import Binding
 from .broadcast import aligned, broadcast, meet, summed, total_width
 from .representations import Algebra
+from .points import joined_points, with_points
 
 
 class Input(Operation):
@@ -37,6 +38,10 @@ class Input(Operation):
     ) -> Channels:
         atoms = {name: rules.fresh(tensor.width) for name, tensor in tensors_of(result)}
         for atom in atoms.values():
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
             rules.pin(atom, "an input of the model")
         return atoms
 
@@ -59,7 +64,16 @@ class Concat(Operation):
         return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return broadcast(inputs, summed(self.word), total_width)
+        combined = broadcast(inputs, summed(self.word), total_width)
+        return with_points(combined, inputs, joined_points)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+    @property
+    def takes_points(self) -> bool:
+        return True
+
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -118,6 +132,10 @@ class Take(Operation):
             raise Refusal(f"{value} is one tensor and has no part `{self.key}`", show_types=True)
         tensors = dict(value.tensors)
         if self.key in tensors:
+    @property
+    def takes_points(self) -> bool:
+        return True
+
             return tensors[self.key]
         inside = {n: t for n, t in value.tensors if n.startswith(self.key + ".")}
         if not inside:
@@ -142,6 +160,10 @@ class Take(Operation):
             return f'{values[0]}["{self.key}"]'
         entries = ", ".join(f'"{name}": {values[0]}["{self.key}.{name}"]' for name in result.names)
         return f"{{{entries}}}"
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def reference(
         self,
@@ -177,13 +199,17 @@ class Collect(Operation):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         found = []
         for (name, declared), given in zip(self.space.tensors, inputs, strict=True):
-            if not isinstance(given, Tensor) or _axis_names(given) != _axis_names(declared):
+            if not isinstance(given, Tensor) or _kind(given) != _kind(declared):
                 raise Refusal(
                     f"`{name}` of {self.space.label} is {declared}, and this is {given}",
                     show_types=True,
                 )
             axes = tuple(meet(a, b) for a, b in zip(given.axes, declared.axes, strict=True))
             found.append((name, Tensor(axes, given.channels)))
+    @property
+    def takes_points(self) -> bool:
+        return True
+
         return Collection(tuple(found), self.space.label, self.space.stored)
 
     def symmetry(
@@ -204,6 +230,10 @@ class Collect(Operation):
         values: tuple[Any, ...],
         inputs: tuple[Type, ...],
         result: Type,
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
         parameters: Mapping[str, Any],
     ) -> Any:
         return dict(zip(self.space.names, values, strict=True))

@@ -10,6 +10,8 @@ from typing import assert_never
 from .plan import (
     Along,
     Average,
+    Center,
+    Copy,
     Diagonal,
     Embed,
     Expand,
@@ -20,6 +22,7 @@ from .plan import (
     Mean,
     Mix,
     Project,
+    Shift,
     Step,
     Sum,
     TiedForm,
@@ -129,6 +132,13 @@ def _in_frequencies(block: TiedSize, positions: int) -> Cost:
 def _step(step: Step, sizes: dict[str, int]) -> Cost:
     written = step.shape.numbers
     match step:
+        case Center():
+            read = sum(source.tensor.positions * source.tensor.width for source in step.sources)
+            return Cost(read, BYTES * (read + written))
+        case Shift():
+            return Cost(written, 2 * BYTES * written)
+        case Copy():
+            return Cost(0, 0)
         case Fold():
             return Cost(0, 2 * BYTES * written if step.permutation and step.pinned else 0)
         case Diagonal():

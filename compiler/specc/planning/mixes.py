@@ -39,7 +39,7 @@ def mix(
     operands = _operands(maps, level, each, layout, pools)
     targets, pieces = _targets(maps, level, each, layout, names)
     input_widths = tuple(
-        maps.inputs[level.pools[p].tensor].features
+        maps.columns(level, each, p)
         for p in each.pools
         for _ in range(maps.pool_count(level, each, p))
     )
@@ -102,7 +102,10 @@ def _operands(
         order = [state.kept.index(half.strands[strand]) for strand in layout]
         source = pools.variable(half.tensor, state)
         of_run = read.runs is not None and each.runs is not None
-        operands.append(Arranged(source, permutation(order), _count(each, read), of_run))
+        without_first = maps.leaves_out(level, each, p)
+        operands.append(
+            Arranged(source, permutation(order), _count(each, read), of_run, without_first)
+        )
     return tuple(operands)
 
 

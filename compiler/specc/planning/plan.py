@@ -13,7 +13,7 @@ from typing import Literal
 from ..groups import Form
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand, Runs
-from ..types import Axis
+from ..types import Axis, Tensor
 
 Formulation = Literal["stack", "accumulate"]
 
@@ -39,6 +39,48 @@ class Shape:
     def numbers(self) -> int:
         """How many numbers it holds for each element of the batch."""
         return self.positions * self.features
+
+
+@dataclass(frozen=True, slots=True)
+class PointSource:
+    """A tensor of an input as it comes: the code that reads it."""
+
+    code: str
+    tensor: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Center:
+    """The mean of points over positions and channels, each tensor counting alike: `(batch, axis, 1)`."""
+
+    target: str
+    sources: tuple[PointSource, ...]
+    shape: Shape
+    runs: None
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Takes a center from points, or adds it to displacements; `inserted` are its dimensions of one."""
+
+    target: str
+    source: str
+    center: str
+    added: bool
+    inserted: tuple[int, ...]
+    shape: Shape
+    runs: None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Copies of a center at all positions and channels of an output."""
+
+    target: str
+    center: str
+    inserted: tuple[int, ...]
+    shape: Shape
+    runs: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +173,15 @@ class Wedge:
 class Arranged:
     """A tensor with its dimensions permuted, where `permutation` is not None.
 
-    With a `count`, the tensors of so many runs one after the other; with `of_run`, that of the run.
+    With a `count`, the tensors of so many runs one after the other; with `of_run`, that of the run;
+    `without_first` leaves its first feature out.
     """
 
     source: str
     permutation: tuple[int, ...] | None
     count: int | None = None
     of_run: bool = False
+    without_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +350,8 @@ class Unfold:
 
 PoolStep = Fold | Diagonal | Mean | Trace | Project | Wedge
 SpreadStep = Sum | Expand | Embed | Along | Lower | Unwedge | Average | Unfold
-Step = PoolStep | Mix | SpreadStep
+PointStep = Center | Shift | Copy
+Step = PointStep | PoolStep | Mix | SpreadStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,14 +380,16 @@ class LayerPlan:
 
     maps: Maps
     arguments: tuple[Argument, ...]
+    centers: tuple[Center | Shift, ...]
     pools: tuple[PoolStep, ...]
     mixes: tuple[Mix, ...]
     spreads: tuple[SpreadStep, ...]
+    points: tuple[Shift | Copy, ...]
     results: tuple[Result, ...]
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return (*self.pools, *self.mixes, *self.spreads)
+        return (*self.centers, *self.pools, *self.mixes, *self.spreads, *self.points)
 
     def __str__(self) -> str:
         """One line a step: `fc1_weight_hidden = mean(fc1_weight, 2)`."""
@@ -357,6 +404,13 @@ def _described(step: Step) -> str:
 def describe(step: Step) -> str:
     """A step in words, for `specc build --show plan`."""
     match step:
+        case Center():
+            of = ", ".join(source.code for source in step.sources)
+            return f"{step.target} = center({of})"
+        case Shift():
+            return f"{step.target} = {step.source} {'+' if step.added else '-'} {step.center}"
+        case Copy():
+            return f"{step.target} = copies({step.center})"
         case Fold():
             return f"{step.target} = fold({step.key or step.argument})"
         case Diagonal():

@@ -50,6 +50,10 @@ class Pools:
         for state in sorted(wanted, key=lambda s: (-len(s.blocks), s.blocks, -len(s.kept), s.kept)):
             self._require(number, operand, base, state)
 
+    def reads(self, number: int) -> bool:
+        """Whether anything is read of an input."""
+        return number in self._wanted
+
     def variable(self, number: int, state: State) -> str:
         """What holds the reduction of an input to a state."""
         return self._variables[number, state]

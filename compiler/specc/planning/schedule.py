@@ -11,8 +11,19 @@ from collections.abc import Sequence
 from ..names import Variables
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand
+from .centres import Centres
 from .mixes import mix
-from .plan import Argument, Arranged, Formulation, LayerPlan, Result, SpreadStep
+from .plan import (
+    Argument,
+    Arranged,
+    Copy,
+    Formulation,
+    LayerPlan,
+    PointSource,
+    Result,
+    Shift,
+    SpreadStep,
+)
 from .pools import Pools
 from .spread_names import SpreadNames
 from .spreads import spread
@@ -33,9 +44,22 @@ def schedule(
     if any(operand.runs for operand in (*maps.inputs, *maps.outputs)):
         names.claim("i")
     pools = Pools(maps, names)
-    for number, operand in enumerate(maps.inputs):
-        source, key = _source(operand, arguments)
-        base = names.claim(operand.name.replace("{}.", "")) if key else source
+    sources = [_source(operand, arguments) for operand in maps.inputs]
+    bases = [
+        names.claim(operand.name.replace("{}.", "")) if key else source
+        for operand, (source, key) in zip(maps.inputs, sources, strict=True)
+    ]
+    points = [
+        PointSource(f'{source}["{key}"]' if key else source, operand.tensor)
+        for operand, (source, key) in zip(maps.inputs, sources, strict=True)
+    ]
+    centres = Centres(maps, points, names)
+    shifts = centres.subtracted({n: base for n, base in enumerate(bases) if pools.reads(n)})
+    shifted = {shift.target for shift in shifts}
+    for number, (source, key) in enumerate(sources):
+        base = bases[number]
+        if base in shifted:
+            source, key = base, ""
         pools.add_tensor(number, source, key, base)
     mixes = []
     pieces: dict[int, dict[State, list[Arranged]]] = {n: {} for n in range(len(maps.outputs))}
@@ -47,17 +71,24 @@ def schedule(
             for piece in made:
                 pieces[piece.output].setdefault(piece.state, []).append(piece.source)
     spreads: list[SpreadStep] = []
+    moved: list[Shift | Copy] = []
     results = []
     for number, operand in enumerate(maps.outputs):
-        steps, variable = spread(number, operand, pieces[number], spread_names)
-        spreads += steps
-        results.append(Result(operand, variable))
+        variable = None
+        if pieces[number]:
+            steps, variable = spread(number, operand, pieces[number], spread_names)
+            spreads += steps
+        base = spread_names.bases[number]
+        moved += centres.added(number, variable, base)
+        results.append(Result(operand, variable or base))
     return LayerPlan(
         maps,
         tuple(arguments),
+        (*centres.means, *shifts),
         tuple(pools.steps),
         tuple(mixes),
         tuple(spreads),
+        tuple(moved),
         tuple(results),
     )
 

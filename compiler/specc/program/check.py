@@ -68,6 +68,8 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
         _refuse_indices(node.operation, inputs)
         _refuse_unfit(node.operation, inputs)
         result = node.operation.result(tuple(inputs))
+        if not node.operation.takes_points:
+            refuse_points(_word(node.operation), inputs)
     except Refusal as refusal:
         notes = _origins(node, graph, inputs) if refusal.show_types else ()
         raise SpecError(refusal.message, node.span, refusal.hint, notes) from None
@@ -168,6 +170,8 @@ def _is_reached(layer: Equivariant, folded: Folded, output: int) -> bool:
         return layer.derived(folded.inputs, folded.outputs).reaches(output)
     return is_reached(folded.inputs, folded.outputs[output])
 
+    if folded.outputs[output].tensor.points:
+        return True  # the mean of the points leads there
 
 def _most_indices(read: tuple[Operand, ...], written: tuple[Operand, ...]) -> str:
     """Which group meets itself most often, where that is what makes the maps many."""

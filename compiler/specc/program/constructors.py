@@ -25,7 +25,7 @@ from ..groups import (
 from ..groups.tied import inverse
 from ..text import syntax
 from ..types import Axis
-from .scope import Scope, not_yet
+from .scope import Scope
 from .static import number, size
 
 
@@ -44,8 +44,6 @@ LATER = ("U", "SU")
 def constructed(call: syntax.Call, scope: Scope) -> Constructed:
     """The group that a call writes: `S(8)`, `O(1, 3)`."""
     word = call.function.text
-    if word in LATER:
-        raise not_yet(f"the group `{word}`", call.span)
     if word not in _CONSTRUCTORS:
         hint = nearest(word, _CONSTRUCTORS) or "`S(n)` is n interchangeable positions"
         raise SpecError(f"there is no group `{word}`", call.function.span, hint)
@@ -142,10 +140,8 @@ _FORMS = {word: f"`{word}(n)`" for word in _CONSTRUCTORS} | {
 def generated(declaration: syntax.Group, scope: Scope) -> Constructed:
     """The group of a declaration `group Name = ...`."""
     match declaration.value:
-        case syntax.Cycles() as cycles:
-            return _permutations(declaration.name.text, cycles, scope)
-        case syntax.Matrices() as matrices:
-            return _matrices(declaration.name.text, matrices, scope)
+        case syntax.Cycles() | syntax.Matrices() as generators:
+            return _of_generators(declaration.name.text, generators, scope)
         case syntax.Call() as call:
             return constructed(call, scope)
         case other:
@@ -167,6 +163,44 @@ def _permutations(name: str, cycles: syntax.Cycles, scope: Scope) -> Constructed
     degree = int(largest)
     if cycles.degree is not None:
         degree = size(cycles.degree, scope.param, "the degree of a permutation group")
+def _of_generators(
+    name: str, written: syntax.Cycles | syntax.Matrices, scope: Scope
+) -> Constructed:
+    if isinstance(written, syntax.Cycles):
+        return _permutations(name, written, scope)
+    return _matrices(name, written, scope)
+
+
+def with_generators(declaration: syntax.Axis, axis: Axis, scope: Scope) -> Axis:
+    """The axis `leg = Mirror by <(1 2)>`: what each generator of a named group does to it."""
+    if declaration.by is None:
+        return axis
+    group = axis.group
+    if not axis.element or not isinstance(group, Permutations | Matrices):
+        raise SpecError(
+            f"`by` says what the generators of a named group do to an axis, and this is {axis.symmetry}",
+            declaration.value.span,
+            "`group Mirror = <(1 2)>`, then `axis side = Mirror by matrices { [[-1]] }`",
+        )
+    found = _of_generators(axis.element, declaration.by, scope)
+    wanted, given = _generators(group), _generators(found.group)
+    if wanted != given:
+        raise SpecError(
+            f"`{axis.element}` has {wanted}, and {given} are given here",
+            declaration.by.span,
+            "one for each generator, in their order",
+        )
+    return replace(axis, size=found.size, group=found.group)
+
+
+def _generators(group: Group) -> str:
+    if isinstance(group, Matrices):
+        what = "Lie-algebra element" if group.lie else "generator"
+        return counted(len(group.matrices), what)
+    assert isinstance(group, Permutations)
+    return counted(len(group.generators), "generator")
+
+
         for each in written:
             if each.value > degree:
                 raise SpecError(f"this is more than the degree, {degree}", each.span)

@@ -12,7 +12,7 @@ from ..errors import Errors, Note, SpecError, nearest
 from ..groups import Joint, Pinned, Symmetric, Tied
 from ..text import syntax
 from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
-from .constructors import constructed, generated, with_fixed
+from .constructors import constructed, generated, with_fixed, with_generators
 from .scope import (
     BlockDeclaration,
     Meaning,
@@ -92,6 +92,7 @@ def _axis(declaration: syntax.Axis, scope: Scope) -> Axis:
     axis = with_spin(declaration, _acted_on(name, declaration.value, scope), scope)
     axis = _with_joint(axis, declaration, scope)
     axis = with_fixed(declaration, axis, scope)
+    axis = with_generators(declaration, axis, scope)
     if declaration.parent is None:
         return axis
     parent = scope.axis(declaration.parent)

@@ -24,7 +24,8 @@ def with_spin(declaration: syntax.Axis, axis: Axis, scope: Scope) -> Axis:
             )
         return axis
     group = axis.group
-    if not isinstance(group, Orthogonal) or group.negative is not None or axis.size != 3:
+    linear = isinstance(group, Orthogonal) and group.negative is None and not group.affine
+    if not isinstance(group, Orthogonal) or not linear or axis.size != 3:
         raise SpecError(
             f"spins are representations of SO(3) and O(3), and this is {_group(axis)}",
             declaration.value.span,

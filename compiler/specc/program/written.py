@@ -37,7 +37,7 @@ def declared_type(written: syntax.Type, scope: Scope) -> Type:
         return type_of(written.value, scope, scope.static)
     if not isinstance(written.value, syntax.Bracket):
         raise SpecError(
-            "`displacement` follows the type of one tensor",
+            f"`{word}` follows the type of one tensor",
             written.span,
             "in a space each tensor says whether it is one",
         )

@@ -163,9 +163,13 @@ class Maps:
 
     def columns(self, level: Level, each: Product, pool: int) -> int:
         """The features of a pool that a product reads."""
-        return self._read(level, pool).features - (pool in each.dropped)
+        return self._read(level, pool).features - self.leaves_out(level, each, pool)
 
     def pool_width(self, level: Level, each: Product) -> int:
+    def leaves_out(self, level: Level, each: Product, pool: int) -> bool:
+        """Whether a product does not read the first feature of a pool."""
+        return pool in each.dropped and not self.is_tied(level, each)
+
         return sum(
             self.columns(level, each, p) * self.pool_count(level, each, p) for p in each.pools
         )

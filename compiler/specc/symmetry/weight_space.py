@@ -72,7 +72,11 @@ def weight_space(
     something may do so only where that stands beside it.
     """
     solved = _settled(parameters, positions, list(values))
-    axes = _Axes(prefix, positions)
+    atoms = {a for parts in solved.values() for dims, _ in parts for t in dims for a in atoms_of(t)}
+    allowed = _allowed(positions, atoms, refused)
+    signed = {atom for atom, pin in allowed[Factor.SIGN].items() if pin is None}
+    scaled = {atom for atom, pin in allowed[Factor.SCALE].items() if pin is None}
+    axes = _Axes(prefix, positions, signed if Factor.SIGN in asked else set())
     kept = tuple(axes.stored(name, parts) for name, parts in solved.items())
     tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
     plain = all(each.is_plain for each in kept)
@@ -85,8 +89,11 @@ def weight_space(
 
 def _settled(
     parameters: Mapping[str, Stack], positions: Positions[Pin], values: Sequence[Sequence[Term]]
-) -> dict[str, _Parts]:
+) -> dict[str, _Solved]:
     """The parameters in solved terms; the parts of one are stored alike along all dimensions but the first.
+
+_Solved = list[tuple[list[Term], Powers]]
+"""The parts of a parameter in solved terms, each with the powers that its dimensions carry."""
 
     Where they would not be, they are made to move together.
     """
@@ -95,22 +102,28 @@ def _settled(
         solved = {name: [_resolved(dims, positions) for dims in p] for name, p in given.items()}
         changed = [_confine_values(positions, [_resolved(dims, positions) for dims in values])]
         changed += [_confine_stored(positions, dims) for parts in solved.values() for dims in parts]
+    refused: Refused | None = None,
+    asked: Factors = NO_FACTORS,
         if positions.settle() or any(changed):
             continue
         cut = {
-            name: [part for dims in parts for part in _separated(positions, dims)]
+            name: [
+                (part, parameters[name].powers(number))
+                for number, dims in enumerate(parts)
+                for part in _separated(positions, dims)
+            ]
             for name, parts in solved.items()
         }
         uneven = [
             (name, dim)
             for name, parts in cut.items()
-            for dim in range(1, len(parts[0]))
-            if not _alike([dims[dim] for dims in parts])
+            for dim in range(1, len(parts[0][0]))
+            if not _alike([dims[dim] for dims, _ in parts])
         ]
         if not uneven:
             return cut
         for name, dim in uneven:
-            terms, pin = [dims[dim] for dims in cut[name]], parameters[name].pin
+            terms, pin = [dims[dim] for dims, _ in cut[name]], parameters[name].pin
             if not _move_together(terms, positions, pin):
                 whole = positions.fresh(terms[0].size, next(atoms_of(terms[0])).birth)
                 positions.pin(whole, pin)
@@ -251,20 +264,21 @@ def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
 
 
 class _Axes:
-    """The axis of each solved atom."""
+    """The axis of each solved atom; `signed` are those with signs."""
 
-    def __init__(self, prefix: str, positions: Positions[Pin]) -> None:
+    def __init__(self, prefix: str, positions: Positions[Pin], signed: set[Atom]) -> None:
         self._prefix = prefix
         self._positions = positions
         self._axes: dict[Atom, Axis] = {}
         self._taken: set[str] = set()
         self.pins: list[tuple[Axis, Pin]] = []
 
-    def stored(self, name: str, parts: _Parts) -> Stored:
+    def stored(self, name: str, parts: _Solved) -> Stored:
         """A parameter with the axes of all its pieces."""
         sizes: list[list[int]] = []
         pieces: list[list[Part]] = []
-        for terms in parts:
+        carried: list[list[tuple[Atom, int]]] = []
+        for terms, powers in parts:
             dims = [_choices(term) for term in terms]
             own = [[prod(atom.size for atom in factors) for factors in dim] for dim in dims]
             assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
@@ -277,7 +291,8 @@ class _Axes:
             pin = self._positions.pin_of(atom)
             name, home = self._name(atom), self._home(atom) if pin is None else None
             parent = None if home is None else self._axis(home)
-            group = Symmetric() if pin is None else Pinned()
+            moving = Signed() if atom in self._signed else Symmetric()
+            group = moving if pin is None else Pinned()
             self._axes[atom] = Axis(name, atom.size, group, parent)
             if pin is not None:
                 self.pins.append((self._axes[atom], pin))
@@ -297,3 +312,5 @@ class _Axes:
         name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
         return name
+        self._signed = signed
+        self._carried: dict[str, list[tuple[Atom, int]]] = {}

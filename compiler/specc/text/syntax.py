@@ -226,7 +226,8 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """`axis node = S(32, masked)`, `axis key = S(8) in head`, `axis l1 = R spin 1 odd`, `axis v = O(3) fixing (0, 0, 1)`."""
+    """`axis node = S(32, masked)`, `axis key = S(8) in head`, `axis l1 = R spin 1 odd`, `axis v = O(3) fixing (0, 0, 1)`,
+    `axis leg = Mirror by <(1 2)>`."""
 
     name: Identifier
     value: Expression
@@ -239,6 +240,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
+    by: Cycles | Matrices | None
     """`(1 2 3)`: positions count from 1; `()` is the identity."""
 
     positions: tuple[Number, ...]

@@ -6,7 +6,7 @@ Also what the grammar cannot say: no property twice, named arguments last, depth
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lark import Token, Tree
 from lark.tree import Meta
@@ -76,7 +76,7 @@ class _Property:
     """What may follow the value of an axis: `word` is a field of `syntax.Axis`."""
 
     word: str
-    value: Identifier | Expression | tuple[Expression, ...]
+    value: Identifier | Expression | tuple[Expression, ...] | syntax.Cycles | syntax.Matrices
     span: Span
 
 
@@ -116,15 +116,16 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
             if item.word in given:
                 self._twice(item.span, given[item.word].span)
             given[item.word] = item
-        inside, spin, parity, fixing = (
+        inside, spin, parity, fixing, by = (
             given[word].value if word in given else None
-            for word in ("inside", "spin", "parity", "fixing")
+            for word in ("inside", "spin", "parity", "fixing", "by")
         )
         assert inside is None or isinstance(inside, Identifier)
         assert parity is None or isinstance(parity, Identifier)
         assert fixing is None or isinstance(fixing, tuple)
-        assert not isinstance(spin, Identifier | tuple)
-        return syntax.Axis(name, value, inside, spin, parity, fixing, self._span(meta))
+        assert by is None or isinstance(by, syntax.Cycles | syntax.Matrices)
+        assert not isinstance(spin, Identifier | tuple | syntax.Cycles | syntax.Matrices)
+        return syntax.Axis(name, value, inside, spin, parity, fixing, by, self._span(meta))
 
     def _twice(self, again: Span, first: Span) -> None:
         message = f"`{again.text}` is given a second time"
@@ -141,6 +142,9 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
 
     def fixing(self, meta: Meta, *vector: Expression) -> _Property:
         return _Property("fixing", vector, self._span(meta))
+
+    def by(self, meta: Meta, generators: syntax.Cycles | syntax.Matrices) -> _Property:
+        return _Property("by", generators, self._span(meta))
 
     def group(
         self,

@@ -231,7 +231,9 @@ def _rank_on(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generato
     with_zero = torch.cat([torch.zeros_like(inputs[:1]), inputs])
     answers = _answers(layer, with_zero, draws + 1, generator)
     linear = (answers[:, 1:] - answers[:, :1]).flatten(1)
-    return _rank(linear[1:] - linear[:1] if _reads_points(layer) else linear)
+    if not _reads_points(layer):
+        return _rank(linear)
+    return _rank(linear[1:] - linear[:1], float(inputs.abs().max()))
 
 
 def _reads_points(layer: Layer) -> bool:
@@ -268,9 +270,11 @@ def _answers(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generato
     return torch.stack(found)
 
 
-def _rank(matrix: Tensor) -> int:
+def _rank(matrix: Tensor, scale: float = 0.0) -> int:
+    """The rank; what is small beside the scale of the numbers that it was made of is zero."""
     values = torch.linalg.svdvals(matrix)
-    return int((values > RANK_TOLERANCE * values[0]).sum()) if values[0] > 0 else 0
+    largest = max(float(values[0]), scale)
+    return int((values > RANK_TOLERANCE * largest).sum()) if largest > 0 else 0
 
 
 @contextmanager
