@@ -115,7 +115,8 @@ def _label(name: str) -> str:
 
 
 def type_(node: Type) -> str:
-    return expression(node.value) + (" displacement" if node.displacement else "")
+    words = " displacement" * node.displacement + " complex" * node.complex
+    return expression(node.value) + words
 
 
 def _body(statements: Iterable[Statement]) -> str:
@@ -153,6 +154,10 @@ def expression(node: Expression) -> str:
             return f"{_operand(value)}.{name.text}"
         case Indexed(value, indices):
             return f"{_operand(value)}[{_names(indices)}]"
+        case Bracket(displacement=True):
+            return f"{expression(replace(node, displacement=False))} displacement"
+        case Bracket(complex=True):
+            return f"{expression(replace(node, complex=False))} complex"
         case Bracket(entries, channels, index):
             if channels is None:
                 return f"[{_list(entries)}]"

@@ -164,29 +164,29 @@ def evaluate_maps(
         without_absent(values[operand.name], operand.tensor.axes, parameters)
         for operand in maps.inputs
     ]
+    if maps.is_complex:
+        arrays = [array.to(array.dtype.to_complex()) for array in arrays]
+    centers = [_center(maps, centre, arrays, parameters) for centre in maps.centres]
+    for center, centre in zip(centers, maps.centres, strict=True):
+        for number in centre.inputs:
+            arrays[number] = arrays[number] - _along(center, maps.inputs[number].tensor)
     totals: list[Array] = [_zeros(arrays[0], operand) for operand in maps.outputs]
     for level in maps.levels:
         for each in level.products:
             _add_product(xp, maps, level, each, arrays, totals, parameters)
+    for center, centre in zip(centers, maps.centres, strict=True):
+        for number in centre.outputs:
+            totals[number] = totals[number] + _along(center, maps.outputs[number].tensor)
     totals = [
         without_absent(_averaged(total, operand.tensor), operand.tensor.axes, parameters)
         for total, operand in zip(totals, maps.outputs, strict=True)
     ]
     if isinstance(result, Tensor):
         return totals[0]
-    for center, centre in zip(centers, maps.centres, strict=True):
-        for number in centre.outputs:
-            totals[number] = totals[number] + _along(center, maps.outputs[number].tensor)
     named = {operand.name: total for operand, total in zip(maps.outputs, totals, strict=True)}
     return {name: named[name] for name, _ in tensors_of(result)}
 
 
-def _averaged(total: Array, tensor: Tensor) -> Array:
-    """The mean over the exchanges of indices that a type declares."""
-    if not tensor.swaps:
-        return total
-    elements = generated(tensor.swaps, len(tensor.axes))
-    last = 1 + len(tensor.axes)
 def _center(
     maps: Maps, centre: Centre, arrays: Sequence[Array], masks: Mapping[str, Array]
 ) -> Array:
@@ -216,6 +216,12 @@ def _along(center: Array, tensor: Tensor) -> Array:
     return center.reshape(shape)
 
 
+def _averaged(total: Array, tensor: Tensor) -> Array:
+    """The mean over the exchanges of indices that a type declares."""
+    if not tensor.swaps:
+        return total
+    elements = generated(tensor.swaps, len(tensor.axes))
+    last = 1 + len(tensor.axes)
     return sum(s * total.permute(0, *(1 + i for i in order), last) for order, s in elements) / len(
         elements
     )

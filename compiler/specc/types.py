@@ -102,6 +102,11 @@ class Axis:
         return isinstance(self.group, Orthogonal) and self.group.affine
 
     @property
+    def unitary(self) -> bool:
+        """Whether it holds coordinates of complex vectors, moved by a unitary group."""
+        return isinstance(self.group, Linear) and self.group.unitary
+
+    @property
     def masked(self) -> bool:
         """Whether a mask says at run time which positions are there."""
         return isinstance(self.group, Symmetric) and self.group.masked
@@ -191,7 +196,8 @@ class Tensor:
 
     `[a; index 64]` holds integers from 0 to `index` - 1 and has no channels. `exchanges` are those of
     indices that leave it as it is, up to a sign: `[sym(v, v)]`. Over E(n) a tensor is of displacements,
-    on which the group acts by its linear part, or of `points`, which translations move too.
+    on which the group acts by its linear part, or of `points`, which translations move too. Numbers are
+    `complex` where a unitary group moves them or where it is said.
     """
 
     axes: tuple[Axis, ...]
@@ -199,6 +205,17 @@ class Tensor:
     index: int | None = None
     exchanges: tuple[Exchange, ...] = ()
     points: bool = False
+    complex: bool = False
+
+    def __post_init__(self) -> None:
+        """What a unitary group moves is complex, whether or not it is said."""
+        if not self.complex and any(axis.unitary for axis in self.axes):
+            object.__setattr__(self, "complex", True)
+
+    def conjugate(self) -> Tensor:
+        """The type of the complex conjugates: what a unitary group moves, its dual moves then."""
+        axes = tuple(axis.dual() if axis.unitary else axis for axis in self.axes)
+        return replace(self, axes=axes)
 
     @property
     def coordinates(self) -> int | None:
@@ -239,7 +256,10 @@ class Tensor:
             return f"[{names}; index {self.index}]"
         written = f"[{names}]" if self.channels is None else f"[{names}; {self.channels}]"
         moved_alone = not self.points and any(axis.affine for axis in self.axes)
-        return f"{written} displacement" if moved_alone else written
+        if moved_alone:
+            return f"{written} displacement"
+        said = self.complex and not any(axis.unitary for axis in self.axes)
+        return f"{written} complex" if said else written
 
     def _entries(self) -> Iterator[str]:
         """The axes as a type has them."""
@@ -337,16 +357,32 @@ def stored_as(
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Positive factors of the positions of an axis, that leave what the tensors stand for as it is.
+
+    Dimensions of tensors are `multiplied` or `divided` by them. The norm of the `measured` ones at a
+    position is multiplied by its factor alone, once those of earlier scales are one.
+    """
+
+    axis: str
+    measured: tuple[tuple[str, int], ...]
+    multiplied: tuple[tuple[str, int], ...]
+    divided: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """Named tensors that the groups move together: a space, the weights of a model, a tuple of values.
 
     `label` is how the type is written (`weights(Classifier)`); `stored` says how inputs and results of
-    the type are kept, where that is not tensor by tensor. Neither takes part in equality.
+    the type are kept, where that is not tensor by tensor. `scales` are to be divided out when a value
+    comes in. None of the three takes part in equality.
     """
 
     tensors: tuple[tuple[str, Tensor], ...]
     label: str = field(compare=False)
     stored: tuple[Stored, ...] = field(default=(), compare=False)
+    scales: tuple[Scale, ...] = field(default=(), compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -354,7 +390,7 @@ class Collection:
 
     def with_channels(self, channels: int | None) -> Collection:
         tensors = tuple((n, t.with_channels(channels)) for n, t in self.tensors)
-        return Collection(tensors, self.label, self.stored)
+        return Collection(tensors, self.label, self.stored, self.scales)
 
     def __str__(self) -> str:
         channels = {tensor.channels for _, tensor in self.tensors}

@@ -18,6 +18,7 @@ KEYWORDS = {
     "EVEN": "even",
     "ODD": "odd",
     "FIXING": "fixing",
+    "BY": "by",
     "ON": "on",
     "MATRICES": "matrices",
     "LIE": "lie",
@@ -27,6 +28,7 @@ KEYWORDS = {
     "TRUE": "true",
     "FALSE": "false",
     "DISPLACEMENT": "displacement",
+    "COMPLEX": "complex",
 }
 
 RESERVED = frozenset({"REPEAT", "RETURN", "TRUE", "FALSE"})

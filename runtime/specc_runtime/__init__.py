@@ -3,6 +3,13 @@
 from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .circulant import CirculantMix
+from .complex_numbers import (
+    ComplexGate,
+    ComplexLinear,
+    all_complex,
+    as_complex,
+    complex_dtype,
+)
 from .convolution import (
     Conv1d,
     Conv2d,
@@ -32,14 +39,15 @@ from .modules import (
     init_mix_,
     reset_parameters,
 )
+from .points import PointLinear, mix_points
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
+from .scales import normalise_scale
 from .spins import spin
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
     accumulate,
-from .points import PointLinear, mix_points
     apply_mask,
     concat,
     diagonal,
@@ -63,6 +71,8 @@ __all__ = [
     "Bilinear",
     "CirculantMix",
     "Codes",
+    "ComplexGate",
+    "ComplexLinear",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -85,6 +95,7 @@ __all__ = [
     "NormAct",
     "Part",
     "PerTensor",
+    "PointLinear",
     "Pointwise",
     "Positions",
     "SelfGate",
@@ -94,16 +105,18 @@ __all__ = [
     "TiedBlock",
     "TiedFactor",
     "TiedMix",
-    "PointLinear",
     "accumulate",
+    "all_complex",
     "alternating",
     "along",
     "antisymmetric",
     "apply_mask",
+    "as_complex",
     "avg_pool",
     "check_inputs",
     "check_mask",
     "compile",
+    "complex_dtype",
     "concat",
     "combined",
     "cyclic",
@@ -126,6 +139,8 @@ __all__ = [
     "matrices",
     "max_pool",
     "outer",
+    "mix_points",
+    "normalise_scale",
     "permutations",
     "pixel_shuffle",
     "put_together",
@@ -136,4 +151,3 @@ __all__ = [
     "take_apart",
     "unmoved",
 ]
-    "mix_points",

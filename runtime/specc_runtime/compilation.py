@@ -55,7 +55,8 @@ def _unknown_sizes(shapes: Shapes, free: frozenset[str] | None) -> object:
         return sizes.setdefault(word, ShapeVar(word))
 
     def tensor(shape: str) -> TensorSpec:
-        return TensorSpec([size(word) for word in words_of(shape) if not word.startswith("<")])
+        words = [each for each in words_of(shape) if each != "complex" and not each.startswith("<")]
+        return TensorSpec([size(word) for word in words])
 
     return ParamsSpec(
         {

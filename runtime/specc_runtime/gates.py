@@ -6,7 +6,7 @@ Values are `(batch, *axes, channels)`; dimensions count from the batch, which is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ class Gate(nn.Module):
     None [[0, 1], [-1, 0]].
     """
 
+    mixing: ClassVar[type[nn.Linear]] = nn.Linear
+
     def __init__(
         self,
         width: int,
@@ -33,8 +35,8 @@ class Gate(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        self.left = nn.Linear(width, width, bias=False, **options)
-        self.right = nn.Linear(width, width, bias=False, **options)
+        self.left = self.mixing(width, width, bias=False, **options)
+        self.right = self.mixing(width, width, bias=False, **options)
         self.bias = nn.Parameter(torch.zeros(width, **options))
         self.act = act
         self.dims = tuple(dims)
@@ -59,8 +61,11 @@ class Gate(nn.Module):
             )
         if self.facing != self.dims:
             right = right.movedim(self.facing, self.dims)
-        products: Tensor = left * right
+        products = self._product(left, right)
         return products.mean(self.dims, keepdim=True) if self.dims else products
+
+    def _product(self, left: Tensor, right: Tensor) -> Tensor:
+        return left * right
 
     def extra_repr(self) -> str:
         return f"{self.bias.shape[0]}, dims={self.dims}"
@@ -79,7 +84,10 @@ class SelfGate(nn.Module):
 
 
 class NormAct(nn.Module):
-    """x act(n + bias) / n, where n is the norm over the entries along `dims`: n^2 = sum x^2 + eps."""
+    """x act(n + bias) / n, where n is the norm over the entries along `dims`: n^2 = sum |x|^2 + eps.
+
+    Of complex x the norm is real, and so is the bias.
+    """
 
     def __init__(
         self,
@@ -102,7 +110,7 @@ class NormAct(nn.Module):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        squares = x.square()
+        squares = x.real.square() + x.imag.square() if x.is_complex() else x.square()
         if self.dims:
             squares = squares.sum(self.dims, keepdim=True)
         norm = (squares + self.eps).sqrt()

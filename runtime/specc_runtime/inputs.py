@@ -1,7 +1,8 @@
 """Checks of what a generated module is given: one clear sentence for each way to be wrong.
 
 Shapes are written as words: `"batch hidden 64"`. A number is the size that a dimension must have; a
-word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what `storage` says. `"batch token <64"` are integers below 64.
+word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what `storage` says. `"batch token <64"` are integers below 64,
+`"batch 2 8 complex"` complex numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def check_inputs(
     Keys that are not declared are left alone: integer buffers are among the weights of a network.
     Raises `InputError`.
     """
-    parameter = next((p for p in module.parameters() if p.is_floating_point()), None)
+    parameters = list(module.parameters())
+    complex_ = next((p for p in parameters if p.is_complex()), None)
+    parameter = next((p for p in parameters if p.is_floating_point()), complex_)
     sizes: dict[str, tuple[int, str]] = {}
     for name, declared in shapes.items():
         value = values[name]
@@ -64,17 +67,25 @@ def _check_tensor(
         raise InputError(f"`{name}` is a tensor, and {_kind(value)}")
     *words, last = words_of(shape)
     holds_indices = last.startswith("<")
-    words += [] if holds_indices else [last]
+    complex_ = last == "complex"
+    words += [] if holds_indices or complex_ else [last]
     _check_shape(name, tuple(value.shape), words, sizes)
     if holds_indices and value.dtype not in (torch.int64, torch.int32):
         raise InputError(
             f"`{name}` holds indices {last}, and its dtype is {value.dtype}, not int64"
         )
+    if complex_ and not value.is_complex():
+        raise InputError(
+            f"`{name}` is complex, and {value.dtype} was given: `torch.complex(x, torch.zeros_like(x))`"
+        )
+    if value.is_complex() and not complex_:
+        raise InputError(f"`{name}` is real, and {value.dtype} was given: `x.real` or `x.abs()`")
     if parameter is None or holds_indices:
         return
-    if value.dtype != parameter.dtype and not _autocast(value):
+    precision = parameter.dtype.to_complex() if complex_ else parameter.dtype.to_real()
+    if value.dtype != precision and not _autocast(value):
         raise InputError(
-            f"`{name}` is {value.dtype}, and the module is {parameter.dtype}: convert one of them"
+            f"`{name}` is {value.dtype}, and the module is {_precision(parameter)}: convert one of them"
         )
     if value.device != parameter.device and parameter.device.type != "meta":
         raise InputError(
@@ -100,6 +111,12 @@ def _check_shape(
         expected, where = sizes.setdefault(word, (size, name))
         if size != expected:
             raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
+
+
+def _precision(parameter: Tensor) -> str:
+    """The dtype of a module; that of real numbers beside complex ones."""
+    real, made = parameter.dtype.to_real(), parameter.dtype
+    return f"{real}, with {made} for complex numbers" if made.is_complex else str(real)
 
 
 def _autocast(value: Tensor) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .compilation import one_graph
+from .complex_numbers import converted
 from .inputs import Shapes
 from .modules import reset_parameters
 
@@ -18,6 +19,10 @@ class Model(nn.Module):
 
     inputs: ClassVar[Shapes] = {}
     masks: ClassVar[Mapping[str, str]] = {}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """As modules do; complex parameters follow the precision of the real ones, see `converted`."""
+        return super()._apply(converted(fn), recurse)  # type: ignore[no-any-return, no-untyped-call]
 
     def reset_parameters(self) -> None:
         """Draws every parameter anew, as construction does: under one seed the values are equal."""

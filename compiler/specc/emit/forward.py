@@ -42,6 +42,20 @@ def forward(layer: LayerUse, words: Words) -> list[str]:
     return [*head, *indent(body)]
 
 
+def _promotions(plan: LayerPlan) -> list[str]:
+    """A layer with complex coefficients reads real tensors as complex ones."""
+    if not plan.maps.is_complex:
+        return []
+    real = [each.name for each in plan.maps.inputs if not each.tensor.complex]
+    alone = len(plan.arguments) == 1
+    lines: list[str] = []
+    for argument in plan.arguments:
+        if any(alone or name.partition(".")[0] == argument.name for name in real):
+            word = "all_complex" if argument.is_collection else "as_complex"
+            lines += statement(f"{argument.name} = {word}({argument.name})", 2)
+    return lines
+
+
 def _lines(step: Step, plan: LayerPlan, words: Words) -> list[str]:
     comment = shape_comment(step.shape, words)
     match step:

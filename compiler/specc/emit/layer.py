@@ -94,7 +94,11 @@ def _constructor(plan: LayerPlan) -> list[str]:
     }
     body += [f"self.{name} = {made}" for name, made in sorted(determinants.items())]
     body += _fixed(plan)
-    return [*CONSTRUCTOR, *indent([*body, "self.reset_parameters()"])]
+    start = ["super().__init__()"]
+    if any("factory" in line for line in body):
+        dtype = "complex_dtype(dtype)" if maps.is_complex else "dtype"
+        start.append(f'factory = {{"device": device, "dtype": {dtype}}}')
+    return [*CONSTRUCTOR, *indent([*start, *body, "self.reset_parameters()"])]
 
 
 def _fixed(plan: LayerPlan) -> list[str]:

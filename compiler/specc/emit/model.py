@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..names import Variables
 from ..operations.brackets import Binding, bracketed
@@ -71,13 +71,13 @@ def _shapes(kind: Type, words: dict[str, str]) -> str:
         return f'"{_run_time_shape(kind, words)}"'
     shapes = {name: _run_time_shape(tensor, words) for name, tensor in kind.tensors}
     if kind.stored:
-        width = kind.tensors[0][1].channels
-        shapes = {each.name: _stored_shape(each, width, words) for each in kind.stored}
+        shapes = {each.name: _stored_shape(each, dict(kind.tensors), words) for each in kind.stored}
     return text_table(shapes)
 
 
-def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -> str:
+def _stored_shape(stored: Stored, tensors: Mapping[str, Tensor], words: dict[str, str]) -> str:
     """`batch (4 8)+(4 8) hidden`: numbers where a dimension is more than one axis."""
+    first = tensors[stored.pieces[0].name]
     dims = []
     for parts in stored.dims:
         if len(parts) == len(parts[0]) == len(parts[0][0]) == 1:
@@ -85,7 +85,9 @@ def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -
             dims.append(str(axis.size) if axis.fixed else words[axis.name])
         else:
             dims.append("+".join(_flattened_sizes(part) for part, *_ in parts))
-    return " ".join(["batch", *dims, *([] if channels is None else [str(channels)])])
+    if first.channels is not None:
+        dims.append(str(first.channels))
+    return " ".join(["batch", *dims, *(["complex"] if first.complex else [])])
 
 
 def _flattened_sizes(part: Part) -> str:
@@ -97,7 +99,8 @@ def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:
     shape = shape_words(tensor, words)
     if tensor.index is not None:
         return f"{shape.rpartition(' ')[0]} <{tensor.index}"
-    return shape.rpartition(" ")[0] if tensor.channels is None else shape
+    shape = shape.rpartition(" ")[0] if tensor.channels is None else shape
+    return f"{shape} complex" if tensor.complex else shape
 
 
 def _constructor(plan: ModulePlan) -> list[str]:

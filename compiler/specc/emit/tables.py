@@ -28,8 +28,8 @@ class Words:
 
 
 def axis_words(axes: Iterable[Axis]) -> dict[str, str]:
-    """Axis names as they stand in shapes, where `batch` is the batch alone."""
-    words = Variables(frozenset({"batch"}))
+    """Axis names as they stand in shapes, where `batch` is the batch and `complex` says of what."""
+    words = Variables(frozenset({"batch", "complex"}))
     short = short_names(tuple(dict.fromkeys(axis.name for axis in axes)))
     return {name: words.claim(each) for name, each in short.items()}
 

@@ -1,4 +1,4 @@
-"""The classical matrix groups: O, SO, O(p, q), SO(p, q), Sp, GL.
+"""The classical matrix groups: O, SO, O(p, q), SO(p, q), Sp, GL, SL, U, SU.
 
 By the first fundamental theorems (Weyl, *The Classical Groups*) every invariant is a sum of ways to
 contract all indices in pairs: any two for an orthogonal or a symplectic group, with its form, a vector
@@ -136,17 +136,23 @@ class Symplectic(Diagrams):
 
 @dataclass(frozen=True, slots=True)
 class Linear(Diagrams):
-    """GL(n) on vectors, or with `dual` on linear forms; `special` is SL."""
+    """GL(n) on vectors, or with `dual` on linear forms; `special` is SL.
+
+    With `unitary` it is U(n) or SU(n) on complex vectors. These are Zariski dense in GL(n) and SL(n)
+    over the complex numbers and have the same invariants; the dual is the complex conjugate.
+    """
 
     dual: bool = False
     special: bool = False
+    unitary: bool = False
 
     @property
     def structure(self) -> Structure:
         return Structure.OTHER
 
     def notation(self, size: int) -> str:
-        return f"{'SL' if self.special else 'GL'}({size})"
+        words = ("U", "SU") if self.unitary else ("GL", "SL")
+        return f"{words[self.special]}({size})"
 
     @property
     def kind(self) -> int:

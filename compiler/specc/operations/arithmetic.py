@@ -6,6 +6,7 @@ import operator as python
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Term
 from ..types import Axis, Tensor, Type, tensor_named, tensors_of
 from .base import Channels, Operation, Rules
@@ -18,9 +19,9 @@ from .broadcast import (
     summed,
     without_signs,
 )
-from .representations import Algebra, admit, applied
 from .pointwise import passing
 from .points import subtracted_points, summed_points, with_points
+from .representations import Algebra, admit, applied
 
 Operator = Literal["+", "-", "*", "/", "^"]
 
@@ -55,6 +56,14 @@ class Arithmetic(Operation):
         """Powers are any function; what sums and products are depends on both values."""
         return Algebra.ANY if self.operator == "^" else None
 
+    @property
+    def takes_points(self) -> bool:
+        return self.operator in ("+", "-")
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         match self.operator:
             case "+":
@@ -79,6 +88,10 @@ class Arithmetic(Operation):
         plain = without_signs(tensors)
         return plain, common_axes(plain)
 
+    @property
+    def passes(self) -> Factors:
+        return NO_FACTORS if self.operator == "^" else ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -97,10 +110,6 @@ class Arithmetic(Operation):
         if isinstance(result, Tensor):
             tensors, axes = self._aligned(inputs, result)
             values = tuple(
-    @property
-    def passes(self) -> Factors:
-        return NO_FACTORS if self.operator == "^" else ALL_FACTORS
-
                 aligned(value, tensor, axes) for value, tensor in zip(values, tensors, strict=True)
             )
         return f"{values[0]} {_PYTHON[self.operator]} {values[1]}"
@@ -153,8 +162,16 @@ class Constant(Operation):
             case _:
                 return Algebra.AFFINE
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return applied(self.algebra, inputs[0])
+
+    @property
+    def passes(self) -> Factors:
+        return passing(self.algebra)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -168,10 +185,6 @@ class Constant(Operation):
 
     def binding(self, place: int) -> Binding:
         return _BINDING[self.operator][int(self.left)]
-
-    @property
-    def passes(self) -> Factors:
-        return passing(self.algebra)
 
     def reference(
         self,
@@ -198,8 +211,16 @@ class Minus(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return inputs[0]
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -218,10 +239,6 @@ class Minus(Operation):
         values: tuple[Any, ...],
         inputs: tuple[Type, ...],
         result: Type,
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
         parameters: Mapping[str, Any],
     ) -> Any:
         return -values[0]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from ..symmetry.factors import NO_FACTORS, Factors, Powers
 from ..symmetry.positions import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
@@ -41,11 +42,13 @@ class Parameter:
     """A parameter of a layer: the end of its name, and an entry for each dimension.
 
     A floating-point `buffer` (running statistics) is among the weights of a model, and is not trained.
+    A `complex` one is of the complex dtype of a module's precision.
     """
 
     name: str
     shape: tuple[int, ...]
     buffer: bool = False
+    complex: bool = False
 
 
 Channels = Mapping[str, Term]
@@ -82,8 +85,12 @@ class Rules(Protocol):
         """The positions as parts of these sizes, one after the other."""
         ...
 
-    def parameter(self, name: str, dims: Sequence[Term]) -> None:
-        """A parameter of this layer with these positions along its dimensions."""
+    def parameter(self, name: str, dims: Sequence[Term], carries: Powers | None = None) -> None:
+        """A parameter of this layer with these positions along its dimensions.
+
+        `carries` are the powers with which the dimensions carry factors of their positions, as in
+        `symmetry.factors`; None says that these positions have none.
+        """
         ...
 
     def stacked(
@@ -97,6 +104,10 @@ class Rules(Protocol):
         Each has positions of its own along the other dimensions too: one matrix that two values are
         multiplied with. `carries` has the powers of each part.
         """
+        ...
+
+    def restrict(self, term: Term, passing: Factors) -> None:
+        """No factors but these may multiply the positions."""
         ...
 
 
@@ -153,6 +164,16 @@ class Operation(BaseModel):
         return Algebra.ANY
 
     @property
+    def takes_points(self) -> bool:
+        """Whether its typing rule knows of points over E(n); others take displacements alone."""
+        return False
+
+    @property
+    def takes_complex(self) -> bool:
+        """Whether it has a meaning on complex numbers."""
+        return False
+
+    @property
     def named_axes(self) -> tuple[str, ...]:
         """The axes that it names, and works along."""
         named: list[str] = []
@@ -162,6 +183,15 @@ class Operation(BaseModel):
                 each = value if isinstance(value, tuple) else (value,)
                 named += [str(axis) for axis in each if axis is not None]
         return tuple(named)
+
+    @property
+    def passes(self) -> Factors:
+        """The factors of channels that it lets through, which the weights of a model may then have.
+
+        Where the channels of its values are multiplied by such factors, and its parameters by what
+        `symmetry` says that they carry, those of its result are multiplied by their factors.
+        """
+        return NO_FACTORS
 
     @property
     def one_for_all(self) -> bool:

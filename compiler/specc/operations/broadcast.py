@@ -179,7 +179,7 @@ def broadcast(inputs: Sequence[Type], axes: Axes, width: Width = common_width) -
     collections = [value for value in inputs if isinstance(value, Collection)]
     if not collections:
         tensors = [value for value in inputs if isinstance(value, Tensor)]
-        return Tensor(axes(tensors), width(tensors))
+        return _combined(tensors, axes, width)
     first = collections[0]
     for other in collections[1:]:
         if other.names != first.names:
@@ -198,9 +198,14 @@ def broadcast(inputs: Sequence[Type], axes: Axes, width: Width = common_width) -
 
 def _combine(name: str, tensors: Sequence[Tensor], axes: Axes, width: Width) -> Tensor:
     try:
-        return Tensor(axes(tensors), width(tensors))
+        return _combined(tensors, axes, width)
     except Refusal as refusal:
         raise Refusal(f"tensor `{name}`: {refusal.message}", refusal.hint, True) from None
+
+
+def _combined(tensors: Sequence[Tensor], axes: Axes, width: Width) -> Tensor:
+    """The type of one combination; complex where a value is."""
+    return Tensor(axes(tensors), width(tensors), complex=any(each.complex for each in tensors))
 
 
 def aligned(value: str, tensor: Tensor, axes: Sequence[Axis]) -> str:

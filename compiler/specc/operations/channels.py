@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, InstanceOf
 
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.positions import product_of, spread_out
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules
@@ -32,6 +33,10 @@ class Flatten(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         tensor = inputs[0]
         if isinstance(tensor, Collection):
@@ -43,8 +48,8 @@ class Flatten(Operation):
         for axis in self._flattened(tensor):
             told_apart(axis, self.word)
         if self.into is None:
-            return Tensor((), tensor.width * tensor.positions)
-        return Tensor(self._merged(tensor, self.into), tensor.width)
+            return Tensor((), tensor.width * tensor.positions, complex=tensor.complex)
+        return Tensor(self._merged(tensor, self.into), tensor.width, complex=tensor.complex)
 
     def _flattened(self, tensor: Tensor) -> tuple[Axis, ...]:
         """The axes that are flattened, in the order in which they are."""
@@ -78,15 +83,15 @@ class Flatten(Operation):
             raise Refusal(f"{tensor} has an axis `{into.name}` already", show_types=True)
         return keep_enclosed((*before, into, *after))
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         if self.into is not None:
             return inputs[0]
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
         assert isinstance(types[0], Tensor)
         reason = "flattened positions are told apart"
         positions = [rules.pinned(axis.size, reason, axis.name) for axis in types[0].axes]
@@ -155,6 +160,14 @@ class Part(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_points(self) -> bool:
+        return True
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return map_tensors(inputs[0], self._part)
 
@@ -163,6 +176,10 @@ class Part(Operation):
             parts = " + ".join(map(str, self.channels))
             raise Refusal(f"{parts} channels are not the {tensor.width} of {tensor}", None, True)
         return tensor.with_channels(self.channels[self.place])
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -176,10 +193,6 @@ class Part(Operation):
         stop = start + self.channels[self.place]
         bounds = f"{start or ''}:{stop if stop < sum(self.channels) else ''}"
         return f"{values[0]}[..., {bounds}]"
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
 
     def reference(
         self,
@@ -225,6 +238,10 @@ class PixelShuffle(Windowed):
         sizes = [self.factor * size for size in self._sizes(tensor)]
         return Tensor(self._resized(tensor, sizes), tensor.width // area)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -238,10 +255,6 @@ class PixelShuffle(Windowed):
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         dims = run_time_dims(self._dims(self._tensor(inputs)))
         return f"pixel_shuffle({values[0]}, {dims}, {self.factor})"
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
 
     def reference(
         self,

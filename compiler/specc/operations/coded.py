@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..groups import Symmetric
 from ..naming import Names, prefixes
 from ..repeats import arranged
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..types import Axis, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .layers import per_tensor
@@ -31,6 +32,10 @@ class Coded(Operation):
     def _chosen(self, axis: Axis) -> bool:
         return axis.pinned and axis.size > 1 and (self.over is None or axis.name in self.over)
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         there = {axis.name for axis in axes_of(inputs[0]) if axis.pinned and axis.size > 1}
         for name in self.over or ():
@@ -45,7 +50,7 @@ class Coded(Operation):
             replace(axis, group=Symmetric(), coded=True) if self._chosen(axis) else axis
             for axis in tensor.axes
         )
-        return Tensor(axes, tensor.width)
+        return Tensor(axes, tensor.width, complex=tensor.complex)
 
     def codes(self, value: Type) -> dict[str, dict[str, tuple[int, int]]]:
         """For each tensor its codes: name, run-time dimension, number of positions."""
@@ -73,6 +78,10 @@ class Coded(Operation):
             for code, (_, size) in codes.items()
         )
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -81,7 +90,7 @@ class Coded(Operation):
         for tensor, codes in found.items():
             for code, (_, size) in codes.items():
                 place = rules.pinned(size, "a code belongs to its position")
-                rules.parameter(start[tensor] + code, (place, inputs[0][tensor]))
+                rules.parameter(start[tensor] + code, (place, inputs[0][tensor]), carries=(0, 1))
         return inputs[0]
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

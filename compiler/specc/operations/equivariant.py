@@ -10,6 +10,7 @@ from pydantic import Field, InstanceOf
 
 from ..symmetry.coupling import Coupling, couple
 from ..symmetry.derive import Level, Maps, Product, TiedShapes, derive
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..symmetry.points import affine, centres_of
@@ -19,6 +20,7 @@ from ..symmetry.rings import within
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
+from .complex_values import is_complex, made_complex
 from .representations import Algebra
 from .support import supports
 from .windows import Positive
@@ -56,18 +58,26 @@ class Equivariant(Operation):
         return True
 
     @property
-    @property
     def takes_points(self) -> bool:
         return True
 
+    @property
     def keeps_space(self) -> bool:
         """Whether the result has the space of the input."""
         return isinstance(self.shape, int)
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         target = self._target(inputs)
         axes = common_symmetry((*inputs, target))
-        return map_tensors(target, lambda tensor: _with_axes(tensor, axes))
+        result = map_tensors(target, lambda tensor: _with_axes(tensor, axes))
+        if any(map(is_complex, (*inputs, result))):
+            result = _all_complex(inputs, result)
+        _refuse_unreached_points(*self.operands(inputs, result))
+        return result
 
     def _target(self, inputs: tuple[Type, ...]) -> Type:
         if not isinstance(self.shape, int):
@@ -118,7 +128,13 @@ class Equivariant(Operation):
                 if each.bias:
                     name = f"mix_{each.name}.bias" if columns else f"bias_{each.name}"
                     found.append(Parameter(name, (rows,)))
+        made = is_complex(result)
+        found = [replace(each, complex=made) for each in found]
         return tuple(sorted(found, key=lambda each: "." in each.name))  # own ones come first
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -193,6 +209,35 @@ class Invariant(Equivariant):
         return Tensor((), self.shape)
 
 
+def _all_complex(inputs: Sequence[Type], result: Type) -> Type:
+    """A layer that reads or writes complex numbers has complex coefficients, and so are its results."""
+    for kind in (*inputs, result):
+        for _, tensor in tensors_of(kind):
+            if tensor.points:
+                raise Refusal(
+                    f"complex numbers do not go together with points, and {tensor} is of points",
+                    "`displacement`: what translations leave as it is may be complex",
+                    show_types=True,
+                )
+    return made_complex(result)
+
+
+def _columns(
+    rules: Rules, maps: Maps, level: Level, each: Product, entering: Channels
+) -> Term | None:
+    """The columns of a product; where the first of a tensor is left out, its channels are told apart."""
+    terms = []
+    for p in each.pools:
+        operand = maps.inputs[level.pools[p].tensor]
+        term = _positions(rules, operand.folded_positions, entering[operand.name])
+        if maps.leaves_out(level, each, p):
+            reason = "the first channel of points is left out of their mean"
+            rules.pin(term, reason)
+            term = rules.pinned(maps.columns(level, each, p), reason)
+        terms.append(term)
+    return joined(terms) if terms else None
+
+
 def _features(rules: Rules, operands: Sequence[Operand], channels: Channels) -> Term | None:
     """The rows or columns of a product: for each tensor its pinned positions times its channels."""
     terms = [_positions(rules, o.folded_positions, channels[o.name]) for o in operands]
@@ -219,16 +264,16 @@ def _product_rule(rules: Rules, each: Product, rows: Term | None, columns: Term 
     assert rows is not None
     name = f"mix_{each.name}"
     if columns is None:
-        rules.parameter(f"bias_{each.name}", [rows])
+        rules.parameter(f"bias_{each.name}", [rows], carries=(1,))
         return
     if each.rank is None:
-        rules.parameter(f"{name}.weight", [rows, columns])
+        rules.parameter(f"{name}.weight", [rows, columns], carries=(1, -1))
     else:
         between = rules.fresh(each.rank)
-        rules.parameter(f"{name}.weight_in", [between, columns])
-        rules.parameter(f"{name}.weight_out", [rows, between])
+        rules.parameter(f"{name}.weight_in", [between, columns], carries=(1, -1))
+        rules.parameter(f"{name}.weight_out", [rows, between], carries=(1, -1))
     if each.bias:
-        rules.parameter(f"{name}.bias", [rows])
+        rules.parameter(f"{name}.bias", [rows], carries=(1,))
 
 
 def _tied(each: Product, shapes: TiedShapes) -> list[Parameter]:

@@ -11,14 +11,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..groups import pairing
 from ..naming import prefixes
 from ..types import Axis, Tensor, Type, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
-from .contractions import mixed, pairs
+from .contractions import Pair, mixed, pairs
 from .layers import on_each, per_tensor, widths_of
 from .pointwise import FUNCTIONS, Pointwise
-from .representations import Algebra, is_definite
+from .representations import Algebra, is_definite, own_form
 
 
 class _Scaling(Operation):
@@ -41,6 +40,10 @@ class _Scaling(Operation):
         """Invariants multiply, so that it commutes with every group that has them."""
         return None
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         for _, tensor in tensors_of(inputs[0]):
             self._check(tensor)
@@ -58,7 +61,9 @@ class _Scaling(Operation):
         widths = widths_of(inputs[0])
         start = prefixes(widths)
         return tuple(
-            Parameter(start[tensor] + name, shape)
+            Parameter(
+                start[tensor] + name, shape, complex=tensors[tensor].complex and len(shape) > 1
+            )
             for tensor in widths
             for name, shape in self._entries(tensors[tensor])
         )
@@ -114,6 +119,7 @@ class Gate(_Scaling):
     The invariants are learned products of x with itself, s_c = <left(x)_c, right(x)_c> + bias_c, where
     left and right mix channels and <, > is the form of the group, a mean over its coordinates. Where
     no axis is signed or mixed, values are invariant themselves, and are their own gates: x act(x).
+    Of complex values the form is Hermitian, its real part counts, and the bias is real: gates are real.
     """
 
     word: ClassVar[str] = "gate"
@@ -121,7 +127,7 @@ class Gate(_Scaling):
     act: str = "sigmoid"
 
     def _check(self, tensor: Tensor) -> None:
-        found = pairs(tensor, mixed(tensor), tensor, mixed(tensor))
+        found = _pairs(tensor)
         if isinstance(found, Axis):
             group = found.group.notation(found.size)
             raise Refusal(
@@ -132,7 +138,7 @@ class Gate(_Scaling):
             )
 
     def _entries(self, tensor: Tensor) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        if all(axis.permuted for axis in tensor.axes):
+        if all(axis.permuted for axis in tensor.axes) and not tensor.complex:
             return ()
         square = (tensor.width, tensor.width)
         return ("bias", (tensor.width,)), ("left.weight", square), ("right.weight", square)
@@ -140,7 +146,7 @@ class Gate(_Scaling):
     def _module(self, tensor: Tensor) -> str:
         if not self._entries(tensor):
             return f"SelfGate({self._act()})"
-        found = pairs(tensor, mixed(tensor), tensor, mixed(tensor))
+        found = _pairs(tensor)
         assert not isinstance(found, Axis)
         dims = [1 + pair.left for pair in found]
         facing = [1 + pair.right for pair in found]
@@ -148,7 +154,8 @@ class Gate(_Scaling):
         options = f"dims={dims}, " if dims else ""
         options += f"facing={facing}, " if facing != dims else ""
         options += f"forms={forms}, " if forms else ""
-        return f"Gate({tensor.width}, {self._act()}, {options}**factory)"
+        word = "ComplexGate" if tensor.complex else "Gate"
+        return f"{word}({tensor.width}, {self._act()}, {options}**factory)"
 
     def _meaning(
         self, xp: Any, x: Any, tensor: Tensor, prefix: str, parameters: Mapping[str, Any]
@@ -161,7 +168,7 @@ class Gate(_Scaling):
             xp.einsum("...i,oi->...o", x, parameters[f"{prefix}{side}.weight"])
             for side in ("left", "right")
         )
-        found = pairs(tensor, mixed(tensor), tensor, mixed(tensor))
+        found = _pairs(tensor)
         assert not isinstance(found, Axis)
         for pair in found:
             matrix = xp.tensor(pair.form.matrix(tensor.axes[pair.left].size), dtype=x.dtype)
@@ -170,16 +177,25 @@ class Gate(_Scaling):
         for pair in found:
             order[1 + pair.left] = 1 + pair.right
         scalars = left * right.permute(order)
+        if tensor.complex:
+            scalars = (left.conj() * right.permute(order)).real
         for pair in found:
             scalars = scalars.mean(1 + pair.left, keepdim=True)
         scalars = scalars + parameters[f"{prefix}bias"]
         return x * act.reference(xp, (scalars,), (tensor,), tensor, {})
 
 
+def _pairs(tensor: Tensor) -> list[Pair] | Axis:
+    """Which mixed indices of a tensor meet in its products with itself; the first is conjugated."""
+    places = mixed(tensor)
+    return pairs(tensor.conjugate(), places, tensor, places)
+
+
 class NormAct(_Scaling):
     """`norm_act(x, act = silu)`: every channel x_c becomes x_c act(n_c + bias_c) / n_c, n_c its norm.
 
-    The norm is over the mixed coordinates, n_c^2 = sum x_c^2 + eps, so that all is smooth at zero.
+    The norm is over the mixed coordinates, n_c^2 = sum |x_c|^2 + eps, so that all is smooth at zero.
+    That of complex values is real, and so is the bias: their phases stay.
     """
 
     word: ClassVar[str] = "norm_act"
@@ -191,7 +207,7 @@ class NormAct(_Scaling):
     def _check(self, tensor: Tensor) -> None:
         for place in mixed(tensor):
             axis = tensor.axes[place]
-            form = pairing(axis.group, axis.group, axis.size)
+            form = own_form(axis)
             if form is None or not is_definite(form):
                 raise Refusal(
                     f"`norm_act` needs a norm, and {axis.group.notation(axis.size)} keeps none along "
@@ -215,7 +231,7 @@ class NormAct(_Scaling):
     def _meaning(
         self, xp: Any, x: Any, tensor: Tensor, prefix: str, parameters: Mapping[str, Any]
     ) -> Any:
-        squares = x * x
+        squares = x.abs().square() if tensor.complex else x * x
         for place in mixed(tensor):
             squares = squares.sum(1 + place, keepdim=True)
         norm = (squares + self.eps).sqrt()

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from ..naming import prefixes, submodules
 from ..repeats import arranged, code_table
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
@@ -54,10 +55,44 @@ def biased(bias: bool, shared: bool, value: Type) -> dict[str, bool]:
     return {name: bias and each for name, each in invariant.items()}
 
 
+def _refuse_both(value: Type) -> None:
+    """One layer for all tensors takes points, or displacements."""
+    if len({tensor.points for _, tensor in tensors_of(value)}) > 1:
+        raise Refusal(
+            "`shared = true` needs all tensors to be points, or none: channels of points are mixed with"
+            " weights that sum to one",
+            "without `shared` each tensor has its own coefficients",
+            show_types=True,
+        )
+
+
+def _refuse_promoted(value: Type) -> None:
+    """One layer for all tensors has real or complex coefficients."""
+    if len({tensor.complex for _, tensor in tensors_of(value)}) > 1:
+        raise Refusal(
+            "`shared = true` needs all tensors to be complex, or none",
+            "without `shared` each tensor has its own coefficients",
+            show_types=True,
+        )
+
+
+def complex_layers(value: Type) -> dict[str, bool]:
+    """For each tensor whether its layer is complex; the empty name is that of one layer for all."""
+    found = {name: tensor.complex for name, tensor in tensors_of(value)}
+    return {"": any(found.values()), **found}
+
+
+def _class(made_complex: bool) -> str:
+    return "ComplexLinear" if made_complex else "nn.Linear"
+
+
 class Linear(Operation):
     """`linear(x, c)`: `nn.Linear` over the channels at every position.
 
     On a collection each tensor has its own coefficients, or one and the same with `shared = true`.
+    Channels of points are mixed as displacements from their mean: m + W (x - m). So the weights of
+    every channel sum to one, the shape of W is that of `nn.Linear`, and of its rows only the
+    differences between entries count.
     """
 
     word: ClassVar[str] = "linear"
@@ -73,9 +108,19 @@ class Linear(Operation):
         """There is a bias only where it is invariant."""
         return Algebra.LINEAR
 
+    @property
+    def takes_points(self) -> bool:
+        return True
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if self.shared:
             shared_width(inputs)
+            _refuse_both(inputs[0])
+            _refuse_promoted(inputs[0])
         return map_tensors(inputs[0], lambda tensor: tensor.with_channels(self.channels))
 
     @property
@@ -89,10 +134,9 @@ class Linear(Operation):
     def functional(
         self, module: str, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type
     ) -> str:
+        if any(tensor.points for _, tensor in tensors_of(inputs[0])):
+            return f"mix_points({values[0]}, {module}.weight)"
         return f"F.linear({values[0]}, {module}.weight)"
-    Channels of points are mixed as displacements from their mean: m + W (x - m). So the weights of
-    every channel sum to one, the shape of W is that of `nn.Linear`, and of its rows only the
-    differences between entries count.
 
     def _layers(self, inputs: tuple[Type, ...]) -> dict[str, int]:
         """Input channels of each `nn.Linear` by the tensor it serves; empty for the only one."""
@@ -104,12 +148,18 @@ class Linear(Operation):
         found = []
         start = prefixes(self._layers(inputs))
         has_bias = biased(self.bias, self.shared, inputs[0])
+        made = complex_layers(inputs[0])
         for name, width in self._layers(inputs).items():
             prefix = start[name]
-            found.append(Parameter(prefix + "weight", (self.channels, width)))
+            shape = (self.channels, width)
+            found.append(Parameter(prefix + "weight", shape, complex=made[name]))
             if has_bias[name]:
-                found.append(Parameter(prefix + "bias", (self.channels,)))
+                found.append(Parameter(prefix + "bias", (self.channels,), complex=made[name]))
         return tuple(found)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -119,8 +169,6 @@ class Linear(Operation):
         for name, prefix in prefixes(self._layers(types)).items():
             source = inputs[0][name] if name in inputs[0] else _one(rules, inputs[0])
             born[name] = rules.fresh(self.channels)
-            _refuse_both(inputs[0])
-            _refuse_promoted(inputs[0])
             rules.parameter(prefix + "weight", (born[name], source), carries=(1, -1))
             if has_bias[name]:
                 rules.parameter(prefix + "bias", (born[name],), carries=(1,))
@@ -129,6 +177,9 @@ class Linear(Operation):
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         has_bias = biased(self.bias, self.shared, inputs[0])
         bias = {name: "" if each else "bias=False, " for name, each in has_bias.items()}
+        points = {name: tensor.points for name, tensor in tensors_of(inputs[0])}
+        points[""] = any(points.values())
+        word = {name: _class(each) for name, each in complex_layers(inputs[0]).items()}
         layers = {
             name: f"PointLinear({width}, {self.channels}, **factory)"
             if points[name]
@@ -136,8 +187,6 @@ class Linear(Operation):
             for name, width in self._layers(inputs).items()
         }
         if isinstance(inputs[0], Tensor):
-        if any(tensor.points for _, tensor in tensors_of(inputs[0])):
-            return f"mix_points({values[0]}, {module}.weight)"
             return layers[""]
         return layers[""] if self.shared else per_tensor(layers)
 
@@ -149,6 +198,9 @@ class Linear(Operation):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
+        start = {} if self.shared else prefixes(name for name, _ in tensors_of(inputs[0]))
+        points = {start.get(name, "") for name, each in tensors_of(inputs[0]) if each.points}
+
         def apply(prefix: str, value: Any) -> Any:
             center = value.mean(-1, keepdim=True) if prefix in points else 0
             product = xp.einsum("...i,oi->...o", value - center, parameters[prefix + "weight"])
@@ -161,10 +213,6 @@ class Linear(Operation):
 
 
 class Mlp(Operation):
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
     """`mlp(x, h, ..., c)`: linear layers with an activation between, as `nn.Sequential`."""
 
     word: ClassVar[str] = "mlp"
@@ -192,17 +240,19 @@ class Mlp(Operation):
             raise ValueError("channels are positive whole numbers")
         return channels
 
+    @property
+    def takes_complex(self) -> bool:
+        return FUNCTIONS[self.act].complex
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if self.shared:
             shared_width(inputs)
+            _refuse_promoted(inputs[0])
         return map_tensors(inputs[0], lambda tensor: tensor.with_channels(self.channels[-1]))
 
     @property
     def one_for_all(self) -> bool:
         return self.shared
-        start = {} if self.shared else prefixes(name for name, _ in tensors_of(inputs[0]))
-        points = {start.get(name, "") for name, each in tensors_of(inputs[0]) if each.points}
-
 
     def _layers(self) -> tuple[Linear, ...]:
         return tuple(
@@ -218,13 +268,19 @@ class Mlp(Operation):
         found = []
         start = prefixes(self._towers(inputs))
         has_bias = biased(self.bias, self.shared, inputs[0])
+        made = complex_layers(inputs[0])
         for name, width in self._towers(inputs).items():
             sizes = (width, *self.channels)
-            for i, (before, after) in enumerate(pairwise(sizes)):
-                found.append(Parameter(f"{prefix}{2 * i}.weight", (after, before)))
+            for i, shape in enumerate(zip(self.channels, sizes, strict=False)):
+                layer = f"{start[name]}{2 * i}"
+                found.append(Parameter(f"{layer}.weight", shape, complex=made[name]))
                 if has_bias[name]:
-                    found.append(Parameter(f"{prefix}{2 * i}.bias", (after,)))
+                    found.append(Parameter(f"{layer}.bias", shape[:1], complex=made[name]))
         return tuple(found)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -247,8 +303,11 @@ class Mlp(Operation):
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
         has_bias = biased(self.bias, self.shared, inputs[0])
         widths = self._towers(inputs)
-        towers = {name: self._tower(width, has_bias[name]) for name, width in widths.items()}
-            _refuse_promoted(inputs[0])
+        made = complex_layers(inputs[0])
+        towers = {
+            name: self._tower(width, has_bias[name], _class(made[name]))
+            for name, width in widths.items()
+        }
         if isinstance(inputs[0], Tensor):
             return towers[""]
         return towers[""] if self.shared else per_tensor(towers)
@@ -279,10 +338,6 @@ class Mlp(Operation):
                 if i + 1 < len(self.channels):
                     value = act.reference(xp, (value,), inputs, result, {})
             return value
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
 
         return on_each(values[0], self.shared, apply)
 

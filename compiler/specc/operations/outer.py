@@ -15,6 +15,7 @@ from ..symmetry.positions import Product as ProductTerm
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed, meet, unsqueezed
+from .complex_values import promoted
 from .contractions import Pair, pairs
 from .representations import Algebra, is_definite
 
@@ -43,6 +44,10 @@ class _Pairs(Operation):
     def algebra(self) -> Algebra | None:
         """It is linear in each value, and its typing rule says what moves the products."""
         return None
+
+    @property
+    def takes_complex(self) -> bool:
+        return True
 
     def _tensors(self, inputs: tuple[Type, ...]) -> tuple[Tensor, Tensor]:
         found = []
@@ -121,7 +126,8 @@ class Outer(_Pairs):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         first, second = self._tensors(inputs)
         axes = tuple(axis for axis, _, _ in self._layout(first, second))
-        return Tensor(keep_enclosed(axes), first.width * second.width)
+        made = Tensor(keep_enclosed(axes), first.width * second.width)
+        return promoted(made, inputs)
 
     def _layout(self, first: Tensor, second: Tensor) -> list[tuple[Axis, int | None, int | None]]:
         """The axes of the result: as they stand in x, then those of y that are left."""
@@ -162,7 +168,8 @@ class Outer(_Pairs):
 class Inner(_Pairs):
     """`inner(x, y)`: the products of all pairs of channels, contracted with the form of the group.
 
-    The indices of x are paired with those of y in order: <x, y> = sum x_i form_ij y_j.
+    The indices of x are paired with those of y in order: <x, y> = sum x_i form_ij y_j. Complex x is
+    conjugated, so that the vectors of a unitary group are paired with each other.
     """
 
     word: ClassVar[str] = "inner"
@@ -170,19 +177,27 @@ class Inner(_Pairs):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         first, second = self._tensors(inputs)
         self._contracted(first, second)
-        return Tensor(self._shared(first, second).axes, first.width * second.width)
+        made = Tensor(self._shared(first, second).axes, first.width * second.width)
+        return promoted(made, inputs)
 
     def _contracted(self, first: Tensor, second: Tensor) -> list[Pair]:
-        found = pairs(first, self._indices(first), second, self._indices(second))
+        conjugates = first.conjugate()
+        found = pairs(conjugates, self._indices(first), second, self._indices(second))
         if isinstance(found, Axis):
-            raise Refusal(*_no_partner(found, first, second), show_types=True)
+            raise Refusal(*_no_partner(found, conjugates, second), show_types=True)
         return found
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         first, second = self._tensors(inputs)
         shared, found = self._shared(first, second), self._contracted(first, second)
-        x = _laid_out(values[0], first, [*shared.left, *(pair.left for pair in found)])
-        y = values[1]
+        x, y = values
+        if first.complex:
+            x = f"{x}.conj()"
+        if found and second.complex and not first.complex:
+            x = f"as_complex({x})"
+        if found and first.complex and not second.complex:
+            y = f"as_complex({y})"
+        x = _laid_out(x, first, [*shared.left, *(pair.left for pair in found)])
         for pair in found:
             if not is_definite(pair.form):
                 y = _lowered(y, 1 + pair.right, pair.form.negative)
@@ -200,7 +215,8 @@ class Inner(_Pairs):
         """Channel by channel, coordinate by coordinate."""
         first, second = self._tensors(inputs)
         shared, found = self._shared(first, second), self._contracted(first, second)
-        x = _arranged(values[0], [*shared.left, *(pair.left for pair in found)])
+        given = values[0].conj() if first.complex else values[0]
+        x = _arranged(given, [*shared.left, *(pair.left for pair in found)])
         y = _arranged(values[1], [*shared.right, *(pair.right for pair in found)])
         start = 1 + len(shared.axes)
         for place, pair in enumerate(found):
@@ -217,6 +233,12 @@ class Inner(_Pairs):
 def _no_partner(axis: Axis, first: Tensor, second: Tensor) -> tuple[str, str]:
     """Why an index is paired with none, and what would be."""
     group = axis.group.notation(axis.size)
+    if axis.unitary:
+        return (
+            f"`inner` conjugates x, and then `{axis.name}` has no partner: {group} keeps the product of "
+            "a vector with the conjugate of a vector",
+            f"`conj(x)` is of `{axis.dual().name}`",
+        )
     if axis.permuted or not (axis in first.axes and axis in second.axes):
         return (
             f"`inner` pairs the indices of x with those of y, and `{axis.name}` is left alone",

@@ -7,12 +7,13 @@ may act. A function of one number commutes with every permutation of positions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from pydantic import model_validator
 
-from ..types import Type
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factor, Factors
+from ..types import Tensor, Type, map_tensors
 from .base import Channels, Operation, Rules
 from .brackets import Binding
 from .representations import Algebra, applied
@@ -32,6 +33,16 @@ class Function:
     algebra: Algebra
     module: str = ""
     options: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def complex(self) -> bool:
+        """Whether it has a meaning on complex numbers: it is analytic there, or a modulus."""
+        return self.word in _COMPLEX
+
+
+_COMPLEX = frozenset(
+    {"tanh", "sigmoid", "sin", "cos", "exp", "log", "sqrt", "abs", "square", "atan", "asinh"}
+)
 
 
 def _functional(word: str, algebra: Algebra, module: str, **options: float | str) -> Function:
@@ -75,6 +86,19 @@ _FUNCTIONS = (
 FUNCTIONS: Mapping[str, Function] = {function.word: function for function in _FUNCTIONS}
 
 
+def passing(algebra: Algebra) -> Factors:
+    """The factors of a number that a function of an algebra leaves as they are."""
+    match algebra:
+        case Algebra.LINEAR:
+            return ALL_FACTORS
+        case Algebra.ODD:
+            return frozenset({Factor.SIGN})
+        case Algebra.HOMOGENEOUS:
+            return frozenset({Factor.SCALE})
+        case _:
+            return NO_FACTORS
+
+
 class Pointwise(Operation):
     """`relu(x)`, `leaky_relu(x, negative_slope = 0.2)`: a function of each number by itself."""
 
@@ -115,8 +139,20 @@ class Pointwise(Operation):
         odd = FUNCTIONS[self.function].algebra in (Algebra.ODD, Algebra.LINEAR)
         return sign > 0 or odd
 
+    @property
+    def takes_complex(self) -> bool:
+        return FUNCTIONS[self.function].complex
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
-        return applied(self.algebra, inputs[0])
+        made = applied(self.algebra, inputs[0])
+        return map_tensors(made, _modulus) if self.function == "abs" else made
+
+    @property
+    def passes(self) -> Factors:
+        """Signs through what is odd, scales through what is positively homogeneous, as |x| is too."""
+        if self.function == "abs":
+            return frozenset({Factor.SCALE})
+        return passing(self.algebra)
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -164,6 +200,11 @@ class Pointwise(Operation):
             return self.function
         shown = ", ".join(f"{name} = {value}" for name, value in self.options)
         return f"{self.function}{{{shown}}}"
+
+
+def _modulus(tensor: Tensor) -> Tensor:
+    """`abs` of complex numbers is real."""
+    return replace(tensor, complex=False)
 
 
 def _code(value: float | str) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..groups import Structure
+from ..symmetry.factors import ALL_FACTORS, Factor, Factors
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed
 from .masks import masked_reduction, masked_reductions, presence
-from .representations import Algebra
 from .points import kept_points, totalled_points, with_points
+from .representations import Algebra
 
 
 class _OverAxes(Operation):
@@ -96,8 +97,20 @@ class Reduce(_OverAxes):
         return Algebra.LINEAR if self.kind in ("sum", "mean") else Algebra.ANY
 
     @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS if self.kind in ("sum", "mean") else frozenset({Factor.SCALE})
+
+    @property
     def word(self) -> str:  # type: ignore[override]
         return self.kind
+
+    @property
+    def takes_points(self) -> bool:
+        return self.kind in ("sum", "mean")
+
+    @property
+    def takes_complex(self) -> bool:
+        return self.kind in ("sum", "mean")
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if not self.axes:
@@ -106,7 +119,10 @@ class Reduce(_OverAxes):
             )
         tensor = self._matched(self._tensor(inputs))
         left = tuple(axis for axis in tensor.axes if axis.name not in self.axes)
-        return Tensor(keep_enclosed(left), tensor.channels)
+        reduced = [axis for axis in tensor.axes if axis.name in self.axes]
+        points = totalled_points(reduced) if self.kind == "sum" else kept_points
+        result = Tensor(keep_enclosed(left), tensor.channels, complex=tensor.complex)
+        return with_points(result, inputs, points)
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         tensor = self._tensor(inputs)

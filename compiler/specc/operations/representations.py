@@ -90,12 +90,18 @@ def _way_out(algebra: Algebra, axis: Axis, has_bias: bool) -> str:
 
 def _scaling(axis: Axis) -> str:
     """What acts where a group mixes coordinates."""
-    form = pairing(axis.group, axis.group, axis.size)
+    form = own_form(axis)
     by_hand = "`x * sigmoid(g)`, with an invariant `g`,"
     if form is None:
         return f"{by_hand} multiplies by invariants"
     other = "`norm_act(x)`" if is_definite(form) else by_hand
     return f"`gate(x)` and {other} multiply by invariants"
+
+
+def own_form(axis: Axis) -> Form | None:
+    """The invariant form of vectors with themselves; under a unitary group the first is conjugated."""
+    first = axis.dual() if axis.unitary else axis
+    return pairing(first.group, axis.group, axis.size)
 
 
 def is_definite(form: Form) -> bool:

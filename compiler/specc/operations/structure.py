@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 from pydantic import InstanceOf
 
 from ..errors import nearest
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.positions import joined
 from ..types import Collection, Tensor, Type, tensors_of
 from .arithmetic import spread_along
 from .base import Channels, Operation, Refusal, Rules
 from .brackets import Binding
 from .broadcast import aligned, broadcast, meet, summed, total_width
-from .representations import Algebra
 from .points import joined_points, with_points
+from .representations import Algebra
 
 
 class Input(Operation):
@@ -30,18 +31,22 @@ class Input(Operation):
     def keeps_exchange(self, sign: int) -> bool:
         return True
 
+    @property
+    def takes_complex(self) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return self.type
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         atoms = {name: rules.fresh(tensor.width) for name, tensor in tensors_of(result)}
         for atom in atoms.values():
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
             rules.pin(atom, "an input of the model")
         return atoms
 
@@ -60,7 +65,15 @@ class Concat(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_points(self) -> bool:
+        return True
+
     def keeps_exchange(self, sign: int) -> bool:
+        return True
+
+    @property
+    def takes_complex(self) -> bool:
         return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
@@ -70,10 +83,6 @@ class Concat(Operation):
     @property
     def passes(self) -> Factors:
         return ALL_FACTORS
-    @property
-    def takes_points(self) -> bool:
-        return True
-
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -123,7 +132,15 @@ class Take(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_points(self) -> bool:
+        return True
+
     def keeps_exchange(self, sign: int) -> bool:
+        return True
+
+    @property
+    def takes_complex(self) -> bool:
         return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
@@ -132,10 +149,6 @@ class Take(Operation):
             raise Refusal(f"{value} is one tensor and has no part `{self.key}`", show_types=True)
         tensors = dict(value.tensors)
         if self.key in tensors:
-    @property
-    def takes_points(self) -> bool:
-        return True
-
             return tensors[self.key]
         inside = {n: t for n, t in value.tensors if n.startswith(self.key + ".")}
         if not inside:
@@ -147,6 +160,10 @@ class Take(Operation):
         return Collection(
             tuple((n[start:], t) for n, t in inside.items()), f"{value.label}.{self.key}"
         )
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -160,10 +177,6 @@ class Take(Operation):
             return f'{values[0]}["{self.key}"]'
         entries = ", ".join(f'"{name}": {values[0]}["{self.key}.{name}"]' for name in result.names)
         return f"{{{entries}}}"
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
 
     def reference(
         self,
@@ -193,7 +206,15 @@ class Collect(Operation):
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
 
+    @property
+    def takes_points(self) -> bool:
+        return True
+
     def keeps_exchange(self, sign: int) -> bool:
+        return True
+
+    @property
+    def takes_complex(self) -> bool:
         return True
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
@@ -205,12 +226,13 @@ class Collect(Operation):
                     show_types=True,
                 )
             axes = tuple(meet(a, b) for a, b in zip(given.axes, declared.axes, strict=True))
-            found.append((name, Tensor(axes, given.channels)))
-    @property
-    def takes_points(self) -> bool:
-        return True
-
+            tensor = Tensor(axes, given.channels, points=given.points, complex=given.complex)
+            found.append((name, tensor))
         return Collection(tuple(found), self.space.label, self.space.stored)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
@@ -230,10 +252,6 @@ class Collect(Operation):
         values: tuple[Any, ...],
         inputs: tuple[Type, ...],
         result: Type,
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
-
         parameters: Mapping[str, Any],
     ) -> Any:
         return dict(zip(self.space.names, values, strict=True))
@@ -242,8 +260,9 @@ class Collect(Operation):
         return self.space.label
 
 
-def _axis_names(tensor: Tensor) -> tuple[str, ...]:
-    return tuple(axis.name for axis in tensor.axes)
+def _kind(tensor: Tensor) -> tuple[tuple[str, ...], bool, bool]:
+    """The axes by name, whether it is of points, whether it is complex."""
+    return tuple(axis.name for axis in tensor.axes), tensor.points, tensor.complex
 
 
 def _listed(names: tuple[str, ...]) -> str:

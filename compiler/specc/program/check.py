@@ -9,6 +9,8 @@ from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region, Typed
 from ..names import counted
 from ..operations import Equivariant, Operation, Parameter, Refusal
+from ..operations.complex_values import real_of, refuse_complex
+from ..operations.points import refuse_points
 from ..operations.representations import admit, refuse_torn
 from ..symmetry.count import count_coefficients, count_maps, is_reached
 from ..symmetry.folding import Folded, Operand, fold
@@ -66,10 +68,12 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
         inputs.append(known)
     try:
         _refuse_indices(node.operation, inputs)
-        _refuse_unfit(node.operation, inputs)
-        result = node.operation.result(tuple(inputs))
         if not node.operation.takes_points:
             refuse_points(_word(node.operation), inputs)
+        _refuse_unfit(node.operation, inputs)
+        if not node.operation.takes_complex:
+            refuse_complex(_word(node.operation), inputs)
+        result = node.operation.result(tuple(inputs))
     except Refusal as refusal:
         notes = _origins(node, graph, inputs) if refusal.show_types else ()
         raise SpecError(refusal.message, node.span, refusal.hint, notes) from None
@@ -166,12 +170,12 @@ def _affordable(
 
 def _is_reached(layer: Equivariant, folded: Folded, output: int) -> bool:
     """Whether any map leads to an output; exchanges of indices may leave none of those that are counted."""
+    if folded.outputs[output].tensor.points:
+        return True  # the mean of the points leads there
     if any(each.tensor.exchanges for each in (*folded.inputs, *folded.outputs)):
         return layer.derived(folded.inputs, folded.outputs).reaches(output)
     return is_reached(folded.inputs, folded.outputs[output])
 
-    if folded.outputs[output].tensor.points:
-        return True  # the mean of the points leads there
 
 def _most_indices(read: tuple[Operand, ...], written: tuple[Operand, ...]) -> str:
     """Which group meets itself most often, where that is what makes the maps many."""
@@ -257,6 +261,13 @@ def _unlike_tensor(actual: Tensor, declared: Tensor) -> str | None:
             return f"axis `{have.name}` has {have.size} positions, not {want.size}"
         if not _as_symmetric(have, want):
             return f"axis `{have.name}` is {have.symmetry} by now, and {want.symmetry} is declared"
+    if actual.points != declared.points and any(axis.affine for axis in declared.axes):
+        kinds = ("points", "displacements") if actual.points else ("displacements", "points")
+        return f"it holds {kinds[0]}, not {kinds[1]}"
+    if actual.complex and not declared.complex:
+        return f"it is complex, and {real_of(actual)}"
+    if declared.complex and not actual.complex:
+        return "it is real, and `complex(x)` is complex"
     if actual.index != declared.index:
         return f"it holds {_held(actual)}, not {_held(declared)}"
     for exchange in declared.exchanges:

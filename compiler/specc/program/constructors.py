@@ -23,6 +23,8 @@ from ..groups import (
     Symplectic,
 )
 from ..groups.tied import inverse
+from ..groups.unitary import real_unitary
+from ..names import counted
 from ..text import syntax
 from ..types import Axis
 from .scope import Scope
@@ -35,10 +37,6 @@ class Constructed:
 
     group: Group
     size: int
-
-
-LATER = ("U", "SU")
-"""Constructors whose meaning this version does not have."""
 
 
 def constructed(call: syntax.Call, scope: Scope) -> Constructed:
@@ -109,6 +107,17 @@ def _symplectic(call: syntax.Call, scope: Scope) -> Constructed:
     return found
 
 
+def _unitary(call: syntax.Call, scope: Scope) -> Constructed:
+    special = call.function.text == "SU"
+    size = _size(call.arguments[0], scope)
+    if len(call.arguments) == 1:
+        return Constructed(Linear(special=special, unitary=True), size)
+    real = call.arguments[1]
+    if len(call.arguments) > 2 or not (isinstance(real, syntax.Name) and real.text == "real"):
+        raise SpecError(f"a unitary group is written {_FORMS[call.function.text]}", real.span)
+    return Constructed(real_unitary(size, special), 2 * size)
+
+
 def _size(written: syntax.Expression, scope: Scope) -> int:
     return size(written, scope.param, "the size of a group")
 
@@ -126,12 +135,16 @@ _CONSTRUCTORS: dict[str, Callable[[syntax.Call, Scope], Constructed]] = {
     "Sp": _symplectic,
     "GL": _plain(Linear()),
     "SL": _plain(Linear(special=True)),
+    "U": _unitary,
+    "SU": _unitary,
 }
 
 _FORMS = {word: f"`{word}(n)`" for word in _CONSTRUCTORS} | {
     "S": "`S(n)` or `S(n, masked)`",
     "O": "`O(n)` or `O(p, q)`",
     "SO": "`SO(n)` or `SO(p, q)`",
+    "U": "`U(n)` or `U(n, real)`",
+    "SU": "`SU(n)` or `SU(n, real)`",
 }
 
 # --- Generators -------------------------------------------------------------------------------------
@@ -150,19 +163,6 @@ def generated(declaration: syntax.Group, scope: Scope) -> Constructed:
             )
 
 
-def _permutations(name: str, cycles: syntax.Cycles, scope: Scope) -> Constructed:
-    written = [
-        each for generator in cycles.generators for cycle in generator for each in cycle.positions
-    ]
-    largest = max((each.value for each in written), default=0)
-    for each in written:
-        if each.value == 0:
-            raise SpecError("positions count from 1", each.span)
-    for generator in cycles.generators:
-        _refuse_repeated(generator)
-    degree = int(largest)
-    if cycles.degree is not None:
-        degree = size(cycles.degree, scope.param, "the degree of a permutation group")
 def _of_generators(
     name: str, written: syntax.Cycles | syntax.Matrices, scope: Scope
 ) -> Constructed:
@@ -201,6 +201,19 @@ def _generators(group: Group) -> str:
     return counted(len(group.generators), "generator")
 
 
+def _permutations(name: str, cycles: syntax.Cycles, scope: Scope) -> Constructed:
+    written = [
+        each for generator in cycles.generators for cycle in generator for each in cycle.positions
+    ]
+    largest = max((each.value for each in written), default=0)
+    for each in written:
+        if each.value == 0:
+            raise SpecError("positions count from 1", each.span)
+    for generator in cycles.generators:
+        _refuse_repeated(generator)
+    degree = int(largest)
+    if cycles.degree is not None:
+        degree = size(cycles.degree, scope.param, "the degree of a permutation group")
         for each in written:
             if each.value > degree:
                 raise SpecError(f"this is more than the degree, {degree}", each.span)
@@ -296,6 +309,12 @@ def with_fixed(declaration: syntax.Axis, axis: Axis, scope: Scope) -> Axis:
             f"`fixing` belongs to a classical group of matrices, and this is {axis.symmetry}",
             declaration.value.span,
             "`axis v = O(3) fixing (0, 0, 1)`; of permuted positions a part that stays is an axis of its own",
+        )
+    if axis.unitary:
+        raise SpecError(
+            f"`fixing` needs a real group, and {axis.symmetry} acts on complex vectors",
+            declaration.value.span,
+            "an axis of the group in one dimension less, and one without a group for the rest",
         )
     vector = tuple(_entry(value, scope) for value in declaration.fixing)
     if len(vector) != axis.size:

@@ -196,6 +196,7 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
     kept: list[Stored] = []
     channels: dict[str, tuple[int | None, int | None]] = {}
     points: dict[str, bool] = {}
+    complex_: dict[str, bool] = {}
     for entry in declaration.tensors:
         name = entry.name.text
         with errors.collect():
@@ -212,9 +213,19 @@ def _space(declaration: syntax.Space, scope: Scope) -> Collection:
                 piece.name: are_points(piece.axes, displacement, entry.type.span)
                 for piece in kept[-1].pieces
             }
+            unitary = any(axis.unitary for piece in kept[-1].pieces for axis in piece.axes)
+            complex_[name] = unitary or _said_complex((entry.type, *entry.below))
     errors.raise_if_any()
     tensors = tuple(
-        (piece.name, Tensor(piece.axes, *channels[each.name], points=points[piece.name]))
+        (
+            piece.name,
+            Tensor(
+                piece.axes,
+                *channels[each.name],
+                points=points[piece.name],
+                complex=complex_[each.name],
+            ),
+        )
         for each in kept
         for piece in each.pieces
     )
@@ -228,6 +239,14 @@ def _displacement(types: Sequence[syntax.Type]) -> bool:
         if each.displacement != types[0].displacement:
             raise SpecError("parts of one tensor are all points or all displacements", each.span)
     return types[0].displacement
+
+
+def _said_complex(types: Sequence[syntax.Type]) -> bool:
+    """Whether a tensor is said to be complex; what is stored one after the other is all of one kind."""
+    for each in types:
+        if each.complex != types[0].complex:
+            raise SpecError("parts of one tensor are all real or all complex", each.span)
+    return types[0].complex
 
 
 def _bracket(written: syntax.Type) -> syntax.Bracket:

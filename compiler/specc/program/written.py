@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ..errors import Span, SpecError
+from ..errors import Span, SpecError, nearest
 from ..groups import Diagrams, Pinned, Structure
 from ..operations.broadcast import stands_together
+from ..symmetry.factors import Factor, Factors
 from ..text import syntax
 from ..types import Axis, Collection, Exchange, Part, Tensor, Type, part_indices
-from .scope import OPERATIONS, ModelDeclaration, Scope, described, not_yet
-from .static import Static, size
+from .scope import OPERATIONS, ModelDeclaration, Scope, described
+from .static import Static, show, size
 
 
 def type_of(
@@ -24,7 +25,15 @@ def type_of(
         case syntax.Name():
             return _named(written, scope)
         case syntax.Call(function=syntax.Identifier(text="weights")):
-            return _weights(written, scope, static)
+            found = _weights(written, scope, static)
+            if found.scales:
+                raise SpecError(
+                    "`scales = true` says that scales are divided out of what comes in, so it is said of "
+                    "an input",
+                    written.span,
+                    f"`weights({written.arguments[0]})` has room for the result",
+                )
+            return found
         case syntax.Call():
             return _with_channels(written, scope, static)
         case _:
@@ -33,15 +42,30 @@ def type_of(
 
 def declared_type(written: syntax.Type, scope: Scope) -> Type:
     """The type of a model's input or output."""
-    if not written.displacement:
+    if not written.displacement and not written.complex:
         return type_of(written.value, scope, scope.static)
     if not isinstance(written.value, syntax.Bracket):
+        word = "displacement" if written.displacement else "complex"
         raise SpecError(
             f"`{word}` follows the type of one tensor",
             written.span,
             "in a space each tensor says whether it is one",
         )
-    return type_of(replace(written.value, displacement=True), scope, scope.static)
+    described = replace(
+        written.value, displacement=written.displacement, complex=written.complex, span=written.span
+    )
+    return type_of(described, scope, scope.static)
+
+
+def input_type(written: syntax.Type, scope: Scope) -> Type:
+    """The type of a model's input, out of which scales may be divided."""
+    match written.value:
+        case syntax.Call(function=syntax.Identifier(text="weights")) if not (
+            written.displacement or written.complex
+        ):
+            return _weights(written.value, scope, scope.static)
+        case _:
+            return declared_type(written, scope)
 
 
 def _tensor(
@@ -62,7 +86,15 @@ def _tensor(
         _refuse_unlike(exchange, axes, span)
     tensor = Tensor(axes, *channels_of(written, static))
     points = are_points(axes, written.displacement, written.span) and tensor.index is None
-    return replace(tensor, exchanges=tuple(exchange for exchange, _ in exchanges), points=points)
+    if written.complex and (points or tensor.index is not None):
+        held = "the points that E(n) moves" if points else "indices"
+        raise SpecError(f"{held} are real", written.span)
+    return replace(
+        tensor,
+        exchanges=tuple(exchange for exchange, _ in exchanges),
+        points=points,
+        complex=tensor.complex or written.complex,
+    )
 
 
 def are_points(axes: Sequence[Axis], displacement: bool, span: Span) -> bool:
@@ -250,18 +282,41 @@ def _named(written: syntax.Name, scope: Scope) -> Type:
 def _weights(
     written: syntax.Call, scope: Scope, static: Callable[[syntax.Expression], Static]
 ) -> Collection:
-    for keyword in written.keywords:
-        raise not_yet(f"`{keyword.name.text}` of `weights`", keyword.span)
     if len(written.arguments) != 1 or not isinstance(written.arguments[0], syntax.Name):
         raise SpecError("`weights` takes the name of a model", written.span, "`weights(Model)`")
     name = written.arguments[0]
     meaning = scope.find(name.text, name.span)
     if not isinstance(meaning, ModelDeclaration):
         raise SpecError(f"`{name.text}` is {described(meaning)}, not a model", name.span)
-    space = scope.weights_of(meaning, name.span)
+    space = scope.weights_of(meaning, name.span, _factors(written, static))
     if not space.tensors:
         raise SpecError(f"`{name.text}` has no parameters", name.span)
     return _channels(space, written, static)
+
+
+def _factors(
+    written: syntax.Call, static: Callable[[syntax.Expression], Static]
+) -> Factors:
+    """The larger groups that are asked for: `signs = true`, `scales = true`."""
+    known = {factor.value: factor for factor in Factor}
+    found = set[Factor]()
+    given = set[str]()
+    for keyword in written.keywords:
+        name = keyword.name
+        if name.text in given:
+            raise SpecError(f"`{name.text}` is given twice", keyword.span)
+        given.add(name.text)
+        if name.text not in known:
+            hint = nearest(name.text, list(known)) or "`signs = true` and `scales = true`"
+            raise SpecError(f"`weights` has no option `{name.text}`", name.span, hint)
+        value = static(keyword.value)
+        if not isinstance(value, bool):
+            raise SpecError(
+                f"`{name.text}` is true or false, and this is {show(value)}", keyword.value.span
+            )
+        if value:
+            found.add(known[name.text])
+    return frozenset(found)
 
 
 def _with_channels(

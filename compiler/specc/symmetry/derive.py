@@ -119,6 +119,11 @@ class Maps:
     centres: tuple[Centre, ...] = ()
 
     @property
+    def is_complex(self) -> bool:
+        """Whether coefficients are complex: they are where any result is."""
+        return any(operand.tensor.complex for operand in self.outputs)
+
+    @property
     def dimension(self) -> int:
         """Independent linear maps at one channel in and out; pinned positions count.
 
@@ -161,15 +166,15 @@ class Maps:
         determined = maps_between(written, None) if pool in each.dropped else 0
         return maps_between(written, self._read(level, pool)) - determined
 
+    def leaves_out(self, level: Level, each: Product, pool: int) -> bool:
+        """Whether a product does not read the first feature of a pool."""
+        return pool in each.dropped and not self.is_tied(level, each)
+
     def columns(self, level: Level, each: Product, pool: int) -> int:
         """The features of a pool that a product reads."""
         return self._read(level, pool).features - self.leaves_out(level, each, pool)
 
     def pool_width(self, level: Level, each: Product) -> int:
-    def leaves_out(self, level: Level, each: Product, pool: int) -> bool:
-        """Whether a product does not read the first feature of a pool."""
-        return pool in each.dropped and not self.is_tied(level, each)
-
         return sum(
             self.columns(level, each, p) * self.pool_count(level, each, p) for p in each.pools
         )

@@ -81,13 +81,16 @@ class Indexed:
 class Bracket:
     """`[a, b; c]`, a tensor type, or `[y, x]`, a list of axes; `[token; index 64]` sets `index`.
 
-    `channels` is None when there is no `;`. `[; 10]` has no entries.
+    `channels` is None when there is no `;`. `[; 10]` has no entries. As an argument it may have
+    `displacement` or `complex` after it; where a type is declared, the `Type` says so.
     """
 
     entries: tuple[Expression, ...]
     channels: Expression | None
     index: bool
     span: Span = _span()
+    displacement: bool = False
+    complex: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +166,13 @@ Expression = (
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type where one is declared: `[a; 3]`, `Graph(; 32)`, `weights(M)`; `displacement` may follow."""
+    """A type where one is declared: `[a; 3]`, `Graph(; 32)`, `weights(M)`; `displacement` or `complex`
+    may follow."""
 
     value: Expression
     displacement: bool
     span: Span = _span()
+    complex: bool = False
 
 
 # --- Statements ----------------------------------------------------------------------------------
@@ -235,12 +240,12 @@ class Axis:
     spin: Expression | None
     parity: Identifier | None
     fixing: tuple[Expression, ...] | None
+    by: Cycles | Matrices | None
     span: Span = _span()
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    by: Cycles | Matrices | None
     """`(1 2 3)`: positions count from 1; `()` is the identity."""
 
     positions: tuple[Number, ...]

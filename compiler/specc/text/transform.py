@@ -229,8 +229,8 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
     def imports(self, meta: Meta, path: syntax.String, *names: Identifier) -> syntax.Import:
         return syntax.Import(path, names, self._span(meta))
 
-    def type(self, meta: Meta, value: Expression, displacement: Token | None) -> syntax.Type:
-        return syntax.Type(value, displacement is not None, self._span(meta))
+    def type(self, meta: Meta, value: Expression, word: Token | None) -> syntax.Type:
+        return syntax.Type(value, word == "displacement", self._span(meta), word == "complex")
 
     # Statements
 
@@ -343,6 +343,10 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
         index = isinstance(last, _Index)
         channels = last.size if isinstance(last, _Index) else last
         return syntax.Bracket(entries, channels, index, self._span(meta))
+
+    def described(self, meta: Meta, bracket: syntax.Bracket, word: Token) -> syntax.Bracket:
+        said = word == "displacement"
+        return replace(bracket, span=self._span(meta), displacement=said, complex=not said)
 
     def channels(self, _: Meta, channels: Expression) -> Expression:
         return channels

@@ -91,7 +91,7 @@ def act(element: Element, x: Tensor, axes: Sequence[Axis]) -> Tensor:
     for place, axis in enumerate(axes):
         shape = [1] * len(axes)
         table = element.get(axis.name)
-        if table is None or table.is_floating_point():
+        if table is None or is_matrix(table):
             shape[place] = x.shape[1 + place]
             index.append(torch.arange(x.shape[1 + place]).reshape(shape))
             continue
@@ -101,12 +101,18 @@ def act(element: Element, x: Tensor, axes: Sequence[Axis]) -> Tensor:
     x = x[tuple(index)] if axes else x
     for dim, axis in enumerate(axes, start=1):
         matrix = element.get(axis.name)
-        if matrix is not None and matrix.is_floating_point():
+        if matrix is not None and is_matrix(matrix):
             sizes = axis.joint.sizes if axis.joint else (axis.size,)
             x = x.flatten(dim, dim + len(sizes) - 1).movedim(dim, 0)
-            x = torch.tensordot(matrix, x.to(matrix.dtype), 1).movedim(0, dim)
+            dtype = torch.promote_types(matrix.dtype, x.dtype)
+            x = torch.tensordot(matrix.to(dtype), x.to(dtype), 1).movedim(0, dim)
             x = x.unflatten(dim, sizes)
     return x
+
+
+def is_matrix(table: Tensor) -> bool:
+    """Whether it is a matrix, and no table of positions."""
+    return table.is_floating_point() or table.is_complex()
 
 
 def act_on_mask(element: Element, mask: Tensor, axis: Axis) -> Tensor:

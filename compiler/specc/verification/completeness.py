@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..symmetry.folding import Operand
-from .actions import Element, act, generators, moved, translation
+from .actions import Element, act, generators, is_matrix, moved, translation
 from .draws import averaged, randomise
 from .layers import Layer, full_masks, run
 from .support import reached
@@ -87,7 +87,7 @@ def completeness(layer: Layer, generator: torch.Generator) -> Completeness | Non
 def _dimension(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> int | None:
     """The dimension of the maps from the second side, or of the invariants of the first."""
     exchanged = any(operand.tensor.exchanges for side in sides for operand in side)
-    matrices = any(table.is_floating_point() for each in elements for table in each.values())
+    matrices = any(is_matrix(table) for each in elements for table in each.values())
     if not matrices and not exchanged:
         return _orbits(sides, elements)
     if prod(map(_count, sides)) > MOST_EQUATIONS:
@@ -113,7 +113,7 @@ def _fixed(sides: Sequence[Sequence[Operand]], elements: Sequence[Element]) -> i
         if inputs:
             moved = torch.kron(moved, torch.linalg.inv(_matrix(inputs[0], element)).T.contiguous())
         constraint = moved - torch.eye(len(moved), dtype=torch.float64)
-        squares = squares + constraint.T @ constraint
+        squares = squares + constraint.mH @ constraint
     for shift in shifts:
         squares = squares + torch.kron(
             torch.eye(_count(outputs), dtype=torch.float64), torch.outer(shift, shift)
@@ -245,12 +245,13 @@ def _answers(layer: Layer, inputs: Tensor, draws: int, generator: torch.Generato
 
     Points are alike in all channels, so that translations move all of them alike.
     """
+    dtype = torch.complex128 if layer.maps.is_complex else torch.float64
 
     def channel(operand: Operand) -> Tensor:
-        return torch.randn(operand.tensor.width, generator=generator, dtype=torch.float64)
+        return torch.randn(operand.tensor.width, generator=generator, dtype=dtype)
 
     def point(operand: Operand) -> Tensor:
-        return torch.ones(operand.tensor.width, dtype=torch.float64)
+        return torch.ones(operand.tensor.width, dtype=dtype)
 
     read = [point(o) if o.tensor.points else channel(o) for o in layer.inputs]
     written = [channel(o) for o in layer.outputs]

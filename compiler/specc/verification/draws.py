@@ -23,17 +23,23 @@ def randomise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 def random_tensor(
-    batch: int, axes: Sequence[Axis], channels: int | None, generator: torch.Generator
+    batch: int,
+    axes: Sequence[Axis],
+    channels: int | None,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
 ) -> Tensor:
     """A tensor `(batch, *axes, channels)` of independent normal numbers."""
     shape = [batch, *(axis.size for axis in axes), *([] if channels is None else [channels])]
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
+    return torch.randn(shape, generator=generator, dtype=dtype)
 
 
 def random_value(tensor: TensorType, batch: int, generator: torch.Generator) -> Tensor:
     """A tensor of a type: of independent normal numbers, or of indices."""
     if tensor.index is None:
-        return averaged(random_tensor(batch, tensor.axes, tensor.channels, generator), tensor)
+        dtype = torch.complex128 if tensor.complex else torch.float64
+        drawn = random_tensor(batch, tensor.axes, tensor.channels, generator, dtype)
+        return averaged(drawn, tensor)
     shape = (batch, *(axis.size for axis in tensor.axes))
     return torch.randint(tensor.index, shape, generator=generator)
 

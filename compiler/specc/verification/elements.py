@@ -31,7 +31,8 @@ from ..symmetry.ties import action_of, as_matrices
 from ..types import Axis
 
 Matrices = Mapping[str, Tensor]
-"""For each axis of one mover, by name, the matrix `(size, size)` of one group element, in float64."""
+"""For each axis of one mover, by name, the matrix `(size, size)` of one group element, in float64, or
+in complex128 of a unitary one."""
 
 WORD = 3
 """A random element is a product of so many generating ones."""
@@ -140,6 +141,9 @@ def _defining(group: Diagrams, size: int, generator: torch.Generator) -> Iterato
             for _ in range(2):
                 symmetric = _normal(generator, size, size)
                 yield torch.linalg.matrix_exp(STRETCH * form @ (symmetric + symmetric.T) / 2)
+        case Linear(unitary=True):
+            for _ in range(2):
+                yield _unitary(group.special, size, generator)
         case Linear():
             for _ in range(2):
                 entries = _normal(generator, size, size)
@@ -148,6 +152,15 @@ def _defining(group: Diagrams, size: int, generator: torch.Generator) -> Iterato
                 yield torch.linalg.matrix_exp(STRETCH * entries)
         case _:
             raise AssertionError("symmetric groups are drawn as tables")
+
+
+def _unitary(special: bool, size: int, generator: torch.Generator) -> Tensor:
+    """The exponential of an anti-Hermitian matrix, for SU(n) without trace."""
+    parts = torch.complex(_normal(generator, size, size), _normal(generator, size, size))
+    entries = parts - parts.mH
+    if special:
+        entries -= entries.trace() / size * torch.eye(size, dtype=torch.float64)
+    return torch.linalg.matrix_exp(STRETCH * entries)
 
 
 def _signed(size: int) -> Iterator[Tensor]:

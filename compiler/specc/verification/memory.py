@@ -54,7 +54,7 @@ def available() -> float:
 def parameter_bytes(typed: Typed) -> int:
     """The parameters of a model; layers that share a name count once."""
     found = {
-        f"{node.path}.{parameter.name}": prod(parameter.shape)
+        f"{node.path}.{parameter.name}": prod(parameter.shape) * (2 if parameter.complex else 1)
         for node in typed.graph.nodes
         for parameter in node.operation.parameters(typed.input_types(node), typed.type(node))
     }
@@ -95,4 +95,5 @@ def _largest_at_once(typed: Typed, batch: int) -> int:
 
 def _bytes(kinds: Iterable[Type], batch: int) -> int:
     tensors = (tensor for kind in kinds for _, tensor in tensors_of(kind))
-    return BYTES * batch * sum(tensor.positions * tensor.width for tensor in tensors)
+    sizes = (t.positions * t.width * (2 if t.complex else 1) for t in tensors)
+    return BYTES * batch * sum(sizes)
