@@ -8,6 +8,7 @@ do not use one another. To add one, write `Case(source, target, (count, ...))` w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -63,10 +64,15 @@ class Case:
     def spec(self) -> str:
         """Model `M` with the one layer `layer`."""
         source, target = written(self.source), written(self.target)
-        model = (
-            f"model M(x: {source}) -> {target} {{ return equivariant(x, {target}, name = layer) }}"
-        )
+        layer = f"return equivariant(x, {target}, name = layer)"
+        result = f"{target} complex" if self.is_complex else target
+        model = f"model M(x: {source}) -> {result} {{ {layer} }}"
         return f"{declarations(self.source, self.target)}\n{model}"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a unitary group moves anything, as complex vectors."""
+        return bool(re.search(r"= S?U\(\d+\)$", declarations(self.source, self.target), re.M))
 
     def __str__(self) -> str:
         lines = declarations(self.source, self.target).replace("\n", "  ")
@@ -239,6 +245,14 @@ def linear() -> Iterator[Case]:
             yield Case(source, target, counts)
 
 
+def real_unitary() -> Iterator[Case]:
+    """Unitary groups on real and imaginary parts."""
+    for n, special in ((1, False), (2, False), (3, False), (1, True), (2, True), (3, True)):
+        count = length(partial(tableaux.real_unitary, special=special), n)
+        for m in (1, 2, 3, 4) if n < 3 else (1, 2, 3):
+            yield from halves(groups.real_unitary(n, special=special), m, (count,))
+
+
 def mixed_types(v: Axis, most: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Vectors and duals on both sides, with at most so many indices."""
     w = dual(v)
@@ -347,6 +361,7 @@ FAMILIES: dict[str, list[Case]] = {
         stabilisers,
         powers,
         linear,
+        real_unitary,
         by_matrices,
         products,
     )

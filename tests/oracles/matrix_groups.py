@@ -157,7 +157,7 @@ def real_unitary(n: int, name: str = "v", special: bool = False) -> Axis:
         phases = [phases[k] - phases[k + 1] for k in range(n - 1)]
         quarters = [quarters[k] @ quarters[k + 1].T for k in range(n - 1)]
     turns = [both(turn(n, 0, 1))] if n > 1 else []
-    title = f"real {'SU' if special else 'U'}({n})"
+    title = f"{'SU' if special else 'U'}({n}, real)"
     return generated(name, f"axis {name} = {title}", 2 * n, elements + quarters, phases + turns)
 
 
