@@ -15,7 +15,6 @@ import specc
 from specc.errors import SpecError, SpecErrors, leaves
 from specc.operations import CATALOGUE, FUNCTIONS, LATER
 from specc.program.arguments import signature
-from specc.program.scope import CONSTRUCTORS_LATER
 from specc.terminal.diagnostics import render
 
 REFERENCE = Path(__file__).parent.parent / "grammar" / "README.md"
@@ -151,11 +150,6 @@ def test_an_operation_stands_in_the_table_with_its_signature(word: str) -> None:
 @pytest.mark.parametrize("word", sorted(LATER))
 def test_a_later_word_is_named(word: str) -> None:
     assert f"`{word}`" in REFERENCE.read_text(encoding="utf-8").partition("\n## Later\n")[2]
-
-
-@pytest.mark.parametrize("word", CONSTRUCTORS_LATER)
-def test_a_later_group_is_named(word: str) -> None:
-    assert f"`{word}(" in REFERENCE.read_text(encoding="utf-8").partition("\n## Later\n")[2]
 
 
 def test_links_lead_to_sections() -> None:

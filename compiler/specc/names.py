@@ -99,8 +99,8 @@ RESERVED = frozenset(RUNTIME) | {
 
 
 def identifier(name: str) -> str:
-    """`fc1.weight` as a variable: `fc1_weight`."""
-    plain = re.sub(r"\W", "_", name)
+    """`fc1.weight` as a variable: `fc1_weight`; `abs(s)` is `abs_s`."""
+    plain = re.sub(r"\W", "_", name.replace(")", ""))
     return f"t_{plain}" if plain[:1].isdigit() else plain
 
 

@@ -36,7 +36,8 @@ def axis_words(axes: Iterable[Axis]) -> dict[str, str]:
 
 def layer_words(maps: Maps) -> Words:
     """The words for the axes of a layer."""
-    words = axis_words(axis for each in (*maps.inputs, *maps.outputs) for axis in each.tensor.axes)
+    axes = [axis for each in (*maps.inputs, *maps.outputs) for axis in each.tensor.axes]
+    words = axis_words([*axes, *(axis.moved for axis in axes)])  # a strand is called by its mover
     plain, numbered = dict(words), dict(words)
     for name, runs in maps.own:
         path = f"{runs.path.replace('.', '_')}_" if runs.path else ""

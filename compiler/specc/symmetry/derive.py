@@ -358,10 +358,11 @@ def _axis_order(operands: tuple[Operand, ...]) -> dict[str, int]:
 
 def short_names(names: tuple[str, ...]) -> dict[str, str]:
     """Identifiers for axes: `hidden` for `Classifier.hidden` where that is clear, else `classifier_hidden`."""
-    short = {name: name.rpartition(".")[2].lower() for name in names}
+    plain = {name: name.replace("(", "_").replace(")", "").lower() for name in names}
+    short = {name: each.rpartition(".")[2] for name, each in plain.items()}
     taken = list(short.values())
     return {
-        name: each if taken.count(each) == 1 else name.replace(".", "_").lower()
+        name: each if taken.count(each) == 1 else plain[name].replace(".", "_")
         for name, each in short.items()
     }
 
