@@ -53,7 +53,7 @@ def _paragraphs(layer: LayerUse, words: Words) -> list[str]:
     if maps.centres:
         found.append(
             "Points are read from the center of all of them, and results that are points are moved by it;\n"
-            "so of their means one channel says what others do, and has no weight."
+            "so one of their channels has no weight where the others say what it would."
         )
     return found
 

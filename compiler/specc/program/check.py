@@ -68,7 +68,7 @@ def _type(node: Node, graph: Graph, types: list[Type | None], most_maps: int) ->
         inputs.append(known)
     try:
         _refuse_indices(node.operation, inputs)
-        if not node.operation.takes_points:
+        if not node.operation.takes_points and node.operation.arity != 0:
             refuse_points(_word(node.operation), inputs)
         _refuse_unfit(node.operation, inputs)
         if not node.operation.takes_complex:
