@@ -16,10 +16,11 @@ from .planning.module_plan import Classes, ModulePlan
 from .planning.plan import Formulation
 from .program.check import MOST_MAPS, check
 from .program.elaborate import elaborate
-from .program.infer import infer
+from .program.infer import infer, refuse_without
 from .program.resolve import resolve
 from .program.scope import ModelDeclaration, refuse_private
 from .program.static import Static, show
+from .symmetry.factors import NO_FACTORS, Factors
 from .symmetry.weight_space import Weights
 from .text.parse import parse
 from .text.syntax import Identifier
@@ -108,7 +109,7 @@ class _Models:
         self._most_maps = most_maps
         self._typed: dict[tuple[int, str], Typed | None] = {}  # None: wrong, and reported
         self._pending: dict[tuple[int, str], str] = {}
-        self.weights: dict[tuple[int, str], Weights] = {}
+        self.weights: dict[tuple[int, str, Factors], Weights] = {}
 
     def typed(self, declaration: ModelDeclaration, span: Span) -> Typed:
         key = _key(declaration)
@@ -138,10 +139,14 @@ class _Models:
         assert typed is not None
         return typed
 
-    def weights_of(self, declaration: ModelDeclaration, span: Span) -> Collection:
-        key = _key(declaration)
+    def weights_of(
+        self, declaration: ModelDeclaration, span: Span, asked: Factors = NO_FACTORS
+    ) -> Collection:
+        key = (*_key(declaration), asked)
         if key not in self.weights:
-            self.weights[key] = infer(self.typed(declaration, span))
+            found = infer(self.typed(declaration, span), asked)
+            refuse_without(found, asked, declaration.name, span)
+            self.weights[key] = found
         return self.weights[key].space
 
 

@@ -80,6 +80,7 @@ RUNTIME = (
     "matrices",
     "max_pool",
     "mix_points",
+    "normalise_scale",
     "outer",
     "permutations",
     "pixel_shuffle",

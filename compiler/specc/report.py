@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .compile import Program
 from .graph import Node, Typed
+from .groups import Structure
 from .operations import Equivariant
 from .planning.compose import layer_plan
 from .planning.cost import cost
@@ -22,12 +23,18 @@ class _Record(BaseModel):
 
 
 class GroupReport(_Record):
-    """An axis and the group that moves its positions; `pin` says why nothing may move them."""
+    """An axis and the group that moves its positions; `pin` says why nothing may move them.
+
+    `larger` are the options of `weights` that would make the group larger, `divided` says that scales of the
+    positions are divided out of what comes in.
+    """
 
     axis: str
     group: str
     size: int
     pin: str | None = None
+    larger: list[str] = []
+    divided: bool = False
 
 
 class TensorReport(_Record):
@@ -107,10 +114,21 @@ def report(program: Program, formulation: Formulation | None = None) -> Report:
         for weights in program.weights
         for axis, pin in weights.pins
     }
-    return Report(models=[_model(typed, pins, formulation) for typed in program.models])
+    allowed: dict[str, list[str]] = {}
+    for weights in program.weights:
+        for each in weights.factors:
+            options = allowed.setdefault(each.axis.name, [])
+            if each.pin is None and each.factor.value not in options:
+                options.append(each.factor.value)
+    return Report(models=[_model(typed, pins, allowed, formulation) for typed in program.models])
 
 
-def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) -> ModelReport:
+def _model(
+    typed: Typed,
+    pins: dict[str, str],
+    allowed: dict[str, list[str]],
+    formulation: Formulation | None,
+) -> ModelReport:
     graph = typed.graph
     inputs = [(graph.nodes[number], typed.types[number]) for number in graph.inputs]
     kinds = [*(kind for _, kind in inputs), *graph.output_types]
@@ -119,7 +137,7 @@ def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) 
         name=typed.name,
         inputs={node.label: str(kind) for node, kind in inputs},
         output=", ".join(map(str, graph.output_types)),
-        groups=[_group(axis, pins) for axis in axes],
+        groups=[_group(axis, pins, allowed, kinds) for axis in axes],
         spaces=_spaces(kinds),
         layers=[
             _layer(node, layer_plan(typed, node, formulation), typed)
@@ -130,8 +148,24 @@ def _model(typed: Typed, pins: dict[str, str], formulation: Formulation | None) 
     )
 
 
-def _group(axis: Axis, pins: dict[str, str]) -> GroupReport:
-    return GroupReport(axis=axis.name, group=axis.symmetry, size=axis.size, pin=pins.get(axis.name))
+def _group(
+    axis: Axis, pins: dict[str, str], allowed: dict[str, list[str]], kinds: list[Type]
+) -> GroupReport:
+    divided = any(
+        axis.name == scale.axis
+        for kind in kinds
+        if isinstance(kind, Collection)
+        for scale in kind.scales
+    )
+    used = {"signs": axis.structure is Structure.SIGNED, "scales": divided}
+    return GroupReport(
+        axis=axis.name,
+        group=axis.symmetry,
+        size=axis.size,
+        pin=pins.get(axis.name),
+        larger=[option for option in allowed.get(axis.name, []) if not used[option]],
+        divided=divided,
+    )
 
 
 def _spaces(kinds: list[Type]) -> list[SpaceReport]:

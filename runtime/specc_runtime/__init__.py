@@ -43,6 +43,7 @@ from .points import PointLinear, mix_points
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
 from .scales import normalise_scale
+from .scales import normalise_scale
 from .spins import spin
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
@@ -140,6 +141,7 @@ __all__ = [
     "max_pool",
     "outer",
     "mix_points",
+    "normalise_scale",
     "normalise_scale",
     "permutations",
     "pixel_shuffle",

@@ -25,6 +25,7 @@ MODULES = (
     "circulant",
     "storage",
     "scales",
+    "scales",
     "inputs",
     "modules",
     "points",

@@ -29,6 +29,7 @@ from .pointwise import FUNCTIONS, Pointwise
 from .pooling import AvgPool, MaxPool, Upsample
 from .recurrent import Gru, Lstm, Rnn
 from .reductions import Reduce, Softmax
+from .scales import NormaliseScale
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .structure import Collect, Concat, Input, Take
 
@@ -113,6 +114,7 @@ __all__ = [
     "Linear",
     "Minus",
     "Mlp",
+    "NormaliseScale",
     "Operation",
     "Parameter",
     "Pointwise",

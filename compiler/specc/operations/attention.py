@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Term, joined, product_of
 from ..types import Axis, Tensor, Type
 from .attended import Attended, check_causal, check_rotary, keys, queries
@@ -143,12 +144,17 @@ class Attention(Operation):
         bias = [Parameter(f"{name}.bias", (rows,))] if self.bias else []
         return [Parameter(f"{name}.weight", (rows, columns)), *bias]
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         """Heads permute; in each head its keys (jointly in queries and keys) and its values permute.
 
-        Queries that share a head of keys permute in that head.
+        Queries that share a head of keys permute in that head. Factors are those of what it reads and
+        makes, and none of heads, keys and values.
         """
         sizes = self._sizes(types)
         head = rules.fresh(sizes.kv_heads, name="head")
@@ -164,24 +170,28 @@ class Attention(Operation):
             product_of([head, key]),
             product_of([head, value]),
         )
+        for row in rows:
+            rules.restrict(row, NO_FACTORS)
         x = inputs[0][""]
         memory = x if self.memory is None else inputs[self.memory[0]][""]
         if self.fused:
             parts = [(term, read) for term, read in zip(rows, (x, memory, memory), strict=True)]
-            rules.stacked("in_proj_weight", parts)
+            rules.stacked("in_proj_weight", parts, [(0, -1)] * len(parts))
             if self.bias:
-                rules.parameter("in_proj_bias", (joined(rows),))
+                rules.parameter("in_proj_bias", (joined(rows),), carries=(0,))
         else:
             for name, term, read in zip("qkv", rows, (x, memory, memory), strict=True):
-                self._declare(rules, f"{name}_proj", term, read)
+                self._declare(rules, f"{name}_proj", term, read, (0, -1))
         born = rules.fresh(sizes.width)
-        self._declare(rules, "out_proj", born, product_of([head, group, value]))
+        self._declare(rules, "out_proj", born, product_of([head, group, value]), (1, 0))
         return {"": born}
 
-    def _declare(self, rules: Rules, name: str, rows: Term, columns: Term) -> None:
-        rules.parameter(f"{name}.weight", (rows, columns))
+    def _declare(
+        self, rules: Rules, name: str, rows: Term, columns: Term, powers: tuple[int, int]
+    ) -> None:
+        rules.parameter(f"{name}.weight", (rows, columns), powers)
         if self.bias:
-            rules.parameter(f"{name}.bias", (rows,))
+            rules.parameter(f"{name}.bias", (rows,), powers[:1])
 
     # --- Code
 

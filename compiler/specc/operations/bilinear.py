@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..types import Collection, Tensor, Type
 from .arithmetic import spread_along
 from .base import Channels, Operation, Parameter, Refusal, Rules
@@ -48,13 +49,17 @@ class Bilinear(Operation):
         weight = Parameter("weight", (self.channels, *widths))
         return (weight, Parameter("bias", (self.channels,))) if self._biased(result) else (weight,)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         born = rules.fresh(self.channels)
-        rules.parameter("weight", (born, inputs[0][""], inputs[1][""]))
+        rules.parameter("weight", (born, inputs[0][""], inputs[1][""]), carries=(1, -1, -1))
         if self._biased(result):
-            rules.parameter("bias", (born,))
+            rules.parameter("bias", (born,), carries=(1,))
         return {"": born}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Sum, Term, joined, product_of
 from ..types import Tensor, Type
 from .base import Channels, Kind, Parameter, Refusal, Rules
@@ -92,12 +93,17 @@ class _Convolution(Windowed):
         weight = Parameter("weight", (*dims, *self._each("kernel", self.kernel)))
         return (weight, Parameter("bias", (self.channels,))) if self.bias else (weight,)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         """Groups are permuted, and in each the channels that come in and those that go out.
 
-        Groups of channels that were joined are those of each part.
+        Groups of channels that were joined are those of each part. Factors of channels pass where all of
+        them are one group, and where each is a group by itself: there they cancel in the kernel.
         """
         before, after = self._tensor(types).width // self.groups, self.channels // self.groups
         kernel = [
@@ -116,10 +122,20 @@ class _Convolution(Windowed):
             dims = (read, outer) if self.transposed else (made, inner)
             weight.append([*dims, *kernel])
             written.append(made)
-        rules.stacked("weight", weight)
+            if self.groups > 1 and not before == after == 1:
+                rules.restrict(read, NO_FACTORS)
+                rules.restrict(made, NO_FACTORS)
+        powers = self._powers()
+        rules.stacked("weight", weight, [(*powers, *(0 for _ in kernel))] * len(weight))
         if self.bias:
-            rules.parameter("bias", (joined(written),))
+            rules.parameter("bias", (joined(written),), carries=(1,))
         return {"": joined(written)}
+
+    def _powers(self) -> tuple[int, int]:
+        """The powers with which the weight carries factors of channels along its first two dimensions."""
+        if self.groups > 1:
+            return (0, 0)
+        return (-1, 1) if self.transposed else (1, -1)
 
     def _parts(self, rules: Rules, channels: Term, before: int) -> tuple[Term, ...]:
         """The channels that come in, cut where they were joined if no group is cut by that."""

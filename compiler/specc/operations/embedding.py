@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, InstanceOf
 
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..types import Axis, Collection, Tensor, Type, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import told_apart
@@ -52,12 +53,16 @@ class Embedding(Operation):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         return (Parameter("weight", (self._vocabulary(inputs), self.channels)),)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         words = rules.pinned(self._vocabulary(types), "an index stands for itself", "index")
         born = rules.fresh(self.channels)
-        rules.parameter("weight", (words, born))
+        rules.parameter("weight", (words, born), carries=(0, 1))
         return {"": born}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
@@ -144,13 +149,17 @@ class Positions(_Table):
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         return (Parameter("weight", self._shape),)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
         reason = "a table tells positions apart"
         places = [rules.pinned(axis.size, reason, axis.name) for axis in self.axes]
         born = rules.fresh(self.channels)
-        rules.parameter("weight", (*places, born))
+        rules.parameter("weight", (*places, born), carries=(*(0 for _ in places), 1))
         return {"": born}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
@@ -176,6 +185,10 @@ class Sinusoidal(_Table):
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return Tensor((self._pinned(self.axis),), self.channels)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

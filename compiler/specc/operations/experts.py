@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..types import Tensor, Type
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .layers import Size
@@ -51,6 +52,10 @@ class Experts(Operation):
         assert isinstance(inputs[0], Tensor)
         return tuple(Parameter(n, shape) for n, shape in self._shapes(inputs[0].width).items())
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -67,8 +72,18 @@ class Experts(Operation):
             "router.weight": (expert, x),
             "router.bias": (expert,),
         }
+        powers = {
+            "up_weight": (0, 0, -1),
+            "up_bias": (0, 0),
+            "down_weight": (0, 1, 0),
+            "down_bias": (0, 1),
+            "router.weight": (0, -1),
+            "router.bias": (0,),
+        }
+        for term in (expert, hidden):
+            rules.restrict(term, NO_FACTORS)
         for name in self._shapes(types[0].width):
-            rules.parameter(name, terms[name])
+            rules.parameter(name, terms[name], powers[name])
         return {"": born}
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

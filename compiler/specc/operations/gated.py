@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..naming import prefixes
-from ..symmetry.positions import Term, joined
+from ..symmetry.factors import ALL_FACTORS, Factors
+from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Parameter, Rules
 from .layers import on_each, per_tensor, widths_of
@@ -46,18 +47,29 @@ class Gated(Operation):
                     found.append(Parameter(f"{start[name]}{layer}bias", (rows,)))
         return tuple(found)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        """Gate and up multiply channel by channel: their rows move together."""
+        """Gate and up multiply channel by channel: their rows move together.
+
+        Factors are those of up, and the gate has none.
+        """
         born: dict[str, Term] = {}
         for name, prefix in prefixes(widths_of(types[0])).items():
-            born[name] = rules.fresh(self.channels)
-            rows = joined([born[name], born[name]]) if self.fused else born[name]
-            for layer in ("",) if self.fused else ("gate.", "up."):
-                rules.parameter(f"{prefix}{layer}weight", (rows, inputs[0][name]))
+            row, x = rules.fresh(self.channels), inputs[0][name]
+            if self.fused:
+                rules.stacked(f"{prefix}weight", [(row, x), (row, x)], [(1, -1), (0, -1)])
                 if self.bias:
-                    rules.parameter(f"{prefix}{layer}bias", (rows,))
+                    rules.stacked(f"{prefix}bias", [(row,), (row,)], [(1,), (0,)])
+            for layer, power in () if self.fused else (("gate.", 0), ("up.", 1)):
+                rules.parameter(f"{prefix}{layer}weight", (row, x), carries=(power, -1))
+                if self.bias:
+                    rules.parameter(f"{prefix}{layer}bias", (row,), carries=(power,))
+            born[name] = row
         return born
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

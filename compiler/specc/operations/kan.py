@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..naming import prefixes
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors
 from .base import Channels, Operation, Parameter, Rules
@@ -47,6 +48,10 @@ class Kan(Operation):
             )
         )
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -54,8 +59,10 @@ class Kan(Operation):
         born: dict[str, Term] = {}
         for name, prefix in prefixes(widths_of(types[0])).items():
             born[name] = rules.fresh(self.channels)
-            rules.parameter(f"{prefix}base_weight", (born[name], inputs[0][name]))
-            rules.parameter(f"{prefix}spline_weight", (born[name], inputs[0][name], spline))
+            rules.restrict(inputs[0][name], NO_FACTORS)
+            dims = (born[name], inputs[0][name])
+            rules.parameter(f"{prefix}base_weight", dims, carries=(1, 0))
+            rules.parameter(f"{prefix}spline_weight", (*dims, spline), carries=(1, 0, 0))
         return born
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..naming import prefixes
+from ..symmetry.factors import ALL_FACTORS, Factor, Factors, Powers
 from ..types import Tensor, Type
 from .base import Channels, Operation, Parameter, Rules
 from .brackets import Binding
@@ -20,6 +21,7 @@ class _ChannelNorm(Operation):
 
     parametrised: ClassVar[bool] = True
     names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    powers: ClassVar[tuple[Powers, ...] | None] = None
 
     affine: bool = True
 
@@ -46,8 +48,9 @@ class _ChannelNorm(Operation):
         if self.affine:
             start = prefixes(inputs[0])
             for tensor, atom in inputs[0].items():
-                for name in self.names:
-                    rules.parameter(start[tensor] + name, (atom,))
+                for number, name in enumerate(self.names):
+                    power = None if self.powers is None else self.powers[number]
+                    rules.parameter(start[tensor] + name, (atom,), power)
         return inputs[0]
 
     def module(self, inputs: tuple[Type, ...], result: Type) -> str | None:
@@ -93,12 +96,17 @@ class RmsNorm(_ChannelNorm):
 
     word: ClassVar[str] = "rms_norm"
     names: ClassVar[tuple[str, ...]] = ("weight",)
+    powers: ClassVar[tuple[Powers, ...] | None] = ((0,),)
 
     eps: float | None = Field(None, ge=0)
 
     @property
     def algebra(self) -> Algebra:
         return Algebra.ODD
+
+    @property
+    def passes(self) -> Factors:
+        return frozenset({Factor.SIGN})
 
     def _torch(self, width: int) -> str:
         return _constructor("RMSNorm", width, self.eps, None, self.affine)
@@ -135,6 +143,10 @@ class Dropout(Operation):
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return inputs[0]
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from ..symmetry.factors import ALL_FACTORS, Factor, Factors
 from ..types import Tensor, Type
 from .base import Channels, Kind, Refusal, Rules
 from .brackets import Binding
@@ -80,6 +81,10 @@ class MaxPool(_Pool):
     def algebra(self) -> Algebra:
         return Algebra.HOMOGENEOUS
 
+    @property
+    def passes(self) -> Factors:
+        return frozenset({Factor.SCALE})
+
     def reference(
         self,
         xp: Any,
@@ -99,6 +104,10 @@ class AvgPool(_Pool):
     @property
     def algebra(self) -> Algebra:
         return Algebra.LINEAR
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def reference(
         self,
@@ -128,6 +137,10 @@ class Upsample(Windowed):
         factors = self._each("factor", self.factor)
         sizes = [n * size for n, size in zip(factors, self._sizes(tensor), strict=True)]
         return Tensor(self._resized(tensor, sizes), tensor.width)
+
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
 
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, InstanceOf
 
 from ..names import counted
+from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Atom, Term, joined, product_of
 from ..types import Axis, Collection, Tensor, Type
 from .arithmetic import spread_along
@@ -169,6 +170,15 @@ class Recurrent(Operation):
                 found += [Parameter(f"bias_{each}{end}", (rows,)) for each in ("ih", "hh")]
         return tuple(found)
 
+    @property
+    def passes(self) -> Factors:
+        return ALL_FACTORS
+
+    @property
+    def within(self) -> Factors:
+        """The factors of hidden positions that a cell lets through."""
+        return NO_FACTORS
+
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
@@ -187,11 +197,12 @@ class Recurrent(Operation):
         return dict.fromkeys(self.results or ("",), said)
 
     def _cell(self, rules: Rules, end: str, rows: Term, born: Atom, below: Term) -> None:
-        rules.parameter(f"weight_ih{end}", (rows, below))
-        rules.parameter(f"weight_hh{end}", (rows, born))
+        rules.restrict(born, self.within)
+        rules.parameter(f"weight_ih{end}", (rows, below), carries=(1, -1))
+        rules.parameter(f"weight_hh{end}", (rows, born), carries=(1, -1))
         if self.bias:
-            rules.parameter(f"bias_ih{end}", (rows,))
-            rules.parameter(f"bias_hh{end}", (rows,))
+            rules.parameter(f"bias_ih{end}", (rows,), carries=(1,))
+            rules.parameter(f"bias_hh{end}", (rows,), carries=(1,))
 
     # --- Code
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from ..symmetry.factors import Factors
 from .base import Kind
+from .pointwise import Pointwise
 from .recurrence import Recurrent
 
 
@@ -17,6 +19,10 @@ class Rnn(Recurrent):
     torch_name: ClassVar[str] = "RNN"
 
     act: Literal["tanh", "relu"] = "tanh"
+
+    @property
+    def within(self) -> Factors:
+        return Pointwise(function=self.act).passes
 
     def _options(self) -> str:
         act = "" if self.act == "tanh" else f'nonlinearity="{self.act}", '

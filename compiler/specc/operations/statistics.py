@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..naming import prefixes
+from ..symmetry.factors import Factor, Factors, Powers
 from ..symmetry.positions import Term
 from ..types import Tensor, Type, axes_of, tensors_of
 from .base import Channels, Operation, Parameter, Refusal, Rules
@@ -64,8 +65,12 @@ class _Statistics(Operation):
         moved = {name: self._channels(rules, term) for name, term in inputs[0].items()}
         for name, term in moved.items():
             for each in (*self._parameters(), *self._buffers()):
-                rules.parameter(start[name] + each, (term,))
+                rules.parameter(start[name] + each, (term,), self._powers(each))
         return moved
+
+    def _powers(self, name: str) -> Powers | None:
+        """The power with which a parameter carries the factors of its channels."""
+        return None
 
     def _channels(self, rules: Rules, term: Term) -> Term:
         """The channels of a tensor with what of their symmetry is left."""
@@ -89,6 +94,14 @@ class _Channelwise(_Statistics):
     momentum: float = Field(0.1, ge=0, le=1)
     affine: bool
     track: bool
+
+    @property
+    def passes(self) -> Factors:
+        """Signs of channels: with them change the mean and the bias, not the variance and the scale."""
+        return frozenset({Factor.SIGN})
+
+    def _powers(self, name: str) -> Powers | None:
+        return (1,) if name in ("bias", "running_mean") else (0,)
 
     def _parameters(self) -> tuple[str, ...]:
         return ("weight", "bias") if self.affine else ()

@@ -21,6 +21,7 @@ from ..operations import (
     Input,
     Kind,
     Minus,
+    NormaliseScale,
     Operation,
     Take,
 )
@@ -39,7 +40,7 @@ from .scope import (
     refuse_private,
 )
 from .static import Static, combine, evaluate, show, size
-from .written import declared_type, type_of
+from .written import declared_type, input_type, refuse_two_symmetries, type_of
 
 MOST_NODES = 100_000
 
@@ -72,17 +73,21 @@ class _Builder:
                     )
                 names[parameter.name.text] = Broken()
                 refuse_private(parameter.name)
-                given = Input(type=declared_type(parameter.type, model.scope))
+                given = Input(type=input_type(parameter.type, model.scope))
                 node = self.add(given, (), parameter.span, label=parameter.name.text)
                 names[parameter.name.text] = node
         inputs = tuple(range(len(self.nodes)))
+        for number in inputs:
+            self.normalised(self.nodes[number], names)
         types: list[Type] = []
         for output in written.outputs:
             with self.errors.collect():
                 types.append(declared_type(output, model.scope))
+        kinds = [*(self.nodes[number].operation.result(()) for number in inputs), *types]
         place = Place(model.scope, names, Names("", explicit_names(written.body)))
         results: tuple[Result, ...] = ()
         with self.errors.collect():
+            refuse_two_symmetries(kinds, written.name.span)
             results = self.body(written.body, place, written.name)
             if len(results) != len(written.outputs):
                 raise SpecError(
@@ -103,6 +108,14 @@ class _Builder:
             tuple(self.carries),
             written.name.span,
         )
+
+    def normalised(self, given: Node, names: dict[str, Meaning]) -> None:
+        """Divides the scales of an input out of it, one axis after the other."""
+        kind = given.operation.result(())
+        value = Value(given.number)
+        for scale in kind.scales if isinstance(kind, Collection) else ():
+            value = self.add(NormaliseScale(scale=scale), (value,), given.span, label=given.label)
+            names[given.label] = value
 
     def add(
         self,

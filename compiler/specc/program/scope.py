@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from ..errors import Consequence, Errors, Note, Span, SpecError, SpecErrors, nearest
 from ..groups import Group
 from ..operations import CATALOGUE, LATER
+from ..symmetry.factors import NO_FACTORS, Factors
 from ..text import syntax
 from ..types import Axis, Collection
 from .static import Static, evaluate, show
@@ -59,7 +60,14 @@ class NamedGroup:
 
 Meaning = Param | Axis | NamedGroup | Collection | ModelDeclaration | BlockDeclaration
 
-WeightsOf = Callable[[ModelDeclaration, Span], Collection]
+
+class WeightsOf(Protocol):
+    """The weight space of a model, with the factors of positions that are asked for."""
+
+    def __call__(
+        self, declaration: ModelDeclaration, span: Span, asked: Factors = NO_FACTORS
+    ) -> Collection: ...
+
 
 Read = Callable[[syntax.Declaration, "Scope"], Meaning]
 

@@ -9,8 +9,9 @@ from ..errors import Span, SpecError, nearest
 from ..groups import Diagrams, Pinned, Structure
 from ..operations.broadcast import stands_together
 from ..symmetry.factors import Factor, Factors
+from ..symmetry.factors import Factor, Factors
 from ..text import syntax
-from ..types import Axis, Collection, Exchange, Part, Tensor, Type, part_indices
+from ..types import Axis, Collection, Exchange, Part, Tensor, Type, axes_of, part_indices
 from .scope import OPERATIONS, ModelDeclaration, Scope, described
 from .static import Static, show, size
 
@@ -66,6 +67,32 @@ def input_type(written: syntax.Type, scope: Scope) -> Type:
             return _weights(written.value, scope, scope.static)
         case _:
             return declared_type(written, scope)
+
+
+def input_type(written: syntax.Type, scope: Scope) -> Type:
+    """The type of a model's input, out of which scales may be divided."""
+    match written.value:
+        case syntax.Call(function=syntax.Identifier(text="weights")) if not (
+            written.displacement or written.complex
+        ):
+            return _weights(written.value, scope, scope.static)
+        case _:
+            return declared_type(written, scope)
+
+
+def refuse_two_symmetries(types: Sequence[Type], span: Span) -> None:
+    """Raises `SpecError` where weights of one model come with signs in one place and without in another."""
+    found: dict[str, tuple[Axis, str]] = {}
+    for kind in (each for each in types if isinstance(each, Collection)):
+        for axis in axes_of(kind):
+            first, label = found.setdefault(axis.name, (axis, kind.label))
+            signs = Structure.SIGNED in (axis.structure, first.structure)
+            if first.symmetry != axis.symmetry and signs:
+                raise SpecError(
+                    f"`{axis.name}` is {first.symmetry} in {label} and {axis.symmetry} in {kind.label}",
+                    span,
+                    "weights of one model are asked for with one symmetry: `signs = true` in all or in none",
+                )
 
 
 def _tensor(
@@ -292,6 +319,31 @@ def _weights(
     if not space.tensors:
         raise SpecError(f"`{name.text}` has no parameters", name.span)
     return _channels(space, written, static)
+
+
+def _factors(
+    written: syntax.Call, static: Callable[[syntax.Expression], Static]
+) -> Factors:
+    """The larger groups that are asked for: `signs = true`, `scales = true`."""
+    known = {factor.value: factor for factor in Factor}
+    found = set[Factor]()
+    given = set[str]()
+    for keyword in written.keywords:
+        name = keyword.name
+        if name.text in given:
+            raise SpecError(f"`{name.text}` is given twice", keyword.span)
+        given.add(name.text)
+        if name.text not in known:
+            hint = nearest(name.text, list(known)) or "`signs = true` and `scales = true`"
+            raise SpecError(f"`weights` has no option `{name.text}`", name.span, hint)
+        value = static(keyword.value)
+        if not isinstance(value, bool):
+            raise SpecError(
+                f"`{name.text}` is true or false, and this is {show(value)}", keyword.value.span
+            )
+        if value:
+            found.add(known[name.text])
+    return frozenset(found)
 
 
 def _factors(

@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from itertools import chain, count, product
 from math import prod
 
-from ..groups import Pinned, Symmetric
-from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
+from ..groups import Pinned, Signed, Symmetric
+from ..types import Axis, Collection, Part, Scale, Stored, Tensor, stored_as
+from .factors import (
+    NO_FACTORS,
+    Factor,
+    Factors,
+    Powers,
+    canonical_scales,
+    plain_atoms,
+    refused_atoms,
+)
 from .positions import (
     MOST_PLACES,
     Atom,
@@ -36,25 +45,51 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The weight space of a model: its type, and for each pinned axis what pinned it first."""
+    """The weight space of a model: its type, and for each pinned axis what pinned it first.
+
+    `factors` says which larger groups the activations allow, axis by axis.
+    """
 
     space: Collection
     pins: tuple[tuple[Axis, Pin], ...]
+    factors: tuple[Allowance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whether factors of an axis' positions leave the function as it is: `pin` says what keeps them from it."""
+
+    axis: Axis
+    factor: Factor
+    pin: Pin | None
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A parameter of parts one after the other along its first dimension, each with its own dimensions.
 
-    Where their columns do not fit `pin` says so.
+    Where their columns do not fit `pin` says so. `carries` are the powers with which the dimensions of
+    each part carry factors, empty where there is no factor.
     """
 
     parts: tuple[tuple[Term, ...], ...]
     pin: Pin
+    carries: tuple[Powers, ...] = ()
+
+    def powers(self, part: int) -> Powers:
+        """Those of the dimensions of a part."""
+        return self.carries[part] if self.carries else (0,) * len(self.parts[part])
+
+
+Refused = Mapping[Factor, Sequence[tuple[Term, Pin]]]
+"""The positions that factors of a kind may not multiply, with the reason."""
 
 
 _Parts = list[list[Term]]
 """The terms of a parameter: its parts, and the dimensions of each."""
+
+_Solved = list[tuple[list[Term], Powers]]
+"""The parts of a parameter in solved terms, each with the powers that its dimensions carry."""
 
 
 def weight_space(
@@ -63,6 +98,8 @@ def weight_space(
     parameters: Mapping[str, Stack],
     positions: Positions[Pin],
     values: Iterable[Sequence[Term]] = (),
+    refused: Refused | None = None,
+    asked: Factors = NO_FACTORS,
 ) -> Weights:
     """The type of a model's weights, one axis for each solved atom, named after the first born.
 
@@ -70,6 +107,10 @@ def weight_space(
 
     `values` are the dimensions of tensors that are computed from the parameters: what lives in
     something may do so only where that stands beside it.
+
+    `refused` are positions without factors; None where nothing is known of factors, so that there are
+    none. Those that are `asked` for become part of the type: signs as signed axes, scales as what is
+    divided out.
     """
     solved = _settled(parameters, positions, list(values))
     atoms = {a for parts in solved.values() for dims, _ in parts for t in dims for a in atoms_of(t)}
@@ -80,8 +121,20 @@ def weight_space(
     kept = tuple(axes.stored(name, parts) for name, parts in solved.items())
     tensors = tuple((p.name, Tensor(p.axes, None)) for each in kept for p in each.pieces)
     plain = all(each.is_plain for each in kept)
-    space = Collection(tensors, label, () if plain else kept)
-    return Weights(space, tuple(axes.pins))
+    scales = axes.scales(scaled if Factor.SCALE in asked else set())
+    space = Collection(tensors, label, () if plain else kept, scales)
+    return Weights(space, tuple(axes.pins), tuple(axes.allowances(allowed)))
+
+
+def _allowed(
+    positions: Positions[Pin], atoms: Iterable[Atom], refused: Refused | None
+) -> dict[Factor, dict[Atom, Pin | None]]:
+    """The atoms that may have factors of each kind, with what refuses them."""
+    if refused is None:
+        return {factor: {} for factor in Factor}
+    plain = plain_atoms(positions, sorted(atoms, key=lambda atom: atom.number))
+    reasons = {factor: refused_atoms(positions, refused.get(factor, ())) for factor in Factor}
+    return {factor: {atom: reasons[factor].get(atom) for atom in plain} for factor in Factor}
 
 
 # --- Until nothing changes any more -----------------------------------------------------------------
@@ -92,9 +145,6 @@ def _settled(
 ) -> dict[str, _Solved]:
     """The parameters in solved terms; the parts of one are stored alike along all dimensions but the first.
 
-_Solved = list[tuple[list[Term], Powers]]
-"""The parts of a parameter in solved terms, each with the powers that its dimensions carry."""
-
     Where they would not be, they are made to move together.
     """
     given = {name: [list(dims) for dims in stack.parts] for name, stack in parameters.items()}
@@ -102,8 +152,6 @@ _Solved = list[tuple[list[Term], Powers]]
         solved = {name: [_resolved(dims, positions) for dims in p] for name, p in given.items()}
         changed = [_confine_values(positions, [_resolved(dims, positions) for dims in values])]
         changed += [_confine_stored(positions, dims) for parts in solved.values() for dims in parts]
-    refused: Refused | None = None,
-    asked: Factors = NO_FACTORS,
         if positions.settle() or any(changed):
             continue
         cut = {
@@ -269,7 +317,9 @@ class _Axes:
     def __init__(self, prefix: str, positions: Positions[Pin], signed: set[Atom]) -> None:
         self._prefix = prefix
         self._positions = positions
+        self._signed = signed
         self._axes: dict[Atom, Axis] = {}
+        self._carried: dict[str, list[tuple[Atom, int]]] = {}
         self._taken: set[str] = set()
         self.pins: list[tuple[Axis, Pin]] = []
 
@@ -283,8 +333,42 @@ class _Axes:
             own = [[prod(atom.size for atom in factors) for factors in dim] for dim in dims]
             assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
             sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
-            pieces += [[tuple(map(self._axis, part)) for part in each] for each in product(*dims)]
-        return stored_as(name, sizes, pieces)
+            for choice in product(*dims):
+                each = list(zip(choice, powers, strict=True))
+                pieces.append([tuple(self._along(a, power) for a in part) for part, power in each])
+                carried.append([(atom, power) for part, power in each for atom in part])
+        found = stored_as(name, sizes, pieces)
+        named = (piece.name for piece in found.pieces)
+        self._carried |= dict(zip(named, carried, strict=True))
+        return found
+
+    def scales(self, atoms: set[Atom]) -> tuple[Scale, ...]:
+        """How the scales of these atoms are divided out."""
+        return tuple(
+            Scale(self._axes[each.atom].name, each.measured, each.multiplied, each.divided)
+            for each in canonical_scales(self._carried, list(atoms))
+        )
+
+    def allowances(self, allowed: Mapping[Factor, Mapping[Atom, Pin | None]]) -> Iterator[Allowance]:
+        """For each axis that may have factors of a kind whether it does; scales can be divided out."""
+        divisible = {
+            each.atom
+            for each in canonical_scales(
+                self._carried,
+                [atom for atom, pin in allowed[Factor.SCALE].items() if pin is None],
+            )
+        }
+        for atom, axis in self._axes.items():
+            for factor, pins in allowed.items():
+                lost = factor is Factor.SCALE and pins.get(atom) is None and atom not in divisible
+                if atom in pins and not lost:
+                    yield Allowance(axis, factor, pins[atom])
+
+    def _along(self, atom: Atom, power: int) -> Axis:
+        """The axis of an atom in a dimension that carries its factors with a power; signs have no more
+        than one."""
+        axis = self._axis(atom)
+        return axis if power % 2 else axis.absolute()
 
     def _axis(self, atom: Atom) -> Axis:
         if atom not in self._axes:
@@ -312,5 +396,3 @@ class _Axes:
         name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
         return name
-        self._signed = signed
-        self._carried: dict[str, list[tuple[Atom, int]]] = {}

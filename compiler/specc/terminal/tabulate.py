@@ -57,7 +57,7 @@ def _section(title: str, rows: Sequence[Sequence[Text]], width: int) -> Iterator
 
 def _axis_names(groups: Sequence[GroupReport]) -> dict[str, Text]:
     """How axes are shown: without their model where that is clear, those that move in colours."""
-    last = [group.axis.rpartition(".")[2] for group in groups]
+    last = [_short(group.axis) for group in groups]
     colours = cycle(COLOURS)
     return {
         group.axis: Text(
@@ -68,6 +68,13 @@ def _axis_names(groups: Sequence[GroupReport]) -> dict[str, Text]:
     }
 
 
+def _short(axis: str) -> str:
+    """Without the model: `h` for `Net.h`, `abs(h)` for `abs(Net.h)`."""
+    word, _, inner = axis.rpartition("(")
+    last = inner.rpartition(".")[2]
+    return f"{word}({last}" if word else last
+
+
 def _groups(groups: Sequence[GroupReport], axes: Mapping[str, Text]) -> list[list[Text]]:
     """Which group moves which axis, and why nothing moves the others."""
     return [
@@ -75,10 +82,17 @@ def _groups(groups: Sequence[GroupReport], axes: Mapping[str, Text]) -> list[lis
             axes[group.axis],
             Text(group.group, axes[group.axis].style),
             right(str(group.size)),
-            Text(group.pin or "", "dim"),
+            Text(group.pin or _allowed(group), "dim"),
         ]
         for group in groups
     ]
+
+
+def _allowed(group: GroupReport) -> str:
+    """Scales that are divided out, and the options that would make the group larger."""
+    divided = ["scales divided out"] if group.divided else []
+    larger = [f"`{option} = true` makes the group larger" for option in group.larger]
+    return "; ".join(divided + larger)
 
 
 def _space(space: SpaceReport, axes: Mapping[str, Text]) -> list[list[Text]]:
