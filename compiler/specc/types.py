@@ -371,20 +371,6 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """Positive factors of the positions of an axis, that leave what the tensors stand for as it is.
-
-    Dimensions of tensors are `multiplied` or `divided` by them. The norm of the `measured` ones at a
-    position is multiplied by its factor alone, once those of earlier scales are one.
-    """
-
-    axis: str
-    measured: tuple[tuple[str, int], ...]
-    multiplied: tuple[tuple[str, int], ...]
-    divided: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Collection:
     """Named tensors that the groups move together: a space, the weights of a model, a tuple of values.
 

@@ -43,7 +43,6 @@ from .points import PointLinear, mix_points
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
 from .scales import normalise_scale
-from .scales import normalise_scale
 from .spins import spin
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
@@ -141,7 +140,6 @@ __all__ = [
     "max_pool",
     "outer",
     "mix_points",
-    "normalise_scale",
     "normalise_scale",
     "permutations",
     "pixel_shuffle",

@@ -25,7 +25,6 @@ MODULES = (
     "circulant",
     "storage",
     "scales",
-    "scales",
     "inputs",
     "modules",
     "points",

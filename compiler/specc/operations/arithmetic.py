@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
-from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
 from ..symmetry.positions import Term
 from ..types import Axis, Tensor, Type, tensor_named, tensors_of
 from .base import Channels, Operation, Rules
@@ -20,7 +19,6 @@ from .broadcast import (
     summed,
     without_signs,
 )
-from .pointwise import passing
 from .pointwise import passing
 from .points import subtracted_points, summed_points, with_points
 from .representations import Algebra, admit, applied

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from ..symmetry.factors import NO_FACTORS, Factors, Powers
-from ..symmetry.factors import NO_FACTORS, Factors, Powers
 from ..symmetry.positions import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
@@ -184,15 +183,6 @@ class Operation(BaseModel):
                 each = value if isinstance(value, tuple) else (value,)
                 named += [str(axis) for axis in each if axis is not None]
         return tuple(named)
-
-    @property
-    def passes(self) -> Factors:
-        """The factors of channels that it lets through, which the weights of a model may then have.
-
-        Where the channels of its values are multiplied by such factors, and its parameters by what
-        `symmetry` says that they carry, those of its result are multiplied by their factors.
-        """
-        return NO_FACTORS
 
     @property
     def passes(self) -> Factors:

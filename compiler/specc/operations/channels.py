@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from pydantic import Field, InstanceOf
 
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.positions import product_of, spread_out
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules

@@ -10,7 +10,6 @@ from ..groups import Symmetric
 from ..naming import Names, prefixes
 from ..repeats import arranged
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.factors import ALL_FACTORS, Factors
 from ..types import Axis, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .layers import per_tensor
@@ -78,10 +77,6 @@ class Coded(Operation):
             for tensor, codes in found.items()
             for code, (_, size) in codes.items()
         )
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
 
     @property
     def passes(self) -> Factors:

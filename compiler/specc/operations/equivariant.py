@@ -11,7 +11,6 @@ from pydantic import Field, InstanceOf
 from ..symmetry.coupling import Coupling, couple
 from ..symmetry.derive import Level, Maps, Product, TiedShapes, derive
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
 from ..symmetry.points import affine, centres_of
@@ -132,10 +131,6 @@ class Equivariant(Operation):
         made = is_complex(result)
         found = [replace(each, complex=made) for each in found]
         return tuple(sorted(found, key=lambda each: "." in each.name))  # own ones come first
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS
 
     @property
     def passes(self) -> Factors:

@@ -10,7 +10,6 @@ from pydantic import Field, field_validator
 from ..naming import prefixes, submodules
 from ..repeats import arranged, code_table
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.positions import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from pydantic import model_validator
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factor, Factors
-from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factor, Factors
 from ..types import Tensor, Type, map_tensors
 from .base import Channels, Operation, Rules
 from .brackets import Binding
@@ -100,19 +99,6 @@ def passing(algebra: Algebra) -> Factors:
             return NO_FACTORS
 
 
-def passing(algebra: Algebra) -> Factors:
-    """The factors of a number that a function of an algebra leaves as they are."""
-    match algebra:
-        case Algebra.LINEAR:
-            return ALL_FACTORS
-        case Algebra.ODD:
-            return frozenset({Factor.SIGN})
-        case Algebra.HOMOGENEOUS:
-            return frozenset({Factor.SCALE})
-        case _:
-            return NO_FACTORS
-
-
 class Pointwise(Operation):
     """`relu(x)`, `leaky_relu(x, negative_slope = 0.2)`: a function of each number by itself."""
 
@@ -160,13 +146,6 @@ class Pointwise(Operation):
     def result(self, inputs: tuple[Type, ...]) -> Type:
         made = applied(self.algebra, inputs[0])
         return map_tensors(made, _modulus) if self.function == "abs" else made
-
-    @property
-    def passes(self) -> Factors:
-        """Signs through what is odd, scales through what is positively homogeneous, as |x| is too."""
-        if self.function == "abs":
-            return frozenset({Factor.SCALE})
-        return passing(self.algebra)
 
     @property
     def passes(self) -> Factors:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from ..groups import Structure
 from ..symmetry.factors import ALL_FACTORS, Factor, Factors
-from ..symmetry.factors import ALL_FACTORS, Factor, Factors
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed
@@ -96,10 +95,6 @@ class Reduce(_OverAxes):
     @property
     def algebra(self) -> Algebra:
         return Algebra.LINEAR if self.kind in ("sum", "mean") else Algebra.ANY
-
-    @property
-    def passes(self) -> Factors:
-        return ALL_FACTORS if self.kind in ("sum", "mean") else frozenset({Factor.SCALE})
 
     @property
     def passes(self) -> Factors:

@@ -9,7 +9,6 @@ from ..errors import Span, SpecError, nearest
 from ..groups import Diagrams, Pinned, Structure
 from ..operations.broadcast import stands_together
 from ..symmetry.factors import Factor, Factors
-from ..symmetry.factors import Factor, Factors
 from ..text import syntax
 from ..types import Axis, Collection, Exchange, Part, Tensor, Type, axes_of, part_indices
 from .scope import OPERATIONS, ModelDeclaration, Scope, described
@@ -56,17 +55,6 @@ def declared_type(written: syntax.Type, scope: Scope) -> Type:
         written.value, displacement=written.displacement, complex=written.complex, span=written.span
     )
     return type_of(described, scope, scope.static)
-
-
-def input_type(written: syntax.Type, scope: Scope) -> Type:
-    """The type of a model's input, out of which scales may be divided."""
-    match written.value:
-        case syntax.Call(function=syntax.Identifier(text="weights")) if not (
-            written.displacement or written.complex
-        ):
-            return _weights(written.value, scope, scope.static)
-        case _:
-            return declared_type(written, scope)
 
 
 def input_type(written: syntax.Type, scope: Scope) -> Type:
@@ -321,34 +309,7 @@ def _weights(
     return _channels(space, written, static)
 
 
-def _factors(
-    written: syntax.Call, static: Callable[[syntax.Expression], Static]
-) -> Factors:
-    """The larger groups that are asked for: `signs = true`, `scales = true`."""
-    known = {factor.value: factor for factor in Factor}
-    found = set[Factor]()
-    given = set[str]()
-    for keyword in written.keywords:
-        name = keyword.name
-        if name.text in given:
-            raise SpecError(f"`{name.text}` is given twice", keyword.span)
-        given.add(name.text)
-        if name.text not in known:
-            hint = nearest(name.text, list(known)) or "`signs = true` and `scales = true`"
-            raise SpecError(f"`weights` has no option `{name.text}`", name.span, hint)
-        value = static(keyword.value)
-        if not isinstance(value, bool):
-            raise SpecError(
-                f"`{name.text}` is true or false, and this is {show(value)}", keyword.value.span
-            )
-        if value:
-            found.add(known[name.text])
-    return frozenset(found)
-
-
-def _factors(
-    written: syntax.Call, static: Callable[[syntax.Expression], Static]
-) -> Factors:
+def _factors(written: syntax.Call, static: Callable[[syntax.Expression], Static]) -> Factors:
     """The larger groups that are asked for: `signs = true`, `scales = true`."""
     known = {factor.value: factor for factor in Factor}
     found = set[Factor]()

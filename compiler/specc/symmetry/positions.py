@@ -272,11 +272,6 @@ class Positions(Generic[Reason]):
         terms = [*self._places.values(), *(place.atom for place in self._places)]
         return frozenset(atom for term in terms for atom in atoms_of(self.resolve(term)))
 
-    def at_places(self) -> frozenset[Atom]:
-        """The resolved atoms that are what others are at a place, and these others."""
-        terms = [*self._places.values(), *(place.atom for place in self._places)]
-        return frozenset(atom for term in terms for atom in atoms_of(self.resolve(term)))
-
     def confine(self, atom: Atom, inside: Iterable[Atom]) -> bool:
         """A resolved atom lives in no other atoms than these; returns whether it has so far."""
         before, allowed = self.lives_in(atom), frozenset[Term | _Place](inside)

@@ -349,7 +349,9 @@ class _Axes:
             for each in canonical_scales(self._carried, list(atoms))
         )
 
-    def allowances(self, allowed: Mapping[Factor, Mapping[Atom, Pin | None]]) -> Iterator[Allowance]:
+    def allowances(
+        self, allowed: Mapping[Factor, Mapping[Atom, Pin | None]]
+    ) -> Iterator[Allowance]:
         """For each axis that may have factors of a kind whether it does; scales can be divided out."""
         divisible = {
             each.atom
