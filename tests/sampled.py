@@ -61,7 +61,9 @@ def random_value(kind: Type) -> Value:
 
 def random_tensor(kind: TensorType) -> Tensor:
     shape = run_time_shape(kind)
-    return torch.randn(shape) if kind.index is None else torch.randint(kind.index, shape)
+    if kind.index is not None:
+        return torch.randint(kind.index, shape)
+    return torch.randn(shape, dtype=torch.complex64 if kind.complex else torch.float32)
 
 
 def random_masks(typed: Typed) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ RUNTIME = (
     "Bilinear",
     "CirculantMix",
     "Codes",
+    "ComplexCodes",
     "ComplexGate",
     "ComplexLinear",
     "Conv1d",

@@ -4,6 +4,7 @@ from .actions import alternating, combined, cyclic, dihedral, dual, matrices, pe
 from .attention import FusedAttention, SeparateAttention
 from .circulant import CirculantMix
 from .complex_numbers import (
+    ComplexCodes,
     ComplexGate,
     ComplexLinear,
     all_complex,
@@ -71,6 +72,7 @@ __all__ = [
     "Bilinear",
     "CirculantMix",
     "Codes",
+    "ComplexCodes",
     "ComplexGate",
     "ComplexLinear",
     "Conv1d",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from .gates import Gate
+from .modules import Codes
 
 
 def complex_dtype(dtype: torch.dtype | None) -> torch.dtype:
@@ -42,6 +43,18 @@ class ComplexLinear(nn.Linear):
         """Draws complex normal numbers with the variance of `nn.Linear`, one third of 1 / fan-in."""
         for parameter in self.parameters(recurse=False):
             nn.init.normal_(parameter, std=(3 * self.in_features) ** -0.5)
+
+
+class ComplexCodes(Codes):
+    """Adds learned complex codes; `dtype` is that of a real or a complex module."""
+
+    def __init__(
+        self,
+        shapes: Mapping[str, tuple[int, int, int]],
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(shapes, device, complex_dtype(dtype))
 
 
 class ComplexGate(Gate):

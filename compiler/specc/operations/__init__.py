@@ -15,6 +15,7 @@ from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .bilinear import Bilinear
 from .channels import Flatten, PixelShuffle, Split
 from .coded import Coded
+from .complex_parts import Complex, Conj, Imag, Real
 from .convolution import Conv, ConvTranspose
 from .embedding import Embedding, Positions, Sinusoidal
 from .equivariant import Equivariant, Invariant
@@ -85,6 +86,10 @@ _OPERATIONS: tuple[type[Operation], ...] = (
     NormAct,
     Outer,
     Inner,
+    Conj,
+    Real,
+    Imag,
+    Complex,
 )
 
 CATALOGUE: Mapping[str, Entry] = {

@@ -70,10 +70,11 @@ class Coded(Operation):
 
     def parameters(self, inputs: tuple[Type, ...], result: Type) -> tuple[Parameter, ...]:
         widths = {name: tensor.width for name, tensor in tensors_of(inputs[0])}
+        made = {name: tensor.complex for name, tensor in tensors_of(inputs[0])}
         found = self.codes(inputs[0])
         start = prefixes(found)
         return tuple(
-            Parameter(start[tensor] + code, (size, widths[tensor]))
+            Parameter(start[tensor] + code, (size, widths[tensor]), complex=made[tensor])
             for tensor, codes in found.items()
             for code, (_, size) in codes.items()
         )
@@ -100,8 +101,9 @@ class Coded(Operation):
             for tensor, codes in self.codes(inputs[0]).items()
         }
         if isinstance(inputs[0], Tensor):
-            return _codes(shapes[""])
-        return per_tensor({name: _codes(codes) for name, codes in shapes.items()})
+            return _codes(shapes[""], inputs[0].complex)
+        made = {name: tensor.complex for name, tensor in inputs[0].tensors}
+        return per_tensor({name: _codes(codes, made[name]) for name, codes in shapes.items()})
 
     def reference(
         self,
@@ -123,6 +125,6 @@ class Coded(Operation):
         return coded if isinstance(values[0], dict) else coded[""]
 
 
-def _codes(shapes: Mapping[str, tuple[int, int, int]]) -> str:
+def _codes(shapes: Mapping[str, tuple[int, int, int]], made_complex: bool) -> str:
     entries = ", ".join(f'"{name}": {shape}' for name, shape in shapes.items())
-    return f"Codes({{{entries}}}, **factory)"
+    return f"{'ComplexCodes' if made_complex else 'Codes'}({{{entries}}}, **factory)"

@@ -133,7 +133,9 @@ class Complex(Operation):
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if len(inputs) > 2:
-            raise Refusal(f"`complex` takes a real and an imaginary part, and this is {len(inputs)}")
+            raise Refusal(
+                f"`complex` takes a real and an imaginary part, and this is {len(inputs)}"
+            )
         return made_complex(broadcast(inputs, summed(self.word)))
 
     def symmetry(
@@ -164,6 +166,7 @@ class Complex(Operation):
         parameters: Mapping[str, Any],
     ) -> Any:
         first, *others = (
-            spread_along(xp, value, kind, result) for value, kind in zip(values, inputs, strict=True)
+            spread_along(xp, value, kind, result)
+            for value, kind in zip(values, inputs, strict=True)
         )
         return first + 1j * (others[0] if others else 0)

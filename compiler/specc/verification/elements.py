@@ -160,7 +160,8 @@ def _unitary(special: bool, size: int, generator: torch.Generator) -> Tensor:
     entries = parts - parts.mH
     if special:
         entries -= entries.trace() / size * torch.eye(size, dtype=torch.float64)
-    return torch.linalg.matrix_exp(STRETCH * entries)
+    found: Tensor = torch.linalg.matrix_exp(STRETCH * entries)
+    return found
 
 
 def _signed(size: int) -> Iterator[Tensor]:
