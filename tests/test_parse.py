@@ -123,10 +123,11 @@ def axis(
     spin: Expression | None = None,
     parity: str | None = None,
     fixing: tuple[Expression, ...] | None = None,
+    by: Cycles | Matrices | None = None,
 ) -> Axis:
     inside = named(parent) if parent else None
     sign = named(parity) if parity else None
-    return Axis(named("a"), value, inside, spin, sign, fixing, NOWHERE)
+    return Axis(named("a"), value, inside, spin, sign, fixing, by, NOWHERE)
 
 
 def group(value: Expression | Cycles | Matrices, on: str = "") -> Group:
@@ -155,6 +156,9 @@ DECLARATIONS: dict[str, Declaration] = {
     "axis a = R spin 1 odd": axis(name("R"), spin=number(1), parity="odd"),
     "axis a = R even spin n + 1": axis(
         name("R"), spin=Binary("+", name("n"), number(1), NOWHERE), parity="even"
+    ),
+    "axis a = M by <(1 2)>": axis(
+        name("M"), by=Cycles(((Cycle((number(1), number(2)), NOWHERE),),), None, NOWHERE)
     ),
     "axis a = O(3) fixing (0, 0, 1)": axis(
         call("O", number(3)), fixing=(number(0), number(0), number(1))
@@ -339,6 +343,7 @@ CONTEXTUAL = [
     "even",
     "odd",
     "fixing",
+    "by",
     "on",
     "matrices",
     "lie",

@@ -71,6 +71,7 @@ WORDS = [
     "even",
     "odd",
     "fixing",
+    "by",
     "on",
     "matrices",
     "lie",
@@ -153,11 +154,11 @@ statements = st.recursive(
 )
 bodies = some(statements)
 cycles = st.builds(Cycle, some(st.builds(Number, st.integers(0, 99), HERE)), HERE)
-group_values = st.one_of(
-    expressions,
+generators = st.one_of(
     st.builds(Cycles, some(some(cycles, 1), 1), maybe(expressions), HERE),
     st.builds(Matrices, some(some(some(expressions, 1), 1), 1), st.booleans(), HERE),
 )
+group_values = st.one_of(expressions, generators)
 declarations = st.one_of(
     st.builds(Param, identifiers, expressions, HERE),
     st.builds(
@@ -168,6 +169,7 @@ declarations = st.one_of(
         maybe(expressions),
         maybe(st.builds(Identifier, st.sampled_from(["even", "odd"]), HERE)),
         maybe(some(expressions, 1)),
+        maybe(generators),
         HERE,
     ),
     st.builds(Group, identifiers, some(identifiers), group_values, HERE),
