@@ -571,6 +571,32 @@ def test_many_networks_at_once() -> None:
     torch.testing.assert_close(found, torch.stack([made(x, y) for made in several]))
 
 
+def test_weights_of_complex_layers_are_complex() -> None:
+    text = """model Net(x: [; 3] complex) -> [; 2] complex {
+            h = tanh(linear(x, 4))
+            return linear(gate(h), 2)
+        }
+        model Reads(w: weights(Net)) -> [; 2] complex { return invariant(tanh(equivariant(w, 3)), 2) }
+        model Writes(w: weights(Net)) -> weights(Net) { return equivariant(w, weights(Net)) }"""
+    shown = specc.check(text.partition("model Writes")[0]).models[1].types[0]
+    assert isinstance(shown, Collection)
+    kinds = {name: tensor.complex for name, tensor in shown.tensors}
+    assert kinds["h.weight"] and kinds["gate.left.weight"] and not kinds["gate.bias"]
+    assert "`gate.bias`: it is complex" in messages(text)[0]
+    module = specc.load(text.partition("model Writes")[0])
+    nets = [module.Net(dtype=torch.float64) for _ in range(BATCH)]
+    given, _ = stack_module_state(nets)
+    reads = module.Reads(dtype=torch.float64)
+    order = torch.randperm(4)
+    permuted = {**given, "h.weight": given["h.weight"][:, order], "h.bias": given["h.bias"][:, order]}
+    permuted["gate.bias"] = given["gate.bias"][:, order]
+    for end in ("left", "right"):
+        permuted[f"gate.{end}.weight"] = given[f"gate.{end}.weight"][:, order][:, :, order]
+    permuted["linear.weight"] = given["linear.weight"][:, :, order]
+    assert not torch.equal(given["h.weight"], permuted["h.weight"])
+    torch.testing.assert_close(reads(permuted), reads(given))
+
+
 def test_export() -> None:
     made, inputs = model(NETWORK), arguments()
     exported = torch.export.export(made, inputs)

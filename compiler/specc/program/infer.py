@@ -9,6 +9,7 @@ lets through, signs or positive scales; what is left of these makes the group la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import Span, SpecError
 from ..graph import Node, Typed
@@ -16,7 +17,7 @@ from ..operations import Channels
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factor, Factors, Powers, disagreeing
 from ..symmetry.positions import Atom, Positions, Term
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
-from ..types import tensors_of
+from ..types import Collection, tensors_of
 
 
 def infer(typed: Typed, asked: Factors = NO_FACTORS) -> Weights:
@@ -37,7 +38,7 @@ def infer(typed: Typed, asked: Factors = NO_FACTORS) -> Weights:
         for term in channels[number].values():
             rules.pin(term, "an output of the model")
     options = "".join(f", {factor.value} = true" for factor in Factor if factor in asked)
-    return weight_space(
+    found = weight_space(
         f"weights({typed.name}{options})",
         f"{typed.name}.",
         rules.parameters,
@@ -45,6 +46,24 @@ def infer(typed: Typed, asked: Factors = NO_FACTORS) -> Weights:
         refused=rules.refused,
         asked=asked,
     )
+    return replace(found, space=_with_complex(found.space, typed))
+
+
+def _with_complex(space: Collection, typed: Typed) -> Collection:
+    """The weights of layers with complex coefficients are complex."""
+    found = {
+        f"{node.path}.{parameter.name}"
+        for node in typed.graph.nodes
+        for parameter in node.operation.parameters(typed.input_types(node), typed.type(node))
+        if parameter.complex
+    }
+    if not found:
+        return space
+    pieces = {piece.name for each in space.stored if each.name in found for piece in each.pieces}
+    tensors = tuple(
+        (name, replace(tensor, complex=name in found | pieces)) for name, tensor in space.tensors
+    )
+    return replace(space, tensors=tensors)
 
 
 def refuse_without(weights: Weights, asked: Factors, name: str, span: Span) -> None:
