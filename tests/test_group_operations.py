@@ -127,6 +127,9 @@ ROWS = (
     Row("return x * positions(a, 4)", X, frozenset()),
     Row("return x * sinusoidal(t, 4)", X, ALL),
     Row("return x + sinusoidal(t, 4)", X, PERMUTED),
+    Row("return real(complex(x, 2 * x))", X, ALL),
+    Row("return imag(conj(complex(x, x)))", X, ALL),
+    Row("return real(complex(x, tanh(x)))", X, PERMUTED | SIGNED),
     # Products
     Row("return bilinear(x, z, 3)", "[t, u, a; 3]", ALL),
     Row("return bilinear(x, x, 3)", "[t, u, a; 3]", PERMUTED),
