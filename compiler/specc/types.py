@@ -431,4 +431,4 @@ def map_tensors(value: Type, change: Callable[[Tensor], Tensor]) -> Type:
             return change(value)
         case Collection():
             tensors = tuple((n, change(t)) for n, t in value.tensors)
-            return Collection(tensors, value.label, value.stored)
+            return replace(value, tensors=tensors)

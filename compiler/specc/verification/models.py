@@ -26,6 +26,7 @@ from .draws import averaged, gap, random_mask, random_value, randomise
 from .layers import Layer, absence_gap, equivariance_gap, layer_of, meaning_gap, shrunk
 from .memory import layer_bytes, model_bytes, parameter_bytes, shortage
 from .records import TOLERANCE, LayerVerification, ModelVerification, Verification
+from .scales import rescaled
 
 BATCH = 2
 DRAWS = 3
@@ -208,7 +209,8 @@ def _equivariance_gap(typed: Typed, network: nn.Module, generator: torch.Generat
     worst = _asymmetry(plain, typed.graph.output_types)
     for _ in range(DRAWS):
         element = random_element(axes, generator)
-        inputs = [_moved(element, v, kind, {}) for v, kind in zip(values, kinds, strict=True)]
+        scaled = [_rescaled(v, kind, generator) for v, kind in zip(values, kinds, strict=True)]
+        inputs = [_moved(element, v, kind, {}) for v, kind in zip(scaled, kinds, strict=True)]
         moved_masks = {name: act_on_mask(element, m, masked[name]) for name, m in masks.items()}
         answers = _results(network, inputs, moved_masks)
         outputs = zip(plain, typed.graph.output_types, strict=True)
@@ -298,6 +300,16 @@ def _moved(element: Element, value: Value, kind: Type, masks: Mapping[str, Tenso
     assert isinstance(kind, Collection)
     tensors = taken_apart(value, kind)
     return put_together({n: move(tensors[n], tensor) for n, tensor in kind.tensors}, kind)
+
+
+def _rescaled(value: Value, kind: Type, generator: torch.Generator) -> Value:
+    """The value with random scales where its type has them: a model sees nothing of these."""
+    if isinstance(value, Tensor) or not isinstance(kind, Collection):
+        return value
+    tensors = taken_apart(value, kind)
+    for scale in kind.scales:
+        tensors = rescaled(tensors, kind, scale, generator)
+    return put_together(tensors, kind)
 
 
 def _spoilt(value: Value, kind: Type, masks: Mapping[str, Tensor]) -> Value:
