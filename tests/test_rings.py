@@ -6,6 +6,9 @@ linear algebra from shifts and distances.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -290,6 +293,51 @@ def test_several_pools_of_a_tied_product_are_stacked() -> None:
     for plan in ("stack", "accumulate"):
         text = specc.api.generate(SEVERAL, {}, plan=plan)
         assert "accumulate(" not in text
+
+
+# --- One file, one graph --------------------------------------------------------------------------
+
+LONG = """
+axis y = C(40)
+axis x = C(12)
+axis angle = D(300)
+model M(image: [y, x; 2], a: [angle; 2]) -> [y, x; 2], [angle; 3] {
+    z = equivariant(tanh(equivariant(image, 3)), 2, support = 3)
+    return z, equivariant(equivariant(a, 2), 3, support = [5])
+}
+"""
+
+ALONE = """
+import sys
+sys.modules["specc_runtime"] = None
+import torch, model
+given = torch.load("given.pt")
+made = model.M()
+made.load_state_dict(given["state"])
+torch.save(made(*given["inputs"]), "found.pt")
+"""
+
+
+def test_a_standalone_file_needs_torch_alone(tmp_path: Path) -> None:
+    (tmp_path / "model.spec").write_text(LONG, encoding="utf-8")
+    specc.build(tmp_path / "model.spec", standalone=True)
+    module = specc.load(LONG).M()
+    assert {type(each) for each in products(module)} == {CirculantMix}
+    inputs = list(draw(module, 2).values())
+    torch.save({"state": module.state_dict(), "inputs": inputs}, tmp_path / "given.pt")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", ALONE], cwd=tmp_path, env=environment, check=True)
+    found = torch.load(tmp_path / "found.pt")
+    torch.testing.assert_close(found, module(*inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_one_graph_serves_every_batch_size() -> None:
+    module = specc.load(LONG).M()
+    torch._dynamo.reset()
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True, dynamic=True)
+    for batch in (3, 5):
+        inputs = list(draw(module, batch).values())
+        torch.testing.assert_close(compiled(*inputs), module(*inputs), rtol=1e-4, atol=1e-5)
 
 
 # --- The library ----------------------------------------------------------------------------------
