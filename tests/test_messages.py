@@ -684,11 +684,6 @@ LATER: list[Row] = [
         None,
     ),
     (
-        "axis a = 3\nmodel M(x: ⟦[a] displacement⟧) -> [; 3] { return x }",
-        later("`displacement`"),
-        None,
-    ),
-    (
         NET + "\nmodel M(w: weights(Net, ⟦signs = true⟧)) -> [; 3] { return w }",
         later("`signs` of `weights`"),
         None,
@@ -876,10 +871,13 @@ def test_rejected_escape(tmp_path: Path) -> None:
     assert error.span is not None and (error.span.line, error.span.column) == (2, 6)
 
 
-@pytest.mark.parametrize("name", ["points"])
-def test_rejected_for_now_because_of_its_group(name: str) -> None:
-    (error,) = mistakes_of(rejected(name))
-    assert error.message.endswith("this version does not compile it yet")
+def test_rejected_points() -> None:
+    (error,) = mistakes_of(rejected("points"))
+    assert error.message == (
+        "a sum of points is not a point under translation (five points weigh 5)"
+    )
+    assert error.hint == "`mean[axis](x)` is a point, and a difference `x - y` a displacement"
+    assert error.span is not None and error.span.text == "sum[particle](x)"
 
 
 # --- Build parameters -----------------------------------------------------------------------------
