@@ -6,6 +6,7 @@ Unitary matrices are drawn here, from complex Gaussian matrices by QR, and act b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -588,7 +589,11 @@ def test_weights_of_complex_layers_are_complex() -> None:
     given, _ = stack_module_state(nets)
     reads = module.Reads(dtype=torch.float64)
     order = torch.randperm(4)
-    permuted = {**given, "h.weight": given["h.weight"][:, order], "h.bias": given["h.bias"][:, order]}
+    permuted = {
+        **given,
+        "h.weight": given["h.weight"][:, order],
+        "h.bias": given["h.bias"][:, order],
+    }
     permuted["gate.bias"] = given["gate.bias"][:, order]
     for end in ("left", "right"):
         permuted[f"gate.{end}.weight"] = given[f"gate.{end}.weight"][:, order][:, :, order]
@@ -601,6 +606,27 @@ def test_export() -> None:
     made, inputs = model(NETWORK), arguments()
     exported = torch.export.export(made, inputs)
     torch.testing.assert_close(exported.module()(*inputs), made(*inputs))
+
+
+def test_compiled_in_one_graph() -> None:
+    """Inductor leaves complex operators to torch, with a warning; the graph is whole."""
+    made, inputs = model(NETWORK), arguments()
+    compiled = torch.compile(made, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(*inputs), made(*inputs))
+
+
+def test_standalone(tmp_path: Path) -> None:
+    path = tmp_path / "model.spec"
+    path.write_text(f"{AXES}\nmodel M{NETWORK}", encoding="utf-8")
+    specc.build(path, standalone=True)
+    text = (tmp_path / "model.py").read_text(encoding="utf-8")
+    assert "specc_runtime" not in text
+    names: dict[str, Any] = {"__name__": "model"}
+    exec(compile(text, "model.py", "exec"), names)
+    made, other = model(NETWORK), names["M"](dtype=torch.float64)
+    other.load_state_dict(made.state_dict())
+    inputs = arguments()
+    torch.testing.assert_close(other(*inputs), made(*inputs))
 
 
 def test_verify() -> None:

@@ -18,7 +18,7 @@ def complex_dtype(dtype: torch.dtype | None) -> torch.dtype:
 
 def as_complex(x: Tensor) -> Tensor:
     """Real numbers as complex ones of the same precision; complex ones as they are."""
-    return x.to(x.dtype.to_complex())
+    return x.to(torch.promote_types(x.dtype, torch.complex32))
 
 
 def all_complex(values: dict[str, Tensor]) -> dict[str, Tensor]:

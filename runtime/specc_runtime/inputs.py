@@ -82,8 +82,7 @@ def _check_tensor(
         raise InputError(f"`{name}` is real, and {value.dtype} was given: `x.real` or `x.abs()`")
     if parameter is None or holds_indices:
         return
-    precision = parameter.dtype.to_complex() if complex_ else parameter.dtype.to_real()
-    if value.dtype != precision and not _autocast(value):
+    if value.dtype != _expected(parameter.dtype, complex_) and not _autocast(value):
         raise InputError(
             f"`{name}` is {value.dtype}, and the module is {_precision(parameter)}: convert one of them"
         )
@@ -113,10 +112,26 @@ def _check_shape(
             raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
 
 
+_PARTS = {
+    torch.complex32: torch.float16,
+    torch.complex64: torch.float32,
+    torch.complex128: torch.float64,
+}
+"""The dtype of the real and imaginary parts; torch.compile does not know `dtype.to_real()`."""
+
+
+def _expected(dtype: torch.dtype, complex_: bool) -> torch.dtype:
+    """The dtype of real, or of complex inputs of a module with such parameters."""
+    if not complex_:
+        return _PARTS.get(dtype, dtype)
+    return dtype if dtype in _PARTS else torch.promote_types(dtype, torch.complex32)
+
+
 def _precision(parameter: Tensor) -> str:
     """The dtype of a module; that of real numbers beside complex ones."""
-    real, made = parameter.dtype.to_real(), parameter.dtype
-    return f"{real}, with {made} for complex numbers" if made.is_complex else str(real)
+    if parameter.dtype not in _PARTS:
+        return str(parameter.dtype)
+    return f"{_PARTS[parameter.dtype]}, with {parameter.dtype} for complex numbers"
 
 
 def _autocast(value: Tensor) -> bool:
