@@ -16,7 +16,7 @@ STAGES = (
     {"text"},
     {"types"},
     {"symmetry"},
-    {"operations", "reference"},
+    {"operations", "reference", "tied_reference"},
     {"graph"},
     {"program"},
     {"planning"},

@@ -244,8 +244,8 @@ def _add_product(
     """Rows of a product's weight belong to its spreads in order, columns to its pools."""
     tied = bool(each.pools) and maps.is_tied(level, each)
     if tied:
-        blocks = tied_matrices(maps, level, each, parameters)
-        offsets = tied_biases(maps, level, each, parameters)
+        blocks = tied_matrices(xp, maps, level, each, parameters)
+        offsets = tied_biases(xp, maps, level, each, parameters)
     else:
         blocks = _blocks(maps, level, each, parameters)
         offsets = _offsets(maps, level, each, parameters)

@@ -73,7 +73,7 @@ def _exchanged(diagram: Joined, order: Sequence[int]) -> Joined:
 def _diagrams(group: Diagrams, size: int, kinds: Kinds) -> Iterator[Joined]:
     """Every diagram on joint indices that the group leaves fixed."""
     indices = range(len(kinds))
-    for blocks in _partitions(group, indices, kinds):
+    for blocks in _partitions(group, size, indices, kinds):
         yield frozenset(blocks)
     number = group.most_determinants(size, kinds, ())
     for kind in group.determinants if number else ():
@@ -81,7 +81,7 @@ def _diagrams(group: Diagrams, size: int, kinds: Kinds) -> Iterator[Joined]:
         for wedges in _wedges(same, number, size):
             rest = [i for i in indices if not any(i in wedge for wedge in wedges)]
             joined = [(True, wedge) for wedge in wedges]
-            for blocks in _partitions(group, rest, kinds):
+            for blocks in _partitions(group, size, rest, kinds):
                 yield frozenset([*joined, *blocks])
 
 
@@ -97,9 +97,11 @@ def _wedges(indices: Sequence[int], number: int, size: int) -> Iterator[list[fro
 
 
 def _partitions(
-    group: Diagrams, indices: Sequence[int], kinds: Kinds
+    group: Diagrams, size: int, indices: Sequence[int], kinds: Kinds
 ) -> Iterator[list[tuple[bool, frozenset[int]]]]:
-    for partition in set_partitions(indices, len(indices), group.largest):
+    most = group.most_blocks(size)
+    most = len(indices) if most is None else most
+    for partition in set_partitions(indices, most, group.largest):
         if all(group.closes(tuple(kinds[i] for i in block)) for block in partition):
             yield [(False, frozenset(block)) for block in partition]
 
