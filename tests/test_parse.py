@@ -349,6 +349,7 @@ CONTEXTUAL = [
     "lie",
     "as",
     "displacement",
+    "complex",
     "index",
     "masked",
     "weights",
@@ -374,6 +375,27 @@ def test_every_keyword_but_four_is_a_name(word: str) -> None:
     file = parse(Source("test.spec", text))
     assert len(file.declarations) == 7
     assert parse(Source("test.spec", unparse(file))) == file
+
+
+def test_complex_ends_a_type_or_names_the_next_tensor() -> None:
+    space = only("space S { x: [v] complex y: [v] complex: [v] complex.z: [v] }")
+    assert isinstance(space, Space)
+    assert [(t.name.text, t.type.complex) for t in space.tensors] == [
+        ("x", True),
+        ("y", False),
+        ("complex", False),
+        ("complex.z", False),
+    ]
+
+
+def test_complex_follows_a_type_among_arguments() -> None:
+    model = only(
+        "model M(x: [v] complex) -> [; 3] complex { return f(x, [; 3] complex, complex(x)) }"
+    )
+    assert isinstance(model, Model)
+    assert model.parameters[0].type.complex and model.outputs[0].complex
+    (call_,) = model.body[0].values  # type: ignore[union-attr]
+    assert [getattr(each, "complex", None) for each in call_.arguments] == [None, True, None]
 
 
 def test_displacement_ends_a_type_or_names_the_next_tensor() -> None:

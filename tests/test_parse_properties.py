@@ -77,6 +77,7 @@ WORDS = [
     "lie",
     "as",
     "displacement",
+    "complex",
     "index",
 ]
 
