@@ -188,7 +188,7 @@ def test_what_is_refused(make_one: Callable[[], object], message: str) -> None:
 # --- How coefficients are drawn ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["C(5)", "with zeros", "with signs", "dense", "three groups"])
+@pytest.mark.parametrize("name", ["C(5)", "with zeros", "dense", "three groups"])
 def test_entries_have_on_average_the_variance_asked_for(name: str) -> None:
     block = BLOCKS[name]
     mix = TiedMix([[block]], [300], [300])
@@ -204,6 +204,20 @@ def test_entries_have_on_average_the_variance_asked_for(name: str) -> None:
         ],
     )
     assert coefficient_variance * squares.mean() == pytest.approx(1 / 5, rel=0.02)
+
+
+@pytest.mark.parametrize("size", [4, 400])
+@pytest.mark.parametrize("action", [cyclic, dihedral])
+def test_readouts_keep_the_scale_of_what_is_constant(
+    action: Callable[[int], Action], size: int
+) -> None:
+    """As means do: inputs that are the same at all positions of a group come out with their scale."""
+    block = TiedBlock([TiedFactor([], [action(size)])])
+    mix = TiedMix([[block]], [200], [100])
+    torch.manual_seed(0)
+    init_tied_mix_(mix, [100.0 * size])
+    x = torch.randn(50, 1, 100).expand(50, size, 100)
+    assert mix(x.flatten(1)).square().mean().item() == pytest.approx(1, rel=0.15)
 
 
 def test_each_block_of_rows_has_its_fan_in() -> None:

@@ -23,7 +23,7 @@ class TiedPiece(NamedTuple):
     row: int
     column: int
     dimension: int
-    density: float
+    block: TiedBlock
     form: TiedArrangement | CirculantForm
     buffers: tuple[str, ...]
 
@@ -115,7 +115,7 @@ class TiedMix(nn.Module):
                 r,
                 k,
                 block.dimension,
-                block.density,
+                block,
                 self._form(block),
                 tuple(f"basis_{self._factors.index(factor)}" for factor in block.factors),
             )
@@ -183,16 +183,20 @@ class TiedMix(nn.Module):
 
 
 def init_tied_mix_(mix: TiedMix, rows: Iterable[float]) -> None:
-    """Draws coefficients so that a matrix entry has variance 1 / fan-in on average; zeroes biases.
+    """Draws coefficients so that outputs keep the scale of inputs; zeroes biases.
 
-    `rows` has the fan-in of each block of rows. The average is over all entries of each block that
-    has maps, those that its group makes zero among them.
+    `rows` has the fan-in of each block of rows. Where a coefficient stands once in a row of the matrix
+    an entry has variance 1 / fan-in on average, zeros of a block that has maps among them. One that
+    stands m times in a row, along positions that the group exchanges, has variance 1 / m of that: so
+    that inputs which are constant along them keep their scale, as means do.
     """
     fans = list(rows)
     weights, biases = mix.coefficients()
     with torch.no_grad():
         for piece, weight in zip(mix._pieces, weights, strict=True):
-            weight.normal_(0.0, (fans[piece.row] * piece.density) ** -0.5)
+            repeats = piece.block.repeats().to(weight.device)
+            scale = (fans[piece.row] * piece.block.density * repeats) ** -0.5
+            weight.normal_().mul_(scale.to(weight.dtype)[:, None, None])
         for bias in biases:
             bias.zero_()
 

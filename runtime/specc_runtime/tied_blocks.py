@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .actions import Action
 from .orbits import Exchanged, OrbitBasis
-from .rings import check_support, is_ring, ring_dimension, window_basis
+from .rings import check_support, is_ring, ring_dimension, ring_table, window_basis
 from .ties import TiedBasis, tied_basis
 
 
@@ -73,6 +73,23 @@ class TiedFactor:
         if self.is_ring:
             return ring_dimension(self.outputs[0], len(self.sizes), self.support)
         return self.basis().dimension
+
+    def repeats(self) -> Tensor:
+        """How often each coefficient stands in a row, in float64; 1 where a basis is dense."""
+        ones = torch.ones(self.dimension, dtype=torch.float64, device="cpu")
+        if self.is_ring:
+            table = ring_table(self.outputs[0], len(self.sizes), self.support)
+            return ones if table is None else table.flatten().bincount().to(torch.float64)
+        basis = self.basis()
+        if not isinstance(basis, OrbitBasis) or basis.dimension == 0:
+            return ones
+        rows = torch.arange(len(basis.labels), device="cpu")[:, None].expand_as(basis.labels)
+        stands = basis.signs != 0
+        places = rows[stands] * basis.dimension + basis.labels[stands]
+        found, counts = places.unique(return_counts=True)
+        labels = found % basis.dimension
+        mean: Tensor = labels.bincount(counts.to(torch.float64)) / labels.bincount()
+        return mean
 
     @property
     def density(self) -> float:
@@ -135,6 +152,13 @@ class TiedBlock:
     def density(self) -> float:
         """The mean over the entries of the sum of squares of the basis."""
         return prod(factor.density for factor in self.factors)
+
+    def repeats(self) -> Tensor:
+        """How often each coefficient stands in a row of the matrix, of the rows that it stands in."""
+        total = torch.ones(1, dtype=torch.float64, device="cpu")
+        for factor in self.factors:
+            total = (total[:, None] * factor.repeats()).flatten()
+        return total
 
     @property
     def outputs(self) -> int:
