@@ -38,6 +38,7 @@ from torch import Tensor
 
 import specc_runtime
 from specc_runtime.actions import (
+    Action,
     cyclic,
     dihedral,
 )

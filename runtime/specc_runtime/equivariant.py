@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import ClassVar, NamedTuple
@@ -72,22 +72,42 @@ class Equivariant(nn.Module):
         batch = self._one_hot(sizes)
         zeros = {name: torch.zeros_like(value) for name, value in self.named_parameters()}
         return [
-            (f"{column} -> {row}", self._dense(batch, sizes, zeros, name, (i, j)))
-            for name, columns in self.columns.items()
-            for column, j in _offsets(columns)
-            for row, i in _offsets(self.rows[name])
+            (label, self._dense(batch, sizes, zeros, chosen))
+            for name in self.columns
+            for label, chosen in self._coefficients(zeros, name)
         ]
+
+    def _coefficients(
+        self, zeros: Mapping[str, Tensor], name: str
+    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Each coefficient of a product at one channel in and out: its diagram, and parameters in which
+        it alone is 1. Tied coefficients of one block are numbered."""
+        columns, rows = self.columns[name], self.rows[name]
+        tied = getattr(dict(self.named_modules()).get(name), "tied_coefficients", None)
+        if tied is None:
+            for column, j in _offsets(columns):
+                for row, i in _offsets(rows):
+                    yield f"{column} -> {row}", _single(zeros, name, (i, j))
+            return
+        for parameter, row_block, column_block in tied():
+            column, row = (
+                part.label.format(*"." * len(part.pinned))
+                for part in (columns[column_block], rows[row_block])
+            )
+            key = f"{name}.{parameter}"
+            for number in range(len(zeros[key])):
+                weight = zeros[key].clone()
+                weight[number, 0, 0] = 1
+                yield f"{column} -> {row} {number}", {key: weight}
 
     def _dense(
         self,
         batch: dict[str, Tensor],
         sizes: Mapping[str, int],
         zeros: Mapping[str, Tensor],
-        name: str,
-        place: tuple[int, int],
+        chosen: Mapping[str, Tensor],
     ) -> Tensor:
         """The matrix of one coefficient: the layer's answers to all unit inputs when it alone is 1."""
-        chosen = _single(zeros, name, place)
         first = next(iter(batch.values()))
         masks = {
             mask: first.new_ones(

@@ -89,6 +89,11 @@ class TiedMix(nn.Module):
             [] if self.bias is None else [self.bias],
         )
 
+    def tied_coefficients(self) -> list[tuple[str, int, int]]:
+        """Each weight by its name, with the numbers of its block of rows and of columns."""
+        names = ["weight"] if self._single else [f"weights.{n}" for n in range(len(self._pieces))]
+        return [(n, piece.row, piece.column) for n, piece in zip(names, self._pieces, strict=False)]
+
     def reset_parameters(self) -> None:
         """Draws with the fan-in of rows all of whose columns count that lead to them."""
         fans = [1] * len(self.row_widths)

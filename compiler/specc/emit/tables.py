@@ -173,7 +173,7 @@ def _part(
     written = ",".join(index.get(i, place) for i in range(len(operand.tensor.axes)))
     name = operand.name.format("{i}") if operand.runs else operand.name or unnamed
     label = f'{"f" if operand.runs else ""}"{name}[{written}]"'
-    pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned]
+    pinned = [str(axis.size) for axis in operand.tensor.axes if axis.pinned or axis.tied]
     sizes = f", ({', '.join(pinned)}{',' if len(pinned) == 1 else ''})" if pinned else ""
     first = ", first_left_out=True" if first_left_out else ""
     return _Part(f"Part({label}, {operand.tensor.width}{sizes}{first})", operand.runs)
