@@ -49,7 +49,15 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
             (moves(axis, words) for axis in axes), paths_of(names)
         ).items()
     ]
-    return [summary, f"Commutes with {', '.join(groups)}."]
+    return [summary, f"Commutes with {', '.join(groups)}.", *_divided(plan, words)]
+
+
+def _divided(plan: ModulePlan, words: dict[str, str]) -> list[str]:
+    """A sentence on the scales that are divided out of what comes in."""
+    kinds = [argument.type for argument in plan.arguments]
+    scales = [scale.axis for kind in kinds if isinstance(kind, Collection) for scale in kind.scales]
+    names = ", ".join(words[axis] for axis in dict.fromkeys(scales))
+    return [f"Sees no positive scales of positions along {names}."] if scales else []
 
 
 def _tables(plan: ModulePlan, words: dict[str, str]) -> list[str]:

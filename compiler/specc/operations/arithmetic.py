@@ -19,8 +19,8 @@ from .broadcast import (
     summed,
     without_signs,
 )
-from .pointwise import passing
 from .points import subtracted_points, summed_points, with_points
+from .pointwise import passing
 from .representations import Algebra, admit, applied
 
 Operator = Literal["+", "-", "*", "/", "^"]

@@ -31,7 +31,7 @@ def type_of(
                     "`scales = true` says that scales are divided out of what comes in, so it is said of "
                     "an input",
                     written.span,
-                    f"`weights({written.arguments[0]})` has room for the result",
+                    "without it the type is that of such weights once their scales are divided out",
                 )
             return found
         case syntax.Call():
@@ -313,12 +313,8 @@ def _factors(written: syntax.Call, static: Callable[[syntax.Expression], Static]
     """The larger groups that are asked for: `signs = true`, `scales = true`."""
     known = {factor.value: factor for factor in Factor}
     found = set[Factor]()
-    given = set[str]()
     for keyword in written.keywords:
         name = keyword.name
-        if name.text in given:
-            raise SpecError(f"`{name.text}` is given twice", keyword.span)
-        given.add(name.text)
         if name.text not in known:
             hint = nearest(name.text, list(known)) or "`signs = true` and `scales = true`"
             raise SpecError(f"`weights` has no option `{name.text}`", name.span, hint)
