@@ -16,6 +16,7 @@ from oracles.values import Value, randomise
 from random_programs import random_program
 from sequential import PROGRAMS as SEQUENTIAL
 from torch import Tensor
+from unitary import PROGRAMS as UNITARY
 
 import specc
 from specc.graph import Typed
@@ -332,6 +333,7 @@ PROGRAMS = (
     | SEQUENTIAL
     | ATTENTIVE
     | MULTIPLIED
+    | UNITARY
 )
 
 
@@ -343,7 +345,8 @@ def random_value(kind: Type, generator: torch.Generator) -> Value:
         sizes = tuple(axis.size for axis in tensor.axes)
         if tensor.index is not None:
             return torch.randint(tensor.index, (BATCH, *sizes), generator=generator)
-        return torch.randn(BATCH, *sizes, *channels, dtype=torch.float64, generator=generator)
+        dtype = torch.complex128 if tensor.complex else torch.float64
+        return torch.randn(BATCH, *sizes, *channels, dtype=dtype, generator=generator)
 
     if isinstance(kind, TensorType):
         return draw(kind)
@@ -423,11 +426,14 @@ def test_the_catalogue_declares_the_parameters_that_modules_have(name: str) -> N
     text = DECLARATIONS + PROGRAMS[name]
     typed = model_of(text)
     state = specc.load(text).M().state_dict()
-    shapes = {name: tuple(p.shape) for name, p in state.items() if p.is_floating_point()}
+    numbers = {n: p for n, p in state.items() if p.is_floating_point() or p.is_complex()}
+    shapes = {name: tuple(p.shape) for name, p in numbers.items()}
     declared = {}
     for node in typed.graph.nodes:
         found = node.operation.parameters(typed.input_types(node), typed.type(node))
         layer = {f"{node.path}.{each.name}": each.shape for each in found}
+        dtypes = {f"{node.path}.{each.name}": each.complex for each in found}
+        assert all(numbers[name].is_complex() == made for name, made in dtypes.items())
         assert [name for name in shapes if name in layer] == list(layer)
         declared |= layer
     assert shapes == declared

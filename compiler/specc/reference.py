@@ -425,8 +425,8 @@ class _Einsum:
             assert place is not None
             subscript = letters[place] + subscript
             place = enclosing_index(tensor, place)
-        present = mask.to(self._x.dtype)
-        self._multiply("a" + subscript, present / present.sum(-1, keepdim=True).clamp(min=1))
+        count = mask.sum(-1, keepdim=True).clamp(min=1)
+        self._multiply("a" + subscript, mask.to(self._x.dtype) / count)
 
     def _written(self, written: Operand, spread: Half, target: list[str], result: str) -> Array:
         """Copies along output blocks that do not go through; zero where indices of a block differ."""
