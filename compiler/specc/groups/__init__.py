@@ -5,6 +5,7 @@ generators by which coefficients are tied. No later stage knows which group it w
 """
 
 from .classical import DUAL, Linear, Orthogonal, Symplectic
+from .finite import why_infinite
 from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
 from .related import absolute, dual, pairing
@@ -59,5 +60,6 @@ __all__ = [
     "absolute",
     "count_couplings",
     "dual",
+    "why_infinite",
     "pairing",
 ]

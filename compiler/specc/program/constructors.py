@@ -21,6 +21,7 @@ from ..groups import (
     Stabiliser,
     Symmetric,
     Symplectic,
+    why_infinite,
 )
 from ..groups.tied import inverse
 from ..groups.unitary import real_unitary
@@ -264,6 +265,13 @@ def _matrices(name: str, written: syntax.Matrices, scope: Scope) -> Constructed:
         if not written.lie:
             _refuse_singular(rows, place, start)
         found.append(rows)
+    reason = None if written.lie else why_infinite(found)
+    if reason is not None:
+        raise SpecError(
+            f"`{name}` is given by generators of a finite group, and {reason}",
+            written.span,
+            "a Lie group is given by a basis of its Lie algebra: `matrices { ... } lie`",
+        )
     return Constructed(Matrices(name, tuple(found), written.lie), len(found[0]))
 
 

@@ -20,7 +20,6 @@ from .scope import (
     NamedGroup,
     Param,
     Scope,
-    not_yet,
     refuse_private,
     refuse_twice,
 )
