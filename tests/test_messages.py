@@ -222,7 +222,7 @@ ARGUMENTS: list[Row] = [
     (
         body("y = ⟦equivariant(x)⟧"),
         "`equivariant` needs `shape`, a number of channels or a type",
-        "`equivariant(x, shape, bias = true, coupling = all, summary = 32, rank = ...)`",
+        "`equivariant(x, shape, bias = true, coupling = all, summary = 32, rank = ..., support = ...)`",
     ),
     (
         body("y = ⟦mlp(x, act = relu)⟧"),
@@ -405,8 +405,8 @@ SIZES: list[Row] = [
 
 AXES: list[Row] = [
     ("axis a = ⟦T⟧(3)", "there is no group `T`", "`S(n)` is n interchangeable positions"),
-    ("axis a = S(3, ⟦mask⟧)", "a symmetric group is written `S(n)` or `S(n, masked)`", None),
-    ("axis a = ⟦S()⟧", "a symmetric group is written `S(n)` or `S(n, masked)`", None),
+    ("axis a = S(3, ⟦mask⟧)", "this group is written `S(n)` or `S(n, masked)`", None),
+    ("axis a = ⟦S()⟧", "this group is written `S(n)` or `S(n, masked)`", None),
     (
         "axis b = 4\naxis a = S(3) in ⟦b⟧",
         "`a` in `b` needs a group on both, and `b` is pinned",
@@ -674,20 +674,6 @@ def later(what: str) -> str:
 
 
 LATER: list[Row] = [
-    ("axis a = ⟦O(3)⟧", later("the group `O`"), None),
-    ("axis a = S(3) spin ⟦2⟧", later("`spin`"), None),
-    ("axis a = S(3) ⟦even⟧", later("a parity"), None),
-    ("⟦axis a = S(3) fixing (0, 0, 1)⟧", later("`fixing`"), None),
-    (
-        "group ⟦R⟧ = SO(3)\naxis a = R\nmodel M(x: [a; 3]) -> [a; 3] { return x }",
-        later("a group declaration"),
-        None,
-    ),
-    (
-        NET + "\nmodel M(w: weights(Net, ⟦signs = true⟧)) -> [; 3] { return w }",
-        later("`signs` of `weights`"),
-        None,
-    ),
     (body("y = ⟦x[i]⟧"), later("index notation"), None),
     (body("⟦y[i]⟧ = x z = relu(y)"), later("index notation"), None),
 ]

@@ -47,7 +47,7 @@ def constructed(call: syntax.Call, scope: Scope) -> Constructed:
         hint = nearest(word, _CONSTRUCTORS) or "`S(n)` is n interchangeable positions"
         raise SpecError(f"there is no group `{word}`", call.function.span, hint)
     if call.keywords or call.channels or call.axes or not call.arguments:
-        raise SpecError(f"a group is written {_FORMS[word]}", call.span)
+        raise SpecError(f"this group is written {_FORMS[word]}", call.span)
     group = _CONSTRUCTORS[word](call, scope)
     return group
 
@@ -57,7 +57,7 @@ def _symmetric(call: syntax.Call, scope: Scope) -> Constructed:
     if len(call.arguments) > 2 or (
         masked and call.arguments[1] != syntax.Name("masked", call.span)
     ):
-        raise SpecError(f"a symmetric group is written {_FORMS['S']}", call.arguments[-1].span)
+        raise SpecError(f"this group is written {_FORMS['S']}", call.arguments[-1].span)
     return Constructed(Symmetric(masked), _size(call.arguments[0], scope))
 
 
