@@ -7,10 +7,12 @@ from typing import Literal, assert_never
 
 from ..compile import Program
 from ..graph import Typed
+from ..groups import Structure
 from ..operations import Equivariant
 from ..planning.compose import layer_plan
 from ..planning.plan import Formulation
 from ..program.infer import infer
+from ..symmetry.factors import Factor
 from ..symmetry.weight_space import Weights
 from ..types import Axis, Type, axes_of, tensors_of
 
@@ -62,8 +64,20 @@ def _weights(weights: Weights) -> str:
     for axis in axes_of(weights.space):
         pin = pins.get(axis)
         reason = f": {pin.reason} ({pin.place})" if pin else ""
-        lines.append(f"  {axis.name}: {_group(axis)}{reason}")
+        lines.append(f"  {axis.name}: {_group(axis)}{reason}{_larger(axis, weights)}")
     return "\n".join(lines)
+
+
+def _larger(axis: Axis, weights: Weights) -> str:
+    """The options of `weights` that would make the group of an axis larger."""
+    divided = any(scale.axis == axis.name for scale in weights.space.scales)
+    used = {Factor.SIGN: axis.structure is Structure.SIGNED, Factor.SCALE: divided}
+    allowed = [
+        f"`{each.factor.value} = true`"
+        for each in weights.factors
+        if each.axis == axis and each.pin is None and not used[each.factor]
+    ]
+    return f", and more with {' or '.join(allowed)}" if allowed else ""
 
 
 def _group(axis: Axis) -> str:
