@@ -50,7 +50,10 @@ class SpecLexer(RegexLexer):  # type: ignore[misc]
             (r"(true|false)\b", Keyword.Constant),
             (r"(;)(\s*)(index)(?=\s+\w|\s*\()", bygroups(Punctuation, Text.Whitespace, Keyword)),
             (r"(displacement|complex)\b(?!\s*[:.=\[(])", Keyword.Type),
-            (r"(in|spin|as|on)(?=\s+\w)|(fixing|on)(?=\s*\()|by(?=\s*(<|matrices))|matrices(?=\s*\{)", Keyword),
+            (
+                r"(in|spin|as|on)(?=\s+\w)|(fixing|on)(?=\s*\()|by(?=\s*(<|matrices))|matrices(?=\s*\{)",
+                Keyword,
+            ),
             (r"(?<=\})(\s*)(lie)\b(?!\s*[=,\[])", bygroups(Text.Whitespace, Keyword)),
             (r"(even|odd|masked)\b(?!\s*[=(\[.:])", Keyword.Type),
             (words(_GROUPS, suffix=r"(?=\()"), Name.Builtin),

@@ -121,7 +121,10 @@ class Dihedral(Tied):
         return f"D({size})"
 
     def action(self, size: int) -> Permuted:
-        turned, reflected = ([(i + 1) % size for i in range(size)], [-i % size for i in range(size)])
+        turned, reflected = (
+            [(i + 1) % size for i in range(size)],
+            [-i % size for i in range(size)],
+        )
         return permuted(turned, reflected)
 
     def expression(self, size: int) -> str:

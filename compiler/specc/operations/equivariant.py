@@ -110,7 +110,8 @@ class Equivariant(Operation):
             return read, written
         found = supports(self.support, read, written)
         read, written = (
-            tuple(Operand(o.name, within(o.tensor, found)) for o in side) for side in (read, written)
+            tuple(Operand(o.name, within(o.tensor, found)) for o in side)
+            for side in (read, written)
         )
         return read, written
 

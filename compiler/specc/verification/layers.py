@@ -144,7 +144,9 @@ def equivariance_gap(layer: Layer, generator: torch.Generator) -> float:
         inputs = [moved(element, x, o.tensor) for x, o in zip(values, layer.inputs, strict=True)]
         moved_masks = {name: act_on_mask(element, m, masked[name]) for name, m in masks.items()}
         wanted = [moved(element, y, o.tensor) for y, o in zip(plain, layer.outputs, strict=True)]
-        worst = max(worst, _present_gap(layer, run(layer, inputs, moved_masks), wanted, moved_masks))
+        worst = max(
+            worst, _present_gap(layer, run(layer, inputs, moved_masks), wanted, moved_masks)
+        )
     return worst
 
 
