@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator as python
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
@@ -64,12 +65,17 @@ class Arithmetic(Operation):
     def takes_complex(self) -> bool:
         return True
 
+    def keeps_exchange(self, sign: int) -> bool:
+        return True
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         match self.operator:
             case "+":
-                return with_points(broadcast(inputs, summed("+")), inputs, summed_points)
+                total = with_points(broadcast(inputs, summed("+")), inputs, summed_points)
+                return _exchanged(total, inputs)
             case "-":
-                return with_points(broadcast(inputs, summed("-")), inputs, subtracted_points)
+                total = with_points(broadcast(inputs, summed("-")), inputs, subtracted_points)
+                return _exchanged(total, inputs)
             case "^":
                 return broadcast(inputs, summed("^"))
             case "*":
@@ -135,6 +141,17 @@ class Arithmetic(Operation):
 
     def __str__(self) -> str:
         return self.operator
+
+
+def _exchanged(total: Type, inputs: tuple[Type, ...]) -> Type:
+    """A sum as symmetric as all of its terms, where these have the same axes."""
+    if not isinstance(total, Tensor):
+        return total
+    kinds = {(each.axes, each.exchanges) for each in inputs if isinstance(each, Tensor)}
+    if len(kinds) != 1:
+        return total
+    ((_, exchanges),) = kinds
+    return replace(total, exchanges=exchanges)
 
 
 class Constant(Operation):

@@ -44,6 +44,9 @@ class _Scaling(Operation):
     def takes_complex(self) -> bool:
         return True
 
+    def keeps_exchange(self, sign: int) -> bool:
+        return sign > 0
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         for _, tensor in tensors_of(inputs[0]):
             self._check(tensor)

@@ -116,6 +116,9 @@ class Linear(Operation):
     def takes_complex(self) -> bool:
         return True
 
+    def keeps_exchange(self, sign: int) -> bool:
+        return sign > 0
+
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if self.shared:
             shared_width(inputs)
@@ -243,6 +246,9 @@ class Mlp(Operation):
     @property
     def takes_complex(self) -> bool:
         return FUNCTIONS[self.act].complex
+
+    def keeps_exchange(self, sign: int) -> bool:
+        return sign > 0
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         if self.shared:
