@@ -9,7 +9,7 @@ from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..repeats import numbered, paths_of, text_table
-from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
+from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, sizes_text, tensors_of
 from .forward import masked_value
 from .layer import CONSTRUCTOR
 from .layout import docstring, indent, statement
@@ -79,18 +79,13 @@ def _shapes(kind: Type, words: dict[str, str]) -> str:
 def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -> str:
     """`batch (4 8)+(4 8) hidden`: numbers where a dimension is more than one axis."""
     dims = []
-    for parts in stored.dims:
-        if len(parts) == len(parts[0]) == len(parts[0][0]) == 1:
-            (axis,) = parts[0][0]
-            dims.append(str(axis.size) if axis.pinned else words[axis.name])
-        else:
-            dims.append("+".join(_flattened_sizes(part) for part, *_ in parts))
+    for dimension in stored.layout:
+        match dimension:
+            case (Part((axis,), ()),):
+                dims.append(str(axis.size) if axis.pinned else words[axis.name])
+            case _:
+                dims.append(sizes_text(dimension))
     return " ".join(["batch", *dims, *([] if channels is None else [str(channels)])])
-
-
-def _flattened_sizes(part: Part) -> str:
-    sizes = " ".join(str(axis.size) for axis in part)
-    return sizes if len(part) == 1 else f"({sizes})"
 
 
 def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:

@@ -39,7 +39,9 @@ class _Rules:
 
     def __init__(self, first: Node) -> None:
         self.node = first
-        self.positions: Positions[Pin] = Positions(self._reason("a sum stands inside a product"))
+        self.positions: Positions[Pin] = Positions(
+            self._reason("what is read at its positions does not fit")
+        )
         self.parameters: dict[str, Stack] = {}
 
     def fresh(self, size: int, inside: Atom | None = None, name: str = "") -> Atom:

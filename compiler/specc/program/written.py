@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..errors import SpecError
 from ..groups import Pinned
 from ..text import syntax
-from ..types import Axis, Collection, Part, Tensor, Type
+from ..types import Axis, Collection, Dimension, Part, Tensor, Type, strided
 from .scope import OPERATIONS, ModelDeclaration, Scope, described, not_yet
 from .static import Static, size
 
@@ -41,7 +41,7 @@ def _tensor(
 ) -> Tensor:
     """`[a, b; c]`."""
     dims = dimensions(written, scope, None)
-    axes = tuple(axis for ((axis,),) in dims)
+    axes = tuple(axis for (part,) in dims for axis in part.axes)
     return Tensor(axes, *channels_of(written, static))
 
 
@@ -56,16 +56,16 @@ def channels_of(
     return size(written.channels, static, "the number of channels"), None
 
 
-def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list[tuple[Part, ...]]:
-    """The parts along each dimension. In a space, `fresh` names the axes that are bare numbers."""
-    dims: list[tuple[Part, ...]] = []
+def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list[Dimension]:
+    """What stands along each dimension. In a space, `fresh` names the axes that are bare numbers."""
+    dims: list[Dimension] = []
     before: list[set[str]] = [set()]  # the axes before, for each choice of parts
     for place, entry in enumerate(written.entries):
-        parts = _parts(entry, scope, None if fresh is None else f"{fresh}.{place}")
-        dims.append(parts)
-        for part in parts:
-            for number, axis in enumerate(part):
-                inside = {each.name for each in part[:number]}
+        dims.append(_dimension(entry, scope, None if fresh is None else f"{fresh}.{place}"))
+        along = [each.axes for each in strided(dims[-1])]
+        for axes in along:
+            for number, axis in enumerate(axes):
+                inside = {each.name for each in axes[:number]}
                 parent = axis.parent
                 if parent and any(parent.name not in each | inside for each in before):
                     raise SpecError(
@@ -73,17 +73,20 @@ def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list
                         entry.span,
                         f"`[{parent.name}, {axis.name}]`",
                     )
-        before = [each | {axis.name for axis in part} for each in before for part in parts]
+        before = [each | {axis.name for axis in axes} for each in before for axes in along]
     return dims
 
 
-def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[Part, ...]:
-    """What stands along one dimension: an axis, a product `(head key)`, or a sum `(a + b)` of those."""
+def _dimension(entry: syntax.Expression, scope: Scope, fresh: str | None) -> Dimension:
+    """What stands along one dimension: an axis, a product `(head key)`, a sum `(a + b)`, or sums in products.
+
+    `(head (a + b))` reads as a call.
+    """
     match entry:
         case syntax.Name():
-            return ((scope.axis(entry),),)
+            return (Part((scope.axis(entry),)),)
         case syntax.Number() if fresh is not None:
-            return ((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),),)
+            return (Part((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),)),)
         case syntax.Number():
             raise SpecError(
                 "an axis needs a name here", entry.span, f"declare `axis pixel = {entry.value}`"
@@ -95,16 +98,33 @@ def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[P
                 "in a tensor each axis is a dimension of its own: `[head, key]`",
             )
         case syntax.Product():
-            axes = tuple(scope.axis(each) for each in entry.factors)
-            masked = next((axis for axis in axes if axis.masked), None)
-            if masked is not None:
-                raise SpecError(f"`{masked.name}` is masked and stands alone", entry.span)
-            return (axes,)
+            return (_product(entry.factors, entry.within, scope, fresh),)
+        case syntax.Call(head, None, (within,), (), None) if fresh is not None:
+            return (_product((head,), within, scope, fresh),)
         case syntax.Binary(operator="+"):
-            before = _parts(entry.left, scope, fresh)
-            return (*before, *_parts(entry.right, scope, f"{fresh}.{len(before)}"))
+            before = _dimension(entry.left, scope, fresh)
+            return (*before, *_dimension(entry.right, scope, f"{fresh}.{len(before)}"))
         case _:
             raise SpecError("the name of an axis is needed here", entry.span)
+
+
+def _product(
+    factors: Sequence[syntax.Identifier],
+    within: syntax.Expression | None,
+    scope: Scope,
+    fresh: str | None,
+) -> Part:
+    axes = tuple(scope.axis(each) for each in factors)
+    masked = next((n for n, axis in enumerate(axes) if axis.masked), None)
+    if masked is not None:
+        raise SpecError(f"`{axes[masked].name}` is masked and stands alone", factors[masked].span)
+    if within is None:
+        return Part(axes)
+    match _dimension(within, scope, f"{fresh}.within"):
+        case (Part(inner, inmost),):
+            return Part((*axes, *inner), inmost)
+        case several:
+            return Part(axes, several)
 
 
 def _named(written: syntax.Name, scope: Scope) -> Type:

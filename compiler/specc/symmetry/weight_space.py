@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, product
-from math import prod
+from itertools import chain, count, groupby
 
 from ..groups import Pinned, Symmetric
-from ..types import Axis, Collection, Part, Stored, Tensor, stored_as
+from ..types import Axis, Collection, Dimension, Part, Stored, Tensor, stored
 from .positions import (
     MOST_PLACES,
     Atom,
@@ -21,7 +20,9 @@ from .positions import (
     Sum,
     Term,
     atoms_of,
+    factors_of,
     joined,
+    led_by,
     product_of,
 )
 
@@ -101,6 +102,8 @@ def _settled(
             name: [part for dims in parts for part in _separated(positions, dims)]
             for name, parts in solved.items()
         }
+        if positions.settle():
+            continue
         uneven = [
             (name, dim)
             for name, parts in cut.items()
@@ -108,7 +111,11 @@ def _settled(
             if not _alike([dims[dim] for dims in parts])
         ]
         if not uneven:
-            return cut
+            known: _Runs = {}
+            return {
+                name: [[_gathered(positions, term, known) for term in dims] for dims in parts]
+                for name, parts in cut.items()
+            }
         for name, dim in uneven:
             terms, pin = [dims[dim] for dims in cut[name]], parameters[name].pin
             if not _move_together(terms, positions, pin):
@@ -147,12 +154,13 @@ _Choices = list[_Factors]
 
 def _choices(term: Term) -> _Choices:
     match term:
-        case Atom():
-            return [(term,)]
-        case Product():
-            return [term.factors]
-        case Sum():
-            return [factors for part in term.parts for factors in _choices(part)]
+        case Sum(parts):
+            return [factors for part in parts for factors in _choices(part)]
+        case Product((first, *below)) if below:
+            inner = _choices(product_of(below))
+            return [(*outer, *each) for outer in _choices(first) for each in inner]
+        case _:
+            return [tuple(atoms_of(term))]
 
 
 def _homes(
@@ -190,7 +198,8 @@ def _stands_beside(atom: Atom, factors: _Factors, dims: Sequence[_Choices]) -> b
 def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
     """What lives in an atom stands behind it in a stored tensor.
 
-    A pinned one has to come first, so that what stands at each of its positions is a part by itself.
+    What stands at each position of a pinned one is a part by itself; in another dimension that one has to
+    come first.
     """
     changed = False
     dims = [_choices(term) for term in terms]
@@ -204,7 +213,7 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
                 before = home in factors[:place]
                 before |= any(home in each for choices in dims[:dim] for each in choices)
             else:
-                before = home in factors[: min(place, 1)]
+                before = home in factors[:place]
                 before |= dim > 0 and all(home == each[0] for each in dims[0])
                 before &= home.size <= MOST_PLACES
             if before:
@@ -215,29 +224,67 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
 
 def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
     """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
-    if not dims or isinstance(dims[0], Sum):
-        return [[_parts(positions, term) for term in dims]]
-    first, others = dims[0], [_parts(positions, term) for term in dims[1:]]
-    below = {atom for term in others for atom in atoms_of(term)}
-    for lead in list(atoms_of(first))[:1]:
-        if any(_is_home(positions, lead, atom) for atom in below):
-            terms = (product_of(list(atoms_of(first))[1:]), *others)
+    others = [_parts(positions, term) for term in dims[1:]]
+    if dims and dims[0].size > 1 and not isinstance(dims[0], Sum):
+        lead, below = led_by(dims[0])
+        if any(_is_home(positions, lead, atom) for term in others for atom in atoms_of(term)):
+            terms = (product_of(below), *others)
             places = [[positions.at(t, lead, n) for t in terms] for n in range(lead.size)]
             return [part for each in places for part in _separated(positions, each)]
-    return [[_parts(positions, first), *others]]
+    return [[*(_parts(positions, term) for term in dims[:1]), *others]]
 
 
 def _parts(positions: Positions[Pin], term: Term) -> Term:
     """A dimension as parts, where what it holds lives in a pinned atom in front."""
     match term:
-        case Product((lead, *rest)) if any(_is_home(positions, lead, each) for each in rest):
-            inner = product_of(rest)
+        case Product((Atom() as lead, *below)):
+            inner = product_of(below)
+            if not any(_is_home(positions, lead, atom) for atom in atoms_of(inner)):
+                return product_of([lead, _parts(positions, inner)])
             places = [positions.at(inner, lead, place) for place in range(lead.size)]
             return joined([_parts(positions, each) for each in places])
         case Sum(parts):
             return joined([_parts(positions, part) for part in parts])
         case _:
             return term
+
+
+_Runs = dict[tuple[Term, ...], Atom]
+"""One atom for pinned terms one after the other."""
+
+
+def _gathered(positions: Positions[Pin], term: Term, known: _Runs) -> Term:
+    """A dimension with pinned positions one after the other inside a product as one pinned atom."""
+    match term:
+        case Sum(parts):
+            return joined([_gathered(positions, part, known) for part in parts])
+        case Product((*outer, Sum(parts))):
+            inner: list[Term] = []
+            for pinned, run in groupby(parts, lambda part: _is_pinned(positions, part)):
+                terms = tuple(run)
+                if not pinned or len(terms) == 1:
+                    inner += [_gathered(positions, part, known) for part in terms]
+                    continue
+                if terms not in known:
+                    known[terms] = _pinned_as(positions, terms)
+                inner.append(known[terms])
+            return product_of([*outer, joined(inner)])
+        case _:
+            return term
+
+
+def _is_pinned(positions: Positions[Pin], term: Term) -> bool:
+    return all(positions.pin_of(atom) is not None for atom in atoms_of(term))
+
+
+def _pinned_as(positions: Positions[Pin], terms: Sequence[Term]) -> Atom:
+    """New positions that are pinned as the first of some terms are."""
+    first = next(atoms_of(terms[0]))
+    pin = positions.pin_of(first)
+    assert pin is not None, "the terms are pinned"
+    whole = positions.fresh(sum(term.size for term in terms), first.birth)
+    positions.pin(whole, pin)
+    return whole
 
 
 def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
@@ -262,15 +309,17 @@ class _Axes:
 
     def stored(self, name: str, parts: _Parts) -> Stored:
         """A parameter with the axes of all its pieces."""
-        sizes: list[list[int]] = []
-        pieces: list[list[Part]] = []
-        for terms in parts:
-            dims = [_choices(term) for term in terms]
-            own = [[prod(atom.size for atom in factors) for factors in dim] for dim in dims]
-            assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
-            sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
-            pieces += [[tuple(map(self._axis, part)) for part in each] for each in product(*dims)]
-        return stored_as(name, sizes, pieces)
+        return stored(name, [[self._dimension(term) for term in dims] for dims in parts])
+
+    def _dimension(self, term: Term) -> Dimension:
+        match term:
+            case Sum(parts):
+                return tuple(part for each in parts for part in self._dimension(each))
+            case _:
+                factors = factors_of(term)
+                axes = tuple(self._axis(each) for each in factors if isinstance(each, Atom))
+                within = [self._dimension(each) for each in factors if isinstance(each, Sum)]
+                return (Part(axes, *within),)
 
     def _axis(self, atom: Atom) -> Axis:
         if atom not in self._axes:

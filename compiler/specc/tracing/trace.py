@@ -27,7 +27,7 @@ def infer(
     `SpecError` where that cannot capture the model.
     """
     captured = capture(module, inputs, options)
-    facts = Facts(Positions(Pin("parts lie inside a flattened dimension", name)))
+    facts = Facts(Positions(Pin("what is read at its positions does not fit", name)))
     walk = _Walk(facts, captured)
     graph = captured.program.graph_module
     placeholders = [node for node in graph.graph.nodes if node.op == "placeholder"]
@@ -143,9 +143,6 @@ class _Walk:
             held, place = known.get(node.all_input_nodes[0]), int(str(node.args[1]))
             return held[place] if isinstance(held, tuple) else held if place == 0 else None
         self.facts.place, self.facts.birth = place_of(node), birth_of(node)
-        self.facts.positions.reason = Pin(
-            "parts one after the other lie inside a flattened dimension", self.facts.place
-        )
         target = node.target
         if isinstance(target, torch._ops.OpOverload):
             return self._operation(node, target, known)

@@ -16,7 +16,6 @@ from ..symmetry.positions import (
     atoms_of,
     joined,
     product_of,
-    spread_out,
 )
 from ..symmetry.weight_space import Pin
 
@@ -121,10 +120,8 @@ class Facts:
     def mixed(self, dims: Dims, over: Sequence[int]) -> None:
         """What comes out at each position of some dimensions depends on all their positions."""
         others = [term for dim, term in enumerate(dims) if dim not in over]
-        chosen = [self.positions.resolve(dims[dim]) for dim in over]
-        whole = any(isinstance(term, Sum) for term in chosen[1:])
-        read = chosen if whole or not chosen else [self.merged(chosen)]
-        self.together(*others, *read, *read)
+        read = self.merged([dims[dim] for dim in over])
+        self.together(*others, read, read)
 
     def called(self, term: Term, role: str) -> None:
         """What a dimension is called, if it turns out to be one axis: `head`."""
@@ -167,21 +164,7 @@ class Facts:
 
     def merged(self, dims: Sequence[Term]) -> Term:
         """Dimensions flattened row-major into one."""
-        wide = [self.positions.resolve(term) for term in dims if term.size > 1]
-        if not wide:
-            return dims[0] if dims else self.one()
-        whole = wide[0]
-        for term in wide[1:]:
-            whole = spread_out(whole, self._factors(term))
-        return whole
-
-    def _factors(self, term: Term) -> list[Atom]:
-        """The atoms of what stands inside a product; a sum there is pinned and taken as one."""
-        if isinstance(term, Sum):
-            reason = "parts one after the other lie inside a flattened dimension"
-            self.pin(term, reason)
-            return [self.pinned(term.size, reason)]
-        return list(atoms_of(term))
+        return product_of([self.positions.resolve(term) for term in dims]) if dims else self.one()
 
     def cut(self, term: Term, sizes: Sequence[int]) -> Dims:
         """A dimension as parts one after the other, some of which may have no position."""
