@@ -190,21 +190,20 @@ class Stored:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(size_of(dim) for dim in self.layout)
+        return tuple(size_of(ways[0]) for ways in self.dims)
 
     @property
-    def layout(self) -> tuple[Dimension, ...]:
-        """What stands along the first dimension, and along each other in the first block."""
-        first, *_ = self.blocks
-        rows = tuple(part for dims in self.blocks for dim in dims[:1] for part in dim)
-        return (rows, *first[1:]) if first else ()
+    def dims(self) -> tuple[tuple[Dimension, ...], ...]:
+        """Each dimension: the first whole, of the others the different ones that blocks have."""
+        if not self.blocks[0]:
+            return ()
+        rows = tuple(part for dims in self.blocks for part in dims[0])
+        columns = zip(*(dims[1:] for dims in self.blocks), strict=True)
+        return ((rows,), *(tuple(dict.fromkeys(each)) for each in columns))
 
     def notation(self) -> tuple[str, ...]:
         """Each dimension as a spec writes it; `a | b` where it is not the same in all blocks."""
-        rows, *_ = self.layout or ((),)
-        columns = zip(*(dims[1:] for dims in self.blocks), strict=True)
-        along = [(rows,), *columns] if rows else []
-        return tuple(" | ".join(dict.fromkeys(map(dimension_text, each))) for each in along)
+        return tuple(" | ".join(map(dimension_text, ways)) for ways in self.dims)
 
 
 def stored(name: str, blocks: Sequence[Sequence[Dimension]]) -> Stored:

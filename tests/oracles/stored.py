@@ -111,33 +111,26 @@ def stored(name: str, blocks: str, axes: Mapping[str, Axis]) -> Stored:
 
 
 def _dims(text: str, axes: Mapping[str, Axis]) -> tuple[Parts, ...]:
-    return tuple(
-        _parts(re.findall(r"[\w.]+|[()]", dim), axes)
-        for dim in filter(None, map(str.strip, text.split(",")))
-    )
+    dims = filter(None, map(str.strip, text.split(",")))
+    return tuple(_parts(re.findall(r"[\w.]+|[()+]", dim), axes) for dim in dims)
 
 
 def _parts(tokens: list[str], axes: Mapping[str, Axis]) -> Parts:
-    """Parts up to the closing bracket, with or without `+` between; the tokens are used up."""
-    parts: list[Part] = []
-    while tokens:
-        token = tokens.pop(0)
-        if token == ")":
-            break
-        parts.append(_product(tokens, axes) if token == "(" else Part(_named(token, axes)))
-    return tuple(parts)
-
-
-def _product(tokens: list[str], axes: Mapping[str, Axis]) -> Part:
-    """Axes flattened, up to the closing bracket, the last of which may be a sum in brackets."""
+    """Parts with `+` between, up to the closing bracket; the tokens are used up."""
+    parts: Parts = ()
     along: tuple[Axis, ...] = ()
     within: Parts = ()
-    while (token := tokens.pop(0)) != ")":
+    while True:
+        token = tokens.pop(0) if tokens else ")"
         if token == "(":
             within = _parts(tokens, axes)
-        else:
+        elif token not in ("+", ")"):
             along += _named(token, axes)
-    return Part(along, within)
+        else:
+            parts += (Part(along, within),) if along or not within else within
+            along, within = (), ()
+            if token == ")":
+                return parts
 
 
 def _named(token: str, axes: Mapping[str, Axis]) -> tuple[Axis, ...]:

@@ -79,12 +79,12 @@ def _shapes(kind: Type, words: dict[str, str]) -> str:
 def _stored_shape(stored: Stored, channels: int | None, words: dict[str, str]) -> str:
     """`batch (4 8)+(4 8) hidden`: numbers where a dimension is more than one axis."""
     dims = []
-    for dimension in stored.layout:
-        match dimension:
-            case (Part((axis,), ()),):
+    for ways in stored.dims:
+        match ways:
+            case ((Part((axis,), ()),),):
                 dims.append(str(axis.size) if axis.pinned else words[axis.name])
-            case _:
-                dims.append(sizes_text(dimension))
+            case (first, *_):
+                dims.append(sizes_text(first))
     return " ".join(["batch", *dims, *([] if channels is None else [str(channels)])])
 
 

@@ -148,6 +148,8 @@ class Positions(Generic[Reason]):
         self._places: dict[_Place, Atom] = {}
         self._rounds = 0
         self._pins: dict[int, Reason] = {}
+        self._answers: dict[int, frozenset[Atom]] = {}
+        self._reached = 0
 
     # --- What operations say
 
@@ -176,7 +178,9 @@ class Positions(Generic[Reason]):
     def pin(self, term: Term, reason: Reason) -> None:
         """No position of the dimension may move."""
         for atom in atoms_of(self.resolve(term)):
-            self._pins.setdefault(atom.number, reason)
+            if atom.number not in self._pins:
+                self._pins[atom.number] = reason
+                self._answers.clear()
 
     def split(self, term: Term, sizes: Sequence[int], reason: Reason) -> Term:
         """The dimension as a product of factors of these sizes, later ones living in the first.
@@ -229,27 +233,41 @@ class Positions(Generic[Reason]):
 
     def lives_in(self, atom: Atom) -> frozenset[Atom]:
         """The atoms in each of whose positions a resolved one may be permuted by itself; none if it is pinned."""
-        return self._lives_in(atom, frozenset())
+        return self._lives_in(atom, ())
 
-    def _lives_in(self, atom: Atom, asked: frozenset[Atom]) -> frozenset[Atom]:
-        """`asked` are those of which the same is being asked: nothing lives in itself."""
-        bounds = self._bounds[atom.number]
-        if atom in asked or atom.number in self._pins or not bounds or frozenset() in bounds:
+    def _lives_in(self, atom: Atom, asked: tuple[Atom, ...]) -> frozenset[Atom]:
+        """`asked` are those of which the same is being asked: nothing lives in itself.
+
+        An answer is kept until something changes, if it was not cut short by one that is still open.
+        """
+        if atom.number in self._answers:
+            return self._answers[atom.number]
+        if atom in asked:
+            self._reached = min(self._reached, asked.index(atom))
             return frozenset()
-        asked |= {atom}
-        return frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
+        bounds = self._bounds[atom.number]
+        fixed = atom.size == 1 or atom.number in self._pins
+        if fixed or not bounds or frozenset() in bounds:
+            return frozenset()
+        before, self._reached = self._reached, len(asked)
+        asked += (atom,)
+        found = frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
+        if self._reached == len(asked) - 1:
+            self._answers[atom.number] = found
+        self._reached = min(self._reached, before)
+        return found
 
-    def _allowed(self, bound: _Bound, asked: frozenset[Atom]) -> frozenset[Atom]:
+    def _allowed(self, bound: _Bound, asked: tuple[Atom, ...]) -> frozenset[Atom]:
         """What a bound lets an atom live in, with all that those live in."""
         found: set[Atom] = set()
         for each in bound:
             for term in self._moved(each, asked) if isinstance(each, _Place) else [each]:
                 for factor in factors_of(self.resolve(term)):
-                    if isinstance(factor, Atom):
+                    if isinstance(factor, Atom) and factor.size > 1:
                         found |= {factor, *self._lives_in(factor, asked)}
         return frozenset(found)
 
-    def _moved(self, place: _Place, asked: frozenset[Atom]) -> Iterator[Term]:
+    def _moved(self, place: _Place, asked: tuple[Atom, ...]) -> Iterator[Term]:
         """What an atom at a place lives in: what it lives in elsewhere, at that place."""
         home = self.resolve(place.home)
         for atom in atoms_of(self.resolve(place.atom)):
@@ -280,12 +298,24 @@ class Positions(Generic[Reason]):
             self._places[place] = self._born(atom.size, birth, {frozenset([place])})
         return self._places[place]
 
+    def anywhere(self, term: Term) -> set[Atom]:
+        """The atoms of a dimension, and what those are at places."""
+        found = set(atoms_of(self.resolve(term)))
+        size = 0
+        while size < len(found):
+            size = len(found)
+            for place, there in self._places.items():
+                if found & set(atoms_of(self.resolve(place.atom))):
+                    found |= set(atoms_of(self.resolve(there)))
+        return found
+
     def confine(self, atom: Atom, inside: Iterable[Atom]) -> bool:
         """A resolved atom lives in no other atoms than these; returns whether it has so far."""
         before, allowed = self.lives_in(atom), frozenset[Term | _Place](inside)
         if before <= allowed:
             return False
         self._bounds[atom.number].add(allowed)
+        self._answers.clear()
         return self.lives_in(atom) != before
 
     def settle(self) -> bool:
@@ -357,6 +387,7 @@ class Positions(Generic[Reason]):
                 raise AssertionError("the cases above are all pairs of terms")
 
     def _union(self, a: Atom, b: Atom) -> None:
+        self._answers.clear()
         first, second = sorted((a.number, b.number))
         self._leader[second] = first
         self._bounds[first] |= self._bounds.pop(second)
@@ -366,12 +397,14 @@ class Positions(Generic[Reason]):
     def _bind(self, atom: Atom, term: Term) -> None:
         """An atom turns out to be a product or sum: its pins, and what it lives in, are those of all parts."""
         self._bound[atom.number] = term
+        self._answers.clear()
         inside = set(atoms_of(term))
         for each in inside:
             if atom.number in self._pins:
                 self._pins.setdefault(each.number, self._pins[atom.number])
             within = self.lives_in(each) & inside
             self._bounds[each.number] |= {bound | within for bound in self._bounds[atom.number]}
+            self._answers.clear()
 
     def _factorwise(self, a: Product, b: Product, reason: Reason) -> list[tuple[Term, Term]] | None:
         """First factors of one size are the same, and so is what follows them; a larger one is split."""

@@ -130,7 +130,7 @@ class Traced:
         touches = [
             Touched(tensor=each.name, dimension=dim)
             for each in tensors_of(self.space)
-            for dim in range(len(each.layout))
+            for dim in range(len(each.shape))
             if any(axis in piece.dims[dim].axes for piece in each.pieces)
         ]
         first = touches[0]

@@ -98,7 +98,7 @@ class Facts:
             self.pin(value.dims[dim], reason)
         atoms = set(atoms_of(self.positions.resolve(value.dims[dim])))
         for each in self.copies:
-            for atom in atoms & set(atoms_of(self.positions.resolve(each))):
+            for atom in atoms & self.positions.anywhere(each):
                 self.pin(atom, reason)
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
