@@ -6,7 +6,7 @@ import operator as python
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from ..symmetry.positions import Term
+from ..symmetry.terms import Term
 from ..types import Tensor, Type, tensor_named, tensors_of
 from .base import Channels, Operation, Rules
 from .brackets import Binding

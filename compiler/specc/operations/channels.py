@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, InstanceOf
 
-from ..symmetry.positions import product_of
+from ..symmetry.terms import product_of
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed, told_apart

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from ..symmetry.positions import Sum, Term, joined, product_of
+from ..symmetry.terms import Sum, Term, joined, product_of
 from ..types import Tensor, Type
 from .base import Channels, Kind, Parameter, Refusal, Rules
 from .windows import (

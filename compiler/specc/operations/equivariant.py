@@ -11,7 +11,7 @@ from ..symmetry.coupling import Coupling, couple
 from ..symmetry.derive import Maps, Product, derive
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
-from ..symmetry.positions import Term, joined, product_of
+from ..symmetry.terms import Term, joined, product_of
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet

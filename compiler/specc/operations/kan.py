@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ..naming import prefixes
-from ..symmetry.positions import Term
+from ..symmetry.terms import Term
 from ..types import Tensor, Type, map_tensors
 from .base import Channels, Operation, Parameter, Rules
 from .layers import on_each, per_tensor, widths_of

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, InstanceOf
 
 from ..names import counted
-from ..symmetry.positions import Atom, Term, joined, product_of
+from ..symmetry.terms import Atom, Term, joined, product_of
 from ..types import Axis, Collection, Tensor, Type
 from .arithmetic import spread_along
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules

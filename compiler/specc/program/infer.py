@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ..graph import Node, Typed
 from ..operations import Channels
-from ..symmetry.positions import Atom, Positions, Term
+from ..symmetry.positions import Positions
+from ..symmetry.terms import Atom, Term
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 
 

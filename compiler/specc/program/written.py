@@ -98,9 +98,9 @@ def _dimension(entry: syntax.Expression, scope: Scope, fresh: str | None) -> Dim
                 "in a tensor each axis is a dimension of its own: `[head, key]`",
             )
         case syntax.Product():
-            return (_product(entry.factors, entry.within, scope, fresh),)
+            return (_product(entry, entry.factors, entry.within, scope, fresh),)
         case syntax.Call(head, None, (within,), (), None) if fresh is not None:
-            return (_product((head,), within, scope, fresh),)
+            return (_product(entry, (head,), within, scope, fresh),)
         case syntax.Binary(operator="+"):
             before = _dimension(entry.left, scope, fresh)
             return (*before, *_dimension(entry.right, scope, f"{fresh}.{len(before)}"))
@@ -109,22 +109,24 @@ def _dimension(entry: syntax.Expression, scope: Scope, fresh: str | None) -> Dim
 
 
 def _product(
+    entry: syntax.Product | syntax.Call,
     factors: Sequence[syntax.Identifier],
     within: syntax.Expression | None,
     scope: Scope,
     fresh: str | None,
 ) -> Part:
+    """Axes flattened into one, with what stands in each of their positions."""
     axes = tuple(scope.axis(each) for each in factors)
-    masked = next((n for n, axis in enumerate(axes) if axis.masked), None)
+    inner = () if within is None else _dimension(within, scope, f"{fresh}.within")
+    several = (axes, *(each.axes for each in strided(inner)))
+    masked = next((axis for each in several for axis in each if axis.masked), None)
     if masked is not None:
-        raise SpecError(f"`{axes[masked].name}` is masked and stands alone", factors[masked].span)
-    if within is None:
-        return Part(axes)
-    match _dimension(within, scope, f"{fresh}.within"):
-        case (Part(inner, inmost),):
-            return Part((*axes, *inner), inmost)
-        case several:
-            return Part(axes, several)
+        raise SpecError(f"`{masked.name}` is masked and stands alone", entry.span)
+    match inner:
+        case (Part(below, inmost),):
+            return Part((*axes, *below), inmost)
+        case _:
+            return Part(axes, inner)
 
 
 def _named(written: syntax.Name, scope: Scope) -> Type:

@@ -1,9 +1,7 @@
-"""Positions along the dimensions of weights, and which of them move together: terms and unification.
+"""Positions along the dimensions of weights, and which of them move together: unification of terms.
 
-An *atom* is a set of positions. A dimension is an atom, a product stored row-major (heads and keys), or a sum
-of terms stored one after the other (concatenated channels); a product may end in a sum (heads, and in each
-queries, keys and values). Two dimensions that are the same are unified; where one is coarser than the other it is cut to fit. What cannot be made to fit
-is pinned: sound first.
+Two dimensions that are the same are unified; where one is coarser than the other it is cut to fit. What cannot
+be made to fit is pinned: sound first.
 
 An atom may *live in* others (keys in a head): its positions may then be permuted in each position of
 those separately. It stays so only while all that it is unified with lives there too. What is read at one
@@ -14,101 +12,14 @@ values lie at the first of three.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 from typing import Generic, TypeVar
 
+from .terms import Atom, Product, Sum, Term, atoms_of, factors_of, joined, led_by, product_of
+
 Reason = TypeVar("Reason")
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """`size` positions, the number-th to be born; `birth` is the layer they were born at."""
-
-    number: int
-    size: int
-    birth: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """Atoms flattened into one dimension, row-major; a sum may stand in the place of the last.
-
-    Where a sum is followed by more it is the sum of products: `(a + b) c` is `a c + b c`.
-    """
-
-    factors: tuple[Atom | Sum, ...]
-
-    @property
-    def size(self) -> int:
-        return prod(factor.size for factor in self.factors)
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """Terms one after the other along one dimension."""
-
-    parts: tuple[Atom | Product, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(part.size for part in self.parts)
-
-
-Term = Atom | Product | Sum
-
-
-def factors_of(term: Term) -> tuple[Atom | Sum, ...]:
-    """The factors of a product; any other term is its only one."""
-    return term.factors if isinstance(term, Product) else (term,)
-
-
-def led_by(term: Atom | Product) -> tuple[Atom, tuple[Atom | Sum, ...]]:
-    """The first factor, and those that stand in each of its positions."""
-    first, *others = factors_of(term)
-    assert isinstance(first, Atom), "no product begins with a sum"
-    return first, tuple(others)
-
-
-def atoms_of(term: Term) -> Iterator[Atom]:
-    """The atoms of a term, in the order of its positions."""
-    match term:
-        case Atom():
-            yield term
-        case Product(terms) | Sum(terms):
-            for each in terms:
-                yield from atoms_of(each)
-
-
-def product_of(terms: Sequence[Term]) -> Term:
-    """The terms flattened row-major into one dimension, without those of size one."""
-    wide = [term for term in terms if term.size > 1]
-    if not wide:
-        return terms[0] if terms else Product(())
-    *outer, found = wide
-    for term in reversed(outer):
-        found = _in_each(term, found)
-    return found
-
-
-def _in_each(outer: Term, inner: Term) -> Term:
-    """The positions of a term with those of another in the place of each."""
-    match outer:
-        case Atom():
-            return Product((outer, *factors_of(inner))) if outer.size > 1 else inner
-        case Product(factors):
-            return product_of([*factors, inner])
-        case Sum(parts):
-            return joined([_in_each(part, inner) for part in parts])
-
-
-def joined(terms: Sequence[Term]) -> Term:
-    """The terms one after the other along one dimension."""
-    parts: list[Atom | Product] = []
-    for term in terms:
-        parts += term.parts if isinstance(term, Sum) else (term,)
-    return parts[0] if len(parts) == 1 else Sum(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +59,6 @@ class Positions(Generic[Reason]):
         self._places: dict[_Place, Atom] = {}
         self._rounds = 0
         self._pins: dict[int, Reason] = {}
-        self._answers: dict[int, frozenset[Atom]] = {}
-        self._reached = 0
 
     # --- What operations say
 
@@ -178,9 +87,7 @@ class Positions(Generic[Reason]):
     def pin(self, term: Term, reason: Reason) -> None:
         """No position of the dimension may move."""
         for atom in atoms_of(self.resolve(term)):
-            if atom.number not in self._pins:
-                self._pins[atom.number] = reason
-                self._answers.clear()
+            self._pins.setdefault(atom.number, reason)
 
     def split(self, term: Term, sizes: Sequence[int], reason: Reason) -> Term:
         """The dimension as a product of factors of these sizes, later ones living in the first.
@@ -232,32 +139,19 @@ class Positions(Generic[Reason]):
         return self._pins.get(atom.number)
 
     def lives_in(self, atom: Atom) -> frozenset[Atom]:
-        """The atoms in each of whose positions a resolved one may be permuted by itself; none if it is pinned."""
-        return self._lives_in(atom, ())
+        """The atoms in each of whose positions a resolved one may be permuted by itself; none if it cannot move."""
+        return self._lives_in(atom, frozenset())
 
-    def _lives_in(self, atom: Atom, asked: tuple[Atom, ...]) -> frozenset[Atom]:
-        """`asked` are those of which the same is being asked: nothing lives in itself.
-
-        An answer is kept until something changes, if it was not cut short by one that is still open.
-        """
-        if atom.number in self._answers:
-            return self._answers[atom.number]
-        if atom in asked:
-            self._reached = min(self._reached, asked.index(atom))
-            return frozenset()
+    def _lives_in(self, atom: Atom, asked: frozenset[Atom]) -> frozenset[Atom]:
+        """`asked` are those of which the same is being asked: nothing lives in itself."""
         bounds = self._bounds[atom.number]
-        fixed = atom.size == 1 or atom.number in self._pins
+        fixed = atom.size == 1 or atom.number in self._pins or atom in asked
         if fixed or not bounds or frozenset() in bounds:
             return frozenset()
-        before, self._reached = self._reached, len(asked)
-        asked += (atom,)
-        found = frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
-        if self._reached == len(asked) - 1:
-            self._answers[atom.number] = found
-        self._reached = min(self._reached, before)
-        return found
+        asked |= {atom}
+        return frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
 
-    def _allowed(self, bound: _Bound, asked: tuple[Atom, ...]) -> frozenset[Atom]:
+    def _allowed(self, bound: _Bound, asked: frozenset[Atom]) -> frozenset[Atom]:
         """What a bound lets an atom live in, with all that those live in."""
         found: set[Atom] = set()
         for each in bound:
@@ -267,7 +161,7 @@ class Positions(Generic[Reason]):
                         found |= {factor, *self._lives_in(factor, asked)}
         return frozenset(found)
 
-    def _moved(self, place: _Place, asked: tuple[Atom, ...]) -> Iterator[Term]:
+    def _moved(self, place: _Place, asked: frozenset[Atom]) -> Iterator[Term]:
         """What an atom at a place lives in: what it lives in elsewhere, at that place."""
         home = self.resolve(place.home)
         for atom in atoms_of(self.resolve(place.atom)):
@@ -315,7 +209,6 @@ class Positions(Generic[Reason]):
         if before <= allowed:
             return False
         self._bounds[atom.number].add(allowed)
-        self._answers.clear()
         return self.lives_in(atom) != before
 
     def settle(self) -> bool:
@@ -387,7 +280,6 @@ class Positions(Generic[Reason]):
                 raise AssertionError("the cases above are all pairs of terms")
 
     def _union(self, a: Atom, b: Atom) -> None:
-        self._answers.clear()
         first, second = sorted((a.number, b.number))
         self._leader[second] = first
         self._bounds[first] |= self._bounds.pop(second)
@@ -397,14 +289,12 @@ class Positions(Generic[Reason]):
     def _bind(self, atom: Atom, term: Term) -> None:
         """An atom turns out to be a product or sum: its pins, and what it lives in, are those of all parts."""
         self._bound[atom.number] = term
-        self._answers.clear()
         inside = set(atoms_of(term))
         for each in inside:
             if atom.number in self._pins:
                 self._pins.setdefault(each.number, self._pins[atom.number])
             within = self.lives_in(each) & inside
             self._bounds[each.number] |= {bound | within for bound in self._bounds[atom.number]}
-            self._answers.clear()
 
     def _factorwise(self, a: Product, b: Product, reason: Reason) -> list[tuple[Term, Term]] | None:
         """First factors of one size are the same, and so is what follows them; a larger one is split."""

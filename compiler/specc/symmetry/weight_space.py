@@ -8,23 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, groupby
+from itertools import chain, count
 
 from ..groups import Pinned, Symmetric
 from ..types import Axis, Collection, Dimension, Part, Stored, Tensor, stored
-from .positions import (
-    MOST_PLACES,
-    Atom,
-    Positions,
-    Product,
-    Sum,
-    Term,
-    atoms_of,
-    factors_of,
-    joined,
-    led_by,
-    product_of,
-)
+from .parts import Runs, gathered, separated
+from .positions import MOST_PLACES, Positions
+from .terms import Atom, Product, Sum, Term, atoms_of, factors_of, product_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +89,7 @@ def _settled(
         if positions.settle() or any(changed):
             continue
         cut = {
-            name: [part for dims in parts for part in _separated(positions, dims)]
+            name: [part for dims in parts for part in separated(positions, dims)]
             for name, parts in solved.items()
         }
         if positions.settle():
@@ -111,9 +101,9 @@ def _settled(
             if not _alike([dims[dim] for dims in parts])
         ]
         if not uneven:
-            known: _Runs = {}
+            known: Runs = {}
             return {
-                name: [[_gathered(positions, term, known) for term in dims] for dims in parts]
+                name: [[gathered(positions, term, known) for term in dims] for dims in parts]
                 for name, parts in cut.items()
             }
         for name, dim in uneven:
@@ -220,78 +210,6 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
                 found.add(home)
         changed |= positions.confine(factors[place], found)
     return changed
-
-
-def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
-    """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
-    others = [_parts(positions, term) for term in dims[1:]]
-    if dims and dims[0].size > 1 and not isinstance(dims[0], Sum):
-        lead, below = led_by(dims[0])
-        if any(_is_home(positions, lead, atom) for term in others for atom in atoms_of(term)):
-            terms = (product_of(below), *others)
-            places = [[positions.at(t, lead, n) for t in terms] for n in range(lead.size)]
-            return [part for each in places for part in _separated(positions, each)]
-    return [[*(_parts(positions, term) for term in dims[:1]), *others]]
-
-
-def _parts(positions: Positions[Pin], term: Term) -> Term:
-    """A dimension as parts, where what it holds lives in a pinned atom in front."""
-    match term:
-        case Product((Atom() as lead, *below)):
-            inner = product_of(below)
-            if not any(_is_home(positions, lead, atom) for atom in atoms_of(inner)):
-                return product_of([lead, _parts(positions, inner)])
-            places = [positions.at(inner, lead, place) for place in range(lead.size)]
-            return joined([_parts(positions, each) for each in places])
-        case Sum(parts):
-            return joined([_parts(positions, part) for part in parts])
-        case _:
-            return term
-
-
-_Runs = dict[tuple[Term, ...], Atom]
-"""One atom for pinned terms one after the other."""
-
-
-def _gathered(positions: Positions[Pin], term: Term, known: _Runs) -> Term:
-    """A dimension with pinned positions one after the other inside a product as one pinned atom."""
-    match term:
-        case Sum(parts):
-            return joined([_gathered(positions, part, known) for part in parts])
-        case Product((*outer, Sum(parts))):
-            inner: list[Term] = []
-            for pinned, run in groupby(parts, lambda part: _is_pinned(positions, part)):
-                terms = tuple(run)
-                if not pinned or len(terms) == 1:
-                    inner += [_gathered(positions, part, known) for part in terms]
-                    continue
-                if terms not in known:
-                    known[terms] = _pinned_as(positions, terms)
-                inner.append(known[terms])
-            return product_of([*outer, joined(inner)])
-        case _:
-            return term
-
-
-def _is_pinned(positions: Positions[Pin], term: Term) -> bool:
-    return all(positions.pin_of(atom) is not None for atom in atoms_of(term))
-
-
-def _pinned_as(positions: Positions[Pin], terms: Sequence[Term]) -> Atom:
-    """New positions that are pinned as the first of some terms are."""
-    first = next(atoms_of(terms[0]))
-    pin = positions.pin_of(first)
-    assert pin is not None, "the terms are pinned"
-    whole = positions.fresh(sum(term.size for term in terms), first.birth)
-    positions.pin(whole, pin)
-    return whole
-
-
-def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
-    """Whether an atom that moves lives in a pinned one."""
-    if 1 in (home.size, atom.size) or positions.pin_of(home) is None:
-        return False
-    return home in positions.lives_in(atom)
 
 
 # --- Axes -------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, fx, nn
 
-from ..symmetry.positions import Positions, Term, joined
+from ..symmetry.positions import Positions
+from ..symmetry.terms import Term, joined
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 from .capture import Captured, capture
 from .places import birth_of, births_of, place_of

@@ -7,16 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..symmetry.positions import (
-    MOST_PLACES,
-    Atom,
-    Positions,
-    Sum,
-    Term,
-    atoms_of,
-    joined,
-    product_of,
-)
+from ..symmetry.positions import MOST_PLACES, Positions
+from ..symmetry.terms import Atom, Sum, Term, atoms_of, joined, product_of
 from ..symmetry.weight_space import Pin
 
 Dims = tuple[Term, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ...symmetry.positions import Term, product_of
+from ...symmetry.terms import Term, product_of
 from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, pin_everything, pin_numbers, replaced, rule
 
