@@ -2559,6 +2559,140 @@ INSIDE: Mapping[str, Adversarial] = {
 }
 
 
+# --- What is compared and may be equal -------------------------------------------------------------------
+
+
+def _rows(score: Callable[[Any, Tensor], Tensor], **parts: Any) -> nn.Module:
+    """The rows of a table by their scores; of those of equal scores the first is the first."""
+
+    def says(m: Any, x: Tensor) -> Tensor:
+        scores = score(m, x)
+        order = scores.sort(dim=1, stable=True).indices
+        ranked = m.table[order] * torch.tensor([[1.0], [2.0], [3.0], [4.0]], dtype=x.dtype)
+        return m.table[scores.argmax(1)] + torch.sin(ranked).sum(1)  # type: ignore[no-any-return]
+
+    return Wired(says, **parts, table=(4, 3))
+
+
+def _wiped(h: Tensor) -> Tensor:
+    """Zero for every second input, written through a view."""
+    made = h.clone()
+    made[::2] = 0
+    return made
+
+
+def _distances(h: Tensor) -> Tensor:
+    """From each channel to the nearest other, negative: two have the same, whatever the weights are."""
+    return -(h[:, :, None] - h[:, None, :]).square() - 9 * torch.eye(4, dtype=h.dtype)
+
+
+def _marked_columns(m: Any, x: Tensor) -> Tensor:
+    """A one-hot vector as two channels of three columns, of which two are zero, under a convolution."""
+    marks = F.one_hot(m.a(x).argmax(1), 6).to(x.dtype).unflatten(1, (2, 3))
+    largest, where = F.conv1d(marks, m.kernel).max(1)
+    weighed = (2 + largest) * torch.tensor([1.0, 2.0, 3.0], dtype=x.dtype)
+    return (m.table[where] * weighed.unsqueeze(2)).sum(1)  # type: ignore[no-any-return]
+
+
+SCORED = """
+    table: e, o
+    a.weight: e, i
+    a.bias: e
+"""
+
+ROUTED = """
+    table: e, o
+    a.weight: h, i
+    a.bias: h
+    router.weight: e, h
+"""
+
+
+def _scored(score: Callable[[Tensor, Tensor], Tensor], free: bool) -> Adversarial:
+    axes = f"i = 2  e = {'S(4)' if free else 4}  o = 3"
+    return _net(
+        lambda: _rows(lambda m, x: score(x, m.a(x)), a=nn.Linear(2, 4)), axes, SCORED, batch=64
+    )
+
+
+def _routed(between: Callable[[Tensor], Tensor], free: bool) -> Adversarial:
+    """Scores without a bias are all zero where what they are computed from is."""
+    axes = f"i = 2  h = S(2)  e = {'S(4)' if free else 4}  o = 3"
+
+    def made() -> nn.Module:
+        router = nn.Linear(2, 4, bias=False)
+        return _rows(lambda m, x: m.router(between(m.a(x))), a=nn.Linear(2, 2), router=router)
+
+    return _net(made, axes, ROUTED, batch=64)
+
+
+EQUAL: Mapping[str, Adversarial] = {
+    "scores": _scored(lambda x, h: h, free=True),
+    "scores above zero": _scored(lambda x, h: (h > 0).to(h.dtype), free=False),
+    "scores below a bound": _scored(lambda x, h: h.clamp(max=0.2), free=False),
+    "scores or zero": _scored(lambda x, h: h.masked_fill(x[:, :1] > 0, 0), free=False),
+    "scores or their mean": _scored(
+        lambda x, h: torch.maximum(h, h.mean(1, keepdim=True) + x[:, :1]), free=False
+    ),
+    "scores less themselves": _scored(lambda x, h: h - h * (x[:, :1] > 0), free=False),
+    "scores over their size": _scored(
+        lambda x, h: F.normalize(h.unsqueeze(2), dim=2).squeeze(2), free=False
+    ),
+    "scores wiped through a view": _scored(lambda x, h: _wiped(h), free=False),
+    "nearest channels": _scored(lambda x, h: _distances(h).amax(2), free=False),
+    "scores of a smooth layer": _routed(torch.tanh, free=True),
+    "scores of a relu": _routed(torch.relu, free=False),
+    "scores of what a relu leaves": _routed(lambda h: h - torch.relu(h), free=False),
+    "scores of a relu, rescaled": _routed(lambda h: F.normalize(torch.relu(h), dim=1), free=False),
+    "scores of a relu, with a bias": _net(
+        lambda: _rows(
+            lambda m, x: m.router(torch.relu(m.a(x))), a=nn.Linear(2, 2), router=nn.Linear(2, 4)
+        ),
+        "i = 2  h = S(2)  e = S(4)  o = 3",
+        f"{ROUTED} router.bias: e",
+        batch=64,
+    ),
+    "scores of a relu beside the input": _net(
+        lambda: _rows(
+            lambda m, x: m.router(x + m.b(torch.relu(m.a(x)))),
+            a=nn.Linear(2, 3),
+            b=nn.Linear(3, 2, bias=False),
+            router=nn.Linear(2, 4, bias=False),
+        ),
+        "i = 2  h = S(3)  e = S(4)  o = 3",
+        """
+        table: e, o
+        a.weight: h, i
+        a.bias: h
+        b.weight: i, h
+        router.weight: e, i
+        """,
+        batch=64,
+    ),
+    "scores of a norm over one entry": _net(
+        lambda: _rows(
+            lambda m, x: m.router(F.layer_norm(m.a(x), (1,))),
+            a=nn.Linear(2, 1),
+            router=nn.Linear(1, 4, bias=False),
+        ),
+        "i = 2  h = 1  e = 4  o = 3",
+        ROUTED,
+        degenerate="all scores are zero: nothing but the first row of the table matters",
+    ),
+    "convolved one-hot vectors": _net(
+        lambda: Wired(_marked_columns, a=nn.Linear(2, 6), kernel=(2, 2, 1), table=(2, 3)),
+        "i = 2  mark = S(2)  column = 3  c = 2  one = 1  o = 3",
+        """
+        kernel: c, mark, one
+        table: c, o
+        a.weight: (mark column), i
+        a.bias: (mark column)
+        """,
+        batch=64,
+    ),
+}
+
+
 ADVERSARIAL: Mapping[str, Adversarial] = {
     **ORDER,
     **CHANNELS,
@@ -2568,4 +2702,5 @@ ADVERSARIAL: Mapping[str, Adversarial] = {
     **STEPS,
     **MIXING,
     **INSIDE,
+    **EQUAL,
 }

@@ -20,12 +20,19 @@ class Value:
     """A tensor: its dimensions, and for one of integers the dimension whose positions they are, if known.
 
     Along `uniform` dimensions all entries are the same. `known` are the entries of a constant.
+    Along `alike` positions entries may well be equal exactly; a tensor that `vanishes` may be zero on
+    whole stretches. `bent`: in parts it may be an earlier tensor as it is. `learned`: a function of
+    the weights alone.
     """
 
     dims: Dims
     refers: Term | None = None
     uniform: frozenset[int] = frozenset()
     known: Tensor | None = None
+    alike: frozenset[Term] = frozenset()
+    vanishes: bool = False
+    bent: bool = False
+    learned: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,7 +51,7 @@ class Facts:
     birth: str = ""
     roles: list[tuple[Term, str]] = field(default_factory=list)
     copies: list[Term] = field(default_factory=list)
-    """Positions at which entries are, or may well be, the same."""
+    """Positions that the operation makes, at all of which entries are the same."""
     spaces: list[Dims] = field(default_factory=list)
     """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
@@ -84,14 +91,13 @@ class Facts:
         self.positions.pin(term, Pin(reason, self.place))
 
     def compared(self, value: Value, dim: int) -> None:
-        """Entries along a dimension are compared: which of equal ones is taken depends on their order."""
-        reason = "of equal entries the first is taken"
-        if dim in value.uniform:
-            self.pin(value.dims[dim], reason)
-        atoms = set(atoms_of(self.positions.resolve(value.dims[dim])))
-        for each in self.copies:
-            for atom in atoms & self.positions.anywhere(each):
-                self.pin(atom, reason)
+        """Entries along a dimension are compared: which of equal ones is taken depends on their order.
+
+        They may be equal too where a pair of positions is compared with the same pair the other way round.
+        """
+        here = [value.dims[dim]]
+        for atom in self.among(here, value.alike) | self.twice(here):
+            self.pin(atom, "of equal entries the first is taken")
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
         for term in dims:
@@ -118,6 +124,28 @@ class Facts:
     def called(self, term: Term, role: str) -> None:
         """What a dimension is called, if it turns out to be one axis: `head`."""
         self.roles.append((term, f"{self.birth}_{role}" if self.birth else role))
+
+    # --- Positions of several dimensions
+
+    def atoms(self, terms: Iterable[Term]) -> set[Atom]:
+        return {a for term in terms for a in atoms_of(self.positions.resolve(term)) if a.size > 1}
+
+    def twice(self, terms: Iterable[Term]) -> set[Atom]:
+        """Those that occur more than once."""
+        found = [a for term in terms for a in atoms_of(self.positions.resolve(term)) if a.size > 1]
+        return {atom for atom in found if found.count(atom) > 1}
+
+    def among(self, terms: Iterable[Term], others: Iterable[Term]) -> frozenset[Term]:
+        """Those that are, at places or as a whole, among others."""
+        known = self.atoms(others)
+        if not known:
+            return frozenset()
+        places = set[Atom]().union(*map(self.positions.anywhere, known))
+        return frozenset(
+            atom
+            for atom in self.atoms(terms)
+            if atom in known or places & self.positions.anywhere(atom)
+        )
 
     # --- Dimensions from dimensions
 
