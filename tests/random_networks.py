@@ -214,6 +214,20 @@ def _marked(net: Any, values: list[Tensor]) -> Step:
     return lambda n, v: F.one_hot(v[place].argmax(dim), size).to(v[place].dtype)
 
 
+def _bent(net: Any, values: list[Tensor]) -> Step:
+    """Piecewise: entries may be equal exactly at several positions."""
+    a, b, kind = net._pick(values), net._pick(values), net._rng.randrange(6)
+    kinds: list[Callable[[Tensor, Tensor], Tensor]] = [
+        lambda x, y: torch.relu(x),
+        lambda x, y: x - torch.relu(x),
+        lambda x, y: x.clamp(-0.5, 0.5),
+        lambda x, y: (x > 0.1).to(x.dtype),
+        lambda x, y: torch.maximum(x, y),
+        lambda x, y: x.masked_fill(y > 0, 0.0),
+    ]
+    return lambda n, v: kinds[kind](v[a], v[b])
+
+
 def _reduced(net: Any, values: list[Tensor]) -> Step:
     place = net._pick(values)
     dim, keep, kind = net._dim(values[place]), net._rng.random() < 0.5, net._rng.randrange(3)
@@ -283,5 +297,5 @@ def _expert(net: Any, values: list[Tensor]) -> Step:
 KINDS: list[Callable[[Any, list[Tensor]], Step]] = [
     _mapped, _mapped, _transposed_weight, _scaled, _added, _product, _attended, _split, _split, _merged,
     _permuted, _reshaped, _joined, _stacked, _chunked, _glued, _selected, _sliced, _indexed, _ordered,
-    _picked, _marked, _reduced, _normalised, _convolved, _broadcast, _repeated, _contracted, _expert,
+    _picked, _marked, _bent, _reduced, _normalised, _convolved, _broadcast, _repeated, _contracted, _expert,
 ]  # fmt: skip

@@ -34,7 +34,6 @@ MISSES: dict[str, str] = {
     "maxout, pieces first": INSIDE,
     "a grid, transposed": INSIDE,
     "two layers, interleaved": INSIDE,
-    "fused qkv, heads first": "queries, keys and values of a head are parts inside a product",
     "ranks": "an argsort of an argsort is a permutation by its history alone",
     "the weights of one expert": "hidden channels live in an expert that is known by its number alone",
 }

@@ -268,9 +268,13 @@ EXPRESSIONS: dict[str, Expression] = {
     "[sym(v, v); 3]": bracket(call("sym", V, V), channels=number(3)),
     "[784, (head key), (c1 + c2)]": bracket(
         number(784),
-        Product(names("head key"), NOWHERE),
+        Product(names("head key"), None, NOWHERE),
         Binary("+", name("c1"), name("c2"), NOWHERE),
     ),
+    "[(head group (a + b))]": bracket(
+        Product(names("head group"), Binary("+", name("a"), name("b"), NOWHERE), NOWHERE)
+    ),
+    "[(head (a + b))]": bracket(call("head", Binary("+", name("a"), name("b"), NOWHERE))),
     "(x, v)": Tuple((X, V), NOWHERE),
     "(x,)": Tuple((X,), NOWHERE),
     "f()": call("f"),

@@ -110,7 +110,7 @@ def compound(inner: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressi
         st.builds(Indexed, inner, some(identifiers, 1), HERE),
         st.builds(Bracket, some(inner), st.none(), st.just(False), HERE),
         st.builds(Bracket, some(inner), inner, st.booleans(), HERE),
-        st.builds(Product, some(identifiers, 2), HERE),
+        st.builds(Product, some(identifiers, 2), maybe(inner), HERE),
         st.builds(Tuple, some(inner, 1), HERE),
         st.builds(
             Call,

@@ -713,22 +713,10 @@ CASES = {
     **RECURRENT,
 }
 
-PARTS_OF_HEADS = "what is in a head is in parts, rotated and not, or queries, keys and values"
 PARTS_AND_HEADS = "heads of queries stand beside one of keys and one of values"
 
 LESS: dict[str, tuple[int, str]] = {
-    "GPTNeoX": (5, PARTS_OF_HEADS),
-    "GPTJ": (7, PARTS_OF_HEADS),
-    "Bloom": (5, PARTS_OF_HEADS),
-    "Phi": (7, PARTS_OF_HEADS),
-    "StableLm": (9, PARTS_OF_HEADS),
-    "Persimmon": (5, PARTS_OF_HEADS),
-    "DeepseekV3": (
-        11,
-        f"{PARTS_OF_HEADS}; a mask that is the same in a group of experts pins the group",
-    ),
-    "RecurrentGemma": (10, PARTS_OF_HEADS),
-    "Bamba": (9, PARTS_OF_HEADS),
+    "DeepseekV3": (15, "a mask that is the same in a group of experts pins the group"),
     "Falcon": (3, PARTS_AND_HEADS),
     "Falcon, newer": (5, PARTS_AND_HEADS),
 }

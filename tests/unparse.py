@@ -163,8 +163,9 @@ def expression(node: Expression) -> str:
                 return f"[{_list(entries)}]"
             size = f"index ({expression(channels)})" if index else f"({expression(channels)})"
             return f"[{_list(entries)}; {size}]"
-        case Product(factors):
-            return "(" + " ".join(factor.text for factor in factors) + ")"
+        case Product(factors, within):
+            inner = [] if within is None else [f"({expression(within)})"]
+            return "(" + " ".join([*(factor.text for factor in factors), *inner]) + ")"
         case Tuple(items):
             return f"({_list(items)},)" if len(items) == 1 else f"({_list(items)})"
         case Call():

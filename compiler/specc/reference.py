@@ -19,7 +19,7 @@ from .symmetry.diagrams import Half, enclosing_index, folded_indices
 from .symmetry.exchanges import generated
 from .symmetry.folding import Operand
 from .tied_reference import tied_biases, tied_matrices
-from .types import Collection, Tensor, Type, tensor_named, tensors_of
+from .types import Collection, Piece, Tensor, Type, tensor_named, tensors_of
 
 Array = Any
 """A tensor of the library `xp`."""
@@ -114,15 +114,9 @@ def taken_apart(value: Mapping[str, Array], kind: Collection) -> dict[str, Array
     """The tensors of a collection, from those it is stored in; channels may follow the axes."""
     if not kind.stored:
         return {name: value[name] for name in kind.names}
-    found: dict[str, Array] = {}
-    for each in kind.stored:
-        array = value[each.name]
-        for piece in each.pieces:
-            index = tuple(slice(start, end) for start, end in piece.bounds)
-            sizes = [axis.size for axis in piece.axes]
-            after = array.shape[1 + len(each.sizes) :]
-            found[piece.name] = array[(slice(None), *index)].reshape(-1, *sizes, *after)
-    return found
+    return {
+        piece.name: _seen(value[each.name], piece) for each in kind.stored for piece in each.pieces
+    }
 
 
 def put_together(value: Mapping[str, Array], kind: Collection) -> dict[str, Array]:
@@ -135,11 +129,22 @@ def put_together(value: Mapping[str, Array], kind: Collection) -> dict[str, Arra
         after = first.shape[1 + len(each.pieces[0].axes) :]
         whole = first.new_zeros(first.shape[0], *each.shape, *after)
         for piece in each.pieces:
-            index = tuple(slice(start, end) for start, end in piece.bounds)
-            sizes = [end - start for start, end in piece.bounds]
-            whole[(slice(None), *index)] = value[piece.name].reshape(-1, *sizes, *after)
+            _seen(whole, piece).copy_(value[piece.name])
         found[each.name] = whole
     return found
+
+
+def _seen(array: Array, piece: Piece) -> Array:
+    """A piece as a view of the tensor that it is in, `(batch, *axes, channels)`."""
+    batch, *steps = array.stride()
+    rank = len(piece.dims)
+    along = list(zip(piece.dims, steps, strict=False))
+    sizes = [axis.size for axis in piece.axes]
+    strides = [step * stride for each, step in along for stride in each.strides]
+    start = array.storage_offset() + sum(step * each.start for each, step in along)
+    after = array.shape[1 + rank :]
+    shape = (array.shape[0], *sizes, *after)
+    return array.as_strided(shape, (batch, *strides, *steps[rank:]), start)
 
 
 # --- Equivariant layers ---------------------------------------------------------------------------

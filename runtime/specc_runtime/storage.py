@@ -1,9 +1,9 @@
 """Stored tensors taken apart into tensors with one dimension for each axis, and put together again.
 
 Dimensions are written as words: `64` or `hidden` is one axis, `(4 8)` two flattened into one row-major,
-`a+b` two parts one after the other. `"batch (4 8)+(4 8)+(4 8) hidden"` is a fused projection of queries,
-keys and values; its parts are called `name.0`, `name.1`, `name.2`. Taking apart makes views, putting
-together copies once.
+`a+b` two parts one after the other, `(4 (8+16))` two parts in each of four positions.
+`"batch (4 8)+(4 8)+(4 8) hidden"` is a fused projection of queries, keys and values; its parts are called
+`name.0`, `name.1`, `name.2`. Taking apart makes views, putting together copies once.
 """
 
 from __future__ import annotations
@@ -16,18 +16,24 @@ from math import prod
 import torch
 from torch import Tensor
 
-_WORD = re.compile(r"(?:\([^)]*\)|[^ ])+")
+_TOKEN = re.compile(r"[^ ()+]+|[()+]")
 
 
 def words_of(shape: str) -> list[str]:
     """The dimensions of a shape, a bracket being part of one: `["batch", "(4 8)+(4 8)", "hidden"]`."""
-    return _WORD.findall(shape)
+    words: list[str] = []
+    for text in shape.split(" "):
+        if words and words[-1].count("(") > words[-1].count(")"):
+            words[-1] += f" {text}"
+        else:
+            words.append(text)
+    return words
 
 
 def size_of(word: str) -> int | None:
     """The size that a dimension must have; None where a word stands for any."""
     try:
-        return sum(prod(sizes or (1,)) for sizes in _parts(word))
+        return _size(_parts(word))
     except ValueError:
         return None
 
@@ -41,7 +47,10 @@ def take_apart(values: Mapping[str, Tensor], shapes: Mapping[str, str]) -> dict[
             found[name] = values[name]
             continue
         for suffix, choice in _choices(dims):
-            found[name + suffix] = _cut(values[name], dims, choice)
+            piece = values[name]
+            for (dim, parts), number in reversed(list(zip(dims.items(), choice, strict=True))):
+                piece = _cut(piece, dim, parts, number)
+            found[name + suffix] = piece
     return found
 
 
@@ -54,13 +63,40 @@ def put_together(values: Mapping[str, Tensor], shapes: Mapping[str, str]) -> dic
     return found
 
 
-Parts = list[tuple[int, ...]]
+Part = tuple[tuple[int, ...], "Parts"]
+"""The sizes of axes flattened into one, and the parts in each of their positions, if there are any."""
+
+Parts = list[Part]
 
 
 def _parts(word: str) -> Parts:
-    """The sizes of the axes in each part of a dimension; `ValueError` where it is a plain word."""
-    parts = word.split("+")
-    return [tuple(map(int, part.strip("()").split())) for part in parts]
+    """What a dimension is made of; `ValueError` where it is a plain word."""
+    return _read(_TOKEN.findall(word)[::-1])
+
+
+def _read(tokens: list[str]) -> Parts:
+    """The parts up to the closing bracket, from tokens whose first is the last of the list."""
+    parts: Parts = []
+    end = False
+    while tokens and not end:
+        sizes: list[int] = []
+        within: Parts = []
+        token = tokens.pop()
+        if token == "(":
+            while (token := tokens.pop()) != ")":
+                if token == "(":
+                    within = _read(tokens)
+                else:
+                    sizes.append(int(token))
+        else:
+            sizes.append(int(token))
+        parts.append((tuple(sizes), within))
+        end = not tokens or tokens.pop() == ")"
+    return parts
+
+
+def _size(parts: Parts) -> int:
+    return sum(prod(sizes) * (_size(within) if within else 1) for sizes, within in parts)
 
 
 def _dimensions(shape: str) -> dict[int, Parts]:
@@ -69,46 +105,60 @@ def _dimensions(shape: str) -> dict[int, Parts]:
     return {i: _parts(w) for i, w in enumerate(words) if w.startswith("(") or "+" in w}
 
 
+def _count(parts: Parts) -> int:
+    """The number of innermost parts."""
+    return sum(_count(within) if within else 1 for _, within in parts)
+
+
 def _choices(dims: Mapping[int, Parts]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """One part of each dimension, with the ends of the names: `.0.2`."""
-    for choice in product(*(range(len(parts)) for parts in dims.values())):
+    """One innermost part of each dimension, with the ends of the names: `.0.2`."""
+    for choice in product(*(range(_count(parts)) for parts in dims.values())):
         yield _suffix(dims, choice), choice
 
 
 def _suffix(dims: Mapping[int, Parts], choice: tuple[int, ...]) -> str:
     several = zip(choice, dims.values(), strict=True)
-    return "".join(f".{number}" for number, parts in several if len(parts) > 1)
+    return "".join(f".{number}" for number, parts in several if _count(parts) > 1)
 
 
-def _cut(value: Tensor, dims: Mapping[int, Parts], choice: tuple[int, ...]) -> Tensor:
-    """One piece of a stored tensor, its dimensions unflattened, the last first."""
-    for (dim, parts), number in reversed(list(zip(dims.items(), choice, strict=True))):
-        sizes = parts[number]
-        start = sum(prod(each) for each in parts[:number])
-        if len(parts) > 1:
-            value = value.narrow(dim, start, prod(sizes))
-        if len(sizes) != 1:
-            value = value.unflatten(dim, sizes) if sizes else value.squeeze(dim)
-    return value
+def _cut(value: Tensor, dim: int, parts: Parts, number: int) -> Tensor:
+    """An innermost part of a dimension, unflattened."""
+    start = 0
+    for sizes, within in parts:
+        size = _size([(sizes, within)])
+        count = _count(within) if within else 1
+        if number < count:
+            break
+        start, number = start + size, number - count
+    if len(parts) > 1:
+        value = value.narrow(dim, start, size)
+    grid = (*sizes, _size(within)) if within else sizes
+    if len(grid) != 1:
+        value = value.unflatten(dim, grid) if grid else value.squeeze(dim)
+    return _cut(value, dim + len(sizes), within, number) if within else value
 
 
 def _joined(
     values: Mapping[str, Tensor], name: str, dims: Mapping[int, Parts], choice: tuple[int, ...]
 ) -> Tensor:
-    """The parts of the dimensions from number `len(choice)` on, joined; the first were chosen."""
-    if len(choice) == len(dims):
-        return _flattened(values[name + _suffix(dims, choice)], dims, choice)
-    dim, parts = list(dims.items())[len(choice)]
-    joined = [_joined(values, name, dims, (*choice, number)) for number in range(len(parts))]
-    return joined[0] if len(joined) == 1 else torch.cat(joined, dim)
+    """The first dimensions put together, of the pieces that are `choice` along the last ones."""
+    left = len(dims) - len(choice)
+    if left == 0:
+        return values[name + _suffix(dims, choice)]
+    dim, parts = list(dims.items())[left - 1]
+    pieces = [_joined(values, name, dims, (number, *choice)) for number in range(_count(parts))]
+    return _flattened(pieces[::-1], dim, parts)
 
 
-def _flattened(value: Tensor, dims: Mapping[int, Parts], choice: tuple[int, ...]) -> Tensor:
-    """A piece with its axes flattened into the dimensions of the stored tensor, the first first."""
-    for (dim, parts), number in zip(dims.items(), choice, strict=True):
-        sizes = parts[number]
-        if not sizes:
+def _flattened(pieces: list[Tensor], dim: int, parts: Parts) -> Tensor:
+    """A dimension from its innermost parts, the first of which is the last of the list; they are used up."""
+    found = []
+    for sizes, within in parts:
+        value = _flattened(pieces, dim + len(sizes), within) if within else pieces.pop()
+        count = len(sizes) + bool(within)
+        if count == 0:
             value = value.unsqueeze(dim)
-        elif len(sizes) > 1:
-            value = value.flatten(dim, dim + len(sizes) - 1)
-    return value
+        elif count > 1:
+            value = value.flatten(dim, dim + count - 1)
+        found.append(value)
+    return found[0] if len(found) == 1 else torch.cat(found, dim)

@@ -2348,6 +2348,351 @@ MIXING: Mapping[str, Adversarial] = {
 }
 
 
+# --- Parts inside a product ------------------------------------------------------------------------------
+
+
+def _turned(turn: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
+    """Rotary embedding of the first four keys of each head."""
+    return torch.cat([turn(h[..., :4]), h[..., 4:]], -1)
+
+
+def _partly_rotary(turn: Callable[[Tensor], Tensor]) -> nn.Module:
+    def says(m: Any, x: Tensor) -> Tensor:
+        query, key = (_turned(turn, _heads(h(x), 2)) for h in (m.q, m.k))
+        out: Tensor = m.o(_attend(query, key, _heads(m.v(x), 2)))
+        return out
+
+    sizes = {"q": (2, 12), "k": (2, 12), "v": (2, 6), "o": (6, 2)}
+    return Wired(says, **{n: nn.Linear(*size, bias=False) for n, size in sizes.items()})
+
+
+def _partly_rotary_fused(m: Any, x: Tensor) -> Tensor:
+    """As GPT-NeoX has it."""
+    query, key, value = _heads(m.qkv(x), 2).split([6, 6, 3], -1)
+    out: Tensor = m.o(_attend(_turned(_by_halves, query), _turned(_by_halves, key), value))
+    return out
+
+
+def _keys_with_values(m: Any, x: Tensor) -> Tensor:
+    """As DeepSeek has it: a layer for the keys and the values of each head."""
+    key, value = _heads(m.kv(x), 2).split([2, 3], -1)
+    out: Tensor = m.o(_attend(_heads(m.q(x), 2), key, value))
+    return out
+
+
+def _slopes_fused(m: Any, x: Tensor) -> Tensor:
+    """As Bloom has it: `(head, 3, key)`, and a slope for each head."""
+    batch, tokens, _ = x.shape
+    fused = m.qkv(x).view(batch, tokens, 2, 3, 3)
+    query, key, value = (fused[..., part, :].transpose(1, 2) for part in range(3))
+    found = F.scaled_dot_product_attention(query, key, value, attn_mask=_linear_in_distance(m))
+    out: Tensor = m.o(found.transpose(1, 2).flatten(2))
+    return out
+
+
+def _gated_by_groups(m: Any, x: Tensor) -> Tensor:
+    """In each of three groups two gates, and two channels for each gate."""
+    gate, value = m.a(x).unflatten(1, (3, 6)).split([2, 4], 2)
+    made = gate.softmax(2) * torch.tanh(value.unflatten(2, (2, 2))).prod(3)
+    out: Tensor = m.head(made.flatten(1))
+    return out
+
+
+def _parts_in_parts(m: Any, x: Tensor) -> Tensor:
+    """In each of two groups two gates, and for each gate two channels and three others."""
+    gate, value = m.a(x).unflatten(1, (2, 12)).split([2, 10], 2)
+    few, many = value.unflatten(2, (2, 5)).split([2, 3], 3)
+    made = gate.softmax(2) * torch.tanh(few).prod(3) * torch.sin(many).amax(3)
+    out: Tensor = m.head(made.flatten(1))
+    return out
+
+
+def _turned_in_place(m: Any, x: Tensor) -> Tensor:
+    """In each of two groups three channels are scaled each on its own, the others are not."""
+    h = m.a(x).unflatten(1, (2, 5))
+    scaled = h[..., :3] * torch.tensor([0.5, 1.0, 2.0], dtype=h.dtype)
+    out: Tensor = m.head(torch.cat([scaled, h[..., 3:]], 2).softmax(2).flatten(1))
+    return out
+
+
+def _joined_in_groups(m: Any, x: Tensor) -> Tensor:
+    """What two layers make stands side by side in each of two groups."""
+    a, b = m.a(x).unflatten(1, (2, 2)), m.b(x).unflatten(1, (2, 3))
+    out: Tensor = m.head(torch.tanh(torch.cat([a, b], 2).softmax(2).flatten(1)))
+    return out
+
+
+def _joined_and_cut(m: Any, x: Tensor) -> Tensor:
+    """The same, read again as one row of channels that is cut inside a group."""
+    a, b = m.a(x).unflatten(1, (2, 2)), m.b(x).unflatten(1, (2, 3))
+    whole = torch.cat([a, b], 2).softmax(2).flatten(1)
+    out: Tensor = m.head(torch.tanh(whole[:, :7])) + m.last(torch.sin(whole[:, 7:]))
+    return out
+
+
+INSIDE: Mapping[str, Adversarial] = {
+    "rotary of a part, halves": _net(
+        lambda: _partly_rotary(_by_halves),
+        "head = S(2)  turned = 4  key = S(2) in head  value = S(3) in head  in = 2  out = 2",
+        """
+        q.weight: (head (turned + key)), in
+        k.weight: (head (turned + key)), in
+        v.weight: (head value), in
+        o.weight: out, (head value)
+        """,
+        inputs=((3, 2),),
+    ),
+    "rotary of a part, pairs": _net(
+        lambda: _partly_rotary(_by_pairs),
+        "head = S(2)  turned = 4  key = S(2) in head  value = S(3) in head  in = 2  out = 2",
+        """
+        q.weight: (head (turned + key)), in
+        k.weight: (head (turned + key)), in
+        v.weight: (head value), in
+        o.weight: out, (head value)
+        """,
+        inputs=((3, 2),),
+    ),
+    "rotary of a part, fused by heads": _net(
+        lambda: Wired(
+            _partly_rotary_fused,
+            qkv=nn.Linear(2, 30, bias=False),
+            o=nn.Linear(6, 2, bias=False),
+        ),
+        "head = S(2)  turned = 4  key = S(2) in head  value = S(3) in head  in = 2  out = 2",
+        """
+        qkv.weight: (head (turned + key + turned + key + value)), in
+        o.weight: out, (head value)
+        """,
+        inputs=((3, 2),),
+    ),
+    "keys and values of a head": _net(
+        lambda: Wired(
+            _keys_with_values,
+            q=nn.Linear(2, 4, bias=False),
+            kv=nn.Linear(2, 10, bias=False),
+            o=nn.Linear(6, 2, bias=False),
+        ),
+        "head = S(2)  key = S(2) in head  value = S(3) in head  in = 2  out = 2",
+        """
+        q.weight: (head key), in
+        kv.weight: (head (key + value)), in
+        o.weight: out, (head value)
+        """,
+        inputs=((4, 2),),
+    ),
+    "slopes of heads, fused by heads": _net(
+        lambda: Wired(
+            _slopes_fused, qkv=nn.Linear(2, 18, bias=False), o=nn.Linear(6, 2, bias=False)
+        ),
+        "k0 = S(3)  k1 = S(3)  v0 = S(3)  v1 = S(3)  in = 2  out = 2",
+        """
+        qkv.weight: k0 + k0 + v0 + k1 + k1 + v1, in
+        o.weight: out, v0 + v1
+        """,
+        inputs=((3, 2),),
+    ),
+    "gates in groups": _net(
+        lambda: Wired(_gated_by_groups, a=nn.Linear(2, 18), head=nn.Linear(6, 3)),
+        "i = 2  group = S(3)  gate = S(2) in group  pair = S(2) in gate  o = 3",
+        """
+        a.weight: (group (gate + (gate pair))), i
+        a.bias: (group (gate + (gate pair)))
+        head.weight: o, (group gate)
+        head.bias: o
+        """,
+    ),
+    "parts in parts": _net(
+        lambda: Wired(_parts_in_parts, a=nn.Linear(2, 24), head=nn.Linear(4, 3)),
+        "i = 2  group = S(2)  gate = S(2) in group  few = S(2) in gate  many = S(3) in gate  o = 3",
+        """
+        a.weight: (group (gate + (gate (few + many)))), i
+        a.bias: (group (gate + (gate (few + many))))
+        head.weight: o, (group gate)
+        head.bias: o
+        """,
+    ),
+    "constants in groups": _net(
+        lambda: Wired(_turned_in_place, a=nn.Linear(2, 10), head=nn.Linear(10, 3)),
+        "i = 2  group = S(2)  scaled = 3  other = S(2) in group  o = 3",
+        """
+        a.weight: (group (scaled + other)), i
+        a.bias: (group (scaled + other))
+        head.weight: o, (group (scaled + other))
+        head.bias: o
+        """,
+    ),
+    "joined in groups": _net(
+        lambda: Wired(
+            _joined_in_groups, a=nn.Linear(2, 4), b=nn.Linear(2, 6), head=nn.Linear(10, 3)
+        ),
+        "i = 2  group = S(2)  a = S(2) in group  b = S(3) in group  o = 3",
+        """
+        a.weight: (group a), i
+        a.bias: (group a)
+        b.weight: (group b), i
+        b.bias: (group b)
+        head.weight: o, (group (a + b))
+        head.bias: o
+        """,
+    ),
+    "joined in groups and cut": _net(
+        lambda: Wired(
+            _joined_and_cut,
+            a=nn.Linear(2, 4),
+            b=nn.Linear(2, 6),
+            head=nn.Linear(7, 3),
+            last=nn.Linear(3, 3),
+        ),
+        "i = 2  a0 = S(2)  a1 = S(2)  b0 = S(3)  b1 = S(3)  o = 3",
+        """
+        a.weight: a0 + a1, i
+        a.bias: a0 + a1
+        b.weight: b0 + b1, i
+        b.bias: b0 + b1
+        head.weight: o, a0 + b0 + a1
+        head.bias: o
+        last.weight: o, b1
+        last.bias: o
+        """,
+    ),
+}
+
+
+# --- What is compared and may be equal -------------------------------------------------------------------
+
+
+def _rows(score: Callable[[Any, Tensor], Tensor], **parts: Any) -> nn.Module:
+    """The rows of a table by their scores; of those of equal scores the first is the first."""
+
+    def says(m: Any, x: Tensor) -> Tensor:
+        scores = score(m, x)
+        order = scores.sort(dim=1, stable=True).indices
+        ranked = m.table[order] * torch.tensor([[1.0], [2.0], [3.0], [4.0]], dtype=x.dtype)
+        return m.table[scores.argmax(1)] + torch.sin(ranked).sum(1)  # type: ignore[no-any-return]
+
+    return Wired(says, **parts, table=(4, 3))
+
+
+def _wiped(h: Tensor) -> Tensor:
+    """Zero for every second input, written through a view."""
+    made = h.clone()
+    made[::2] = 0
+    return made
+
+
+def _distances(h: Tensor) -> Tensor:
+    """From each channel to the nearest other, negative: two have the same, whatever the weights are."""
+    return -(h[:, :, None] - h[:, None, :]).square() - 9 * torch.eye(4, dtype=h.dtype)
+
+
+def _marked_columns(m: Any, x: Tensor) -> Tensor:
+    """A one-hot vector as two channels of three columns, of which two are zero, under a convolution."""
+    marks = F.one_hot(m.a(x).argmax(1), 6).to(x.dtype).unflatten(1, (2, 3))
+    largest, where = F.conv1d(marks, m.kernel).max(1)
+    weighed = (2 + largest) * torch.tensor([1.0, 2.0, 3.0], dtype=x.dtype)
+    return (m.table[where] * weighed.unsqueeze(2)).sum(1)  # type: ignore[no-any-return]
+
+
+SCORED = """
+    table: e, o
+    a.weight: e, i
+    a.bias: e
+"""
+
+ROUTED = """
+    table: e, o
+    a.weight: h, i
+    a.bias: h
+    router.weight: e, h
+"""
+
+
+def _scored(score: Callable[[Tensor, Tensor], Tensor], free: bool) -> Adversarial:
+    axes = f"i = 2  e = {'S(4)' if free else 4}  o = 3"
+    return _net(
+        lambda: _rows(lambda m, x: score(x, m.a(x)), a=nn.Linear(2, 4)), axes, SCORED, batch=64
+    )
+
+
+def _routed(between: Callable[[Tensor], Tensor], free: bool) -> Adversarial:
+    """Scores without a bias are all zero where what they are computed from is."""
+    axes = f"i = 2  h = S(2)  e = {'S(4)' if free else 4}  o = 3"
+
+    def made() -> nn.Module:
+        router = nn.Linear(2, 4, bias=False)
+        return _rows(lambda m, x: m.router(between(m.a(x))), a=nn.Linear(2, 2), router=router)
+
+    return _net(made, axes, ROUTED, batch=64)
+
+
+EQUAL: Mapping[str, Adversarial] = {
+    "scores": _scored(lambda x, h: h, free=True),
+    "scores above zero": _scored(lambda x, h: (h > 0).to(h.dtype), free=False),
+    "scores below a bound": _scored(lambda x, h: h.clamp(max=0.2), free=False),
+    "scores or zero": _scored(lambda x, h: h.masked_fill(x[:, :1] > 0, 0), free=False),
+    "scores or their mean": _scored(
+        lambda x, h: torch.maximum(h, h.mean(1, keepdim=True) + x[:, :1]), free=False
+    ),
+    "scores less themselves": _scored(lambda x, h: h - h * (x[:, :1] > 0), free=False),
+    "scores over their size": _scored(
+        lambda x, h: F.normalize(h.unsqueeze(2), dim=2).squeeze(2), free=False
+    ),
+    "scores wiped through a view": _scored(lambda x, h: _wiped(h), free=False),
+    "nearest channels": _scored(lambda x, h: _distances(h).amax(2), free=False),
+    "scores of a smooth layer": _routed(torch.tanh, free=True),
+    "scores of a relu": _routed(torch.relu, free=False),
+    "scores of what a relu leaves": _routed(lambda h: h - torch.relu(h), free=False),
+    "scores of a relu, rescaled": _routed(lambda h: F.normalize(torch.relu(h), dim=1), free=False),
+    "scores of a relu, with a bias": _net(
+        lambda: _rows(
+            lambda m, x: m.router(torch.relu(m.a(x))), a=nn.Linear(2, 2), router=nn.Linear(2, 4)
+        ),
+        "i = 2  h = S(2)  e = S(4)  o = 3",
+        f"{ROUTED} router.bias: e",
+        batch=64,
+    ),
+    "scores of a relu beside the input": _net(
+        lambda: _rows(
+            lambda m, x: m.router(x + m.b(torch.relu(m.a(x)))),
+            a=nn.Linear(2, 3),
+            b=nn.Linear(3, 2, bias=False),
+            router=nn.Linear(2, 4, bias=False),
+        ),
+        "i = 2  h = S(3)  e = S(4)  o = 3",
+        """
+        table: e, o
+        a.weight: h, i
+        a.bias: h
+        b.weight: i, h
+        router.weight: e, i
+        """,
+        batch=64,
+    ),
+    "scores of a norm over one entry": _net(
+        lambda: _rows(
+            lambda m, x: m.router(F.layer_norm(m.a(x), (1,))),
+            a=nn.Linear(2, 1),
+            router=nn.Linear(1, 4, bias=False),
+        ),
+        "i = 2  h = 1  e = 4  o = 3",
+        ROUTED,
+        degenerate="all scores are zero: nothing but the first row of the table matters",
+    ),
+    "convolved one-hot vectors": _net(
+        lambda: Wired(_marked_columns, a=nn.Linear(2, 6), kernel=(2, 2, 1), table=(2, 3)),
+        "i = 2  mark = S(2)  column = 3  c = 2  one = 1  o = 3",
+        """
+        kernel: c, mark, one
+        table: c, o
+        a.weight: (mark column), i
+        a.bias: (mark column)
+        """,
+        batch=64,
+    ),
+}
+
+
 ADVERSARIAL: Mapping[str, Adversarial] = {
     **ORDER,
     **CHANNELS,
@@ -2356,4 +2701,6 @@ ADVERSARIAL: Mapping[str, Adversarial] = {
     **PARAMETERS,
     **STEPS,
     **MIXING,
+    **INSIDE,
+    **EQUAL,
 }

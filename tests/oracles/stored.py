@@ -1,7 +1,7 @@
 """Groups acting on a state_dict whose dimensions are products and sums of axes.
 
 A dimension is written `hidden`, `(head key)` for axes flattened row-major, `(head key) + (head value)`
-for parts one after the other. Where these have other columns each they are written as blocks,
+for parts one after the other, `(head (key + value))` for such parts in each head. Where these have other columns each they are written as blocks,
 `(head key), hidden; (head key), memory`. Positions move as `action` says: those of an axis that lives in another
 separately in each position of that one, which stands earlier in the tensor. Nothing of the compiler
 is imported. A network says whether it is the same function after such a move.
@@ -26,7 +26,6 @@ from .counting import Count, orbit_labels
 from .values import randomise
 
 State = dict[str, torch.Tensor]
-Part = tuple[Axis, ...]
 Entry = tuple[int, tuple[int, ...], tuple[int, ...]]
 
 
@@ -39,15 +38,46 @@ def declared(text: str) -> dict[str, Axis]:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Axes flattened row-major, and in each of their positions the parts `within`, if there are any."""
+
+    axes: tuple[Axis, ...]
+    within: tuple[Part, ...] = ()
+
+
+Parts = tuple[Part, ...]
+"""What stands along a dimension, one after the other."""
+
+
+def chosen(parts: Parts) -> list[tuple[Axis, ...]]:
+    """The axes of each innermost part."""
+    return [
+        part.axes + below
+        for part in parts
+        for below in (chosen(part.within) if part.within else [()])
+    ]
+
+
+def positions(parts: Parts) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Each position along a dimension: the number of the innermost part that it is in, its index on each axis."""
+    before = 0
+    for part in parts:
+        for outer in product(*(range(axis.size) for axis in part.axes)):
+            for number, inner in positions(part.within) if part.within else [(0, ())]:
+                yield before + number, outer + inner
+        before += len(chosen((part,)))
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A tensor of blocks one after the other along its first dimension, each by the parts along its dimensions."""
 
     name: str
-    blocks: tuple[tuple[tuple[Part, ...], ...], ...]
+    blocks: tuple[tuple[Parts, ...], ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        sizes = [[sum(_size(part) for part in parts) for parts in dims] for dims in self.blocks]
+        sizes = [[len(list(positions(parts))) for parts in dims] for dims in self.blocks]
         (columns,) = {tuple(each[1:]) for each in sizes}
         return (sum(each[0] for each in sizes), *columns) if sizes[0] else ()
 
@@ -60,9 +90,9 @@ class Stored:
         return [(k, *entry) for k, dims in enumerate(self.blocks) for entry in _entries(dims)]
 
     def axes_at(self, block: int, parts: tuple[int, ...]) -> list[Axis]:
-        """The axes of these parts of a block, in order."""
-        chosen = zip(self.blocks[block], parts, strict=True)
-        return [axis for dim, part in chosen for axis in dim[part]]
+        """The axes of these innermost parts of a block, in order."""
+        along = zip(self.blocks[block], parts, strict=True)
+        return [axis for dim, part in along for axis in chosen(dim)[part]]
 
     def destinations(self, element: Element) -> Positions:
         """Where each entry, row-major, goes."""
@@ -80,32 +110,37 @@ def stored(name: str, blocks: str, axes: Mapping[str, Axis]) -> Stored:
     return Stored(name, tuple(_dims(block, axes) for block in blocks.split(";")))
 
 
-def _dims(text: str, axes: Mapping[str, Axis]) -> tuple[tuple[Part, ...], ...]:
-    dims = []
-    for dim in filter(None, map(str.strip, text.split(","))):
-        parts = [part.strip("()").split() for part in re.findall(r"\([^()+]*\)|[\w.]+", dim)]
-        dims.append(tuple(tuple(axes[axis] for axis in part if axis != "1") for part in parts))
-    return tuple(dims)
+def _dims(text: str, axes: Mapping[str, Axis]) -> tuple[Parts, ...]:
+    dims = filter(None, map(str.strip, text.split(",")))
+    return tuple(_parts(re.findall(r"[\w.]+|[()+]", dim), axes) for dim in dims)
 
 
-def _entries(
-    dims: Sequence[Sequence[Part]],
-) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _parts(tokens: list[str], axes: Mapping[str, Axis]) -> Parts:
+    """Parts with `+` between, up to the closing bracket; the tokens are used up."""
+    parts: Parts = ()
+    along: tuple[Axis, ...] = ()
+    within: Parts = ()
+    while True:
+        token = tokens.pop(0) if tokens else ")"
+        if token == "(":
+            within = _parts(tokens, axes)
+        elif token not in ("+", ")"):
+            along += _named(token, axes)
+        else:
+            parts += (Part(along, within),) if along or not within else within
+            along, within = (), ()
+            if token == ")":
+                return parts
+
+
+def _named(token: str, axes: Mapping[str, Axis]) -> tuple[Axis, ...]:
+    return () if token == "1" else (axes[token],)
+
+
+def _entries(dims: Sequence[Parts]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Each entry, row-major: the part that it is in along each dimension, and its index on each axis."""
-    along = [
-        [
-            (number, index)
-            for number, part in enumerate(parts)
-            for index in product(*(range(axis.size) for axis in part))
-        ]
-        for parts in dims
-    ]
-    for choice in product(*along):
+    for choice in product(*(list(positions(parts)) for parts in dims)):
         yield tuple(n for n, _ in choice), tuple(i for _, index in choice for i in index)
-
-
-def _size(part: Part) -> int:
-    return math.prod(axis.size for axis in part)
 
 
 def _moved(axes: Sequence[Axis], index: Sequence[int], element: Element) -> tuple[int, ...]:
@@ -130,7 +165,12 @@ class StateSpace:
     def axes(self) -> tuple[Axis, ...]:
         """Every axis in it, parents first, each once."""
         found = {
-            a: None for t in self.tensors for d in t.blocks for p in d for part in p for a in part
+            axis: None
+            for tensor in self.tensors
+            for dims in tensor.blocks
+            for parts in dims
+            for part in chosen(parts)
+            for axis in part
         }
         return tuple(sorted(found, key=lambda axis: len(axis.lineage)))
 

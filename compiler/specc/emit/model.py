@@ -9,7 +9,7 @@ from ..operations.brackets import Binding, bracketed
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import ForwardArgument, Line, Loop, ModulePlan
 from ..repeats import numbered, paths_of, text_table
-from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, tensors_of
+from ..types import Axis, Collection, Part, Stored, Tensor, Type, axes_of, sizes_text, tensors_of
 from .forward import masked_value
 from .layer import CONSTRUCTOR
 from .layout import docstring, indent, statement
@@ -87,20 +87,15 @@ def _stored_shape(stored: Stored, tensors: Mapping[str, Tensor], words: dict[str
     """`batch (4 8)+(4 8) hidden`: numbers where a dimension is more than one axis."""
     first = tensors[stored.pieces[0].name]
     dims = []
-    for parts in stored.dims:
-        if len(parts) == len(parts[0]) == len(parts[0][0]) == 1:
-            (axis,) = parts[0][0]
-            dims.append(str(axis.size) if axis.fixed else words[axis.name])
-        else:
-            dims.append("+".join(_flattened_sizes(part) for part, *_ in parts))
+    for ways in stored.dims:
+        match ways:
+            case ((Part((axis,), ()),),):
+                dims.append(str(axis.size) if axis.fixed else words[axis.name])
+            case (whole, *_):
+                dims.append(sizes_text(whole))
     if first.channels is not None:
         dims.append(str(first.channels))
     return " ".join(["batch", *dims, *(["complex"] if first.complex else [])])
-
-
-def _flattened_sizes(part: Part) -> str:
-    sizes = " ".join(str(axis.size) for axis in part)
-    return sizes if len(part) == 1 else f"({sizes})"
 
 
 def _run_time_shape(tensor: Tensor, words: dict[str, str]) -> str:

@@ -60,6 +60,6 @@ __all__ = [
     "absolute",
     "count_couplings",
     "dual",
-    "why_infinite",
     "pairing",
+    "why_infinite",
 ]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
-from ..symmetry.positions import Term
+from ..symmetry.terms import Term
 from ..types import Axis, Tensor, Type, tensor_named, tensors_of
 from .base import Channels, Operation, Rules
 from .brackets import Binding

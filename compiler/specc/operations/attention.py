@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
-from ..symmetry.positions import Term, joined, product_of
+from ..symmetry.terms import Term, joined, product_of
 from ..types import Axis, Tensor, Type
 from .attended import Attended, check_causal, check_rotary, keys, queries
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules

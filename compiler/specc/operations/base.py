@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from ..symmetry.factors import NO_FACTORS, Factors, Powers
-from ..symmetry.positions import Atom, Term
+from ..symmetry.terms import Atom, Term
 from ..types import Axis, Type
 from .brackets import Binding
 from .masks import mask_name

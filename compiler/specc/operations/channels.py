@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field, InstanceOf
 
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.positions import product_of, spread_out
+from ..symmetry.terms import product_of
 from ..types import Axis, Collection, Tensor, Type, map_tensors
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed, told_apart
@@ -95,7 +95,7 @@ class Flatten(Operation):
         assert isinstance(types[0], Tensor)
         reason = "flattened positions are told apart"
         positions = [rules.pinned(axis.size, reason, axis.name) for axis in types[0].axes]
-        return {"": spread_out(inputs[0][""], positions)}
+        return {"": product_of([inputs[0][""], *positions])}
 
     def expression(self, values: tuple[str, ...], inputs: tuple[Type, ...], result: Type) -> str:
         (value,) = values

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
-from ..symmetry.positions import Sum, Term, joined, product_of
+from ..symmetry.terms import Sum, Term, joined, product_of
 from ..types import Tensor, Type
 from .base import Channels, Kind, Parameter, Refusal, Rules
 from .representations import Algebra

@@ -10,13 +10,12 @@ from pydantic import Field, InstanceOf
 
 from ..symmetry.coupling import Coupling, couple
 from ..symmetry.derive import Level, Maps, Product, TiedShapes, derive
-from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.expansion import expand
+from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.folding import Operand
 from ..symmetry.points import affine, centres_of
-from ..symmetry.positions import Atom, Sum, Term, joined, product_of
-from ..symmetry.positions import Product as ProductTerm
 from ..symmetry.rings import within
+from ..symmetry.terms import Term, joined, product_of
 from ..types import Axis, Collection, Tensor, Type, axes_of, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .broadcast import keep_enclosed, meet
@@ -250,14 +249,7 @@ def _positions(rules: Rules, count: int, channels: Term) -> Term:
     reason = "a position that the layer tells apart"
     if count == 1:
         return channels
-    match channels:
-        case Atom():
-            return product_of([rules.pinned(count, reason), channels])
-        case ProductTerm():
-            return product_of([rules.pinned(count, reason), *channels.factors])
-        case Sum():
-            rules.pin(channels, reason)
-            return rules.pinned(count * channels.size, reason)
+    return product_of([rules.pinned(count, reason), channels])
 
 
 def _product_rule(rules: Rules, each: Product, rows: Term | None, columns: Term | None) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from ..naming import prefixes, submodules
 from ..repeats import arranged, code_table
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.positions import Term
+from ..symmetry.terms import Term
 from ..types import Tensor, Type, map_tensors, tensors_of
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules
 from .pointwise import FUNCTIONS, Pointwise

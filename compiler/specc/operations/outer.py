@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..symmetry.positions import Atom, Sum, Term, spread_out
-from ..symmetry.positions import Product as ProductTerm
+from ..symmetry.terms import product_of
 from ..types import Axis, Collection, Tensor, Type
 from .base import Channels, Kind, Operation, Refusal, Rules
 from .broadcast import keep_enclosed, meet, unsqueezed
@@ -115,7 +114,7 @@ class _Pairs(Operation):
     def symmetry(
         self, rules: Rules, inputs: tuple[Channels, ...], types: tuple[Type, ...], result: Type
     ) -> Channels:
-        return {"": _all_pairs(rules, inputs[0][""], inputs[1][""])}
+        return {"": product_of([inputs[0][""], inputs[1][""]])}
 
 
 class Outer(_Pairs):
@@ -272,15 +271,3 @@ def _arranged(value: Any, places: Places) -> Any:
         if place is None:
             value = value.unsqueeze(1 + i)
     return value
-
-
-def _all_pairs(rules: Rules, first: Term, second: Term) -> Term:
-    """The channels of the first, and in the place of each those of the second."""
-    match second:
-        case Atom():
-            return spread_out(first, [second])
-        case ProductTerm():
-            return spread_out(first, second.factors)
-        case Sum():
-            rules.pin(second, "channels that are joined are multiplied")
-            return spread_out(first, [rules.pinned(second.size, "joined channels", "second")])

@@ -13,7 +13,7 @@ from pydantic import Field, InstanceOf
 
 from ..names import counted
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factors
-from ..symmetry.positions import Atom, Term, joined, product_of
+from ..symmetry.terms import Atom, Term, joined, product_of
 from ..types import Axis, Collection, Tensor, Type
 from .arithmetic import spread_along
 from .base import Channels, Kind, Operation, Parameter, Refusal, Rules

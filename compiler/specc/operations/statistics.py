@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ..naming import prefixes
 from ..symmetry.factors import Factor, Factors, Powers
-from ..symmetry.positions import Term
+from ..symmetry.terms import Term
 from ..types import Tensor, Type, axes_of, tensors_of
 from .base import Channels, Operation, Parameter, Refusal, Rules
 from .layers import on_each, per_tensor

@@ -9,7 +9,7 @@ from pydantic import InstanceOf
 
 from ..errors import nearest
 from ..symmetry.factors import ALL_FACTORS, Factors
-from ..symmetry.positions import joined
+from ..symmetry.terms import joined
 from ..types import Collection, Tensor, Type, tensors_of
 from .arithmetic import spread_along
 from .base import Channels, Operation, Refusal, Rules

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from math import inf, isfinite, prod
 from typing import assert_never
 
 from ..errors import Errors, Note, SpecError, nearest
 from ..groups import Joint, Pinned, Symmetric, Tied
 from ..text import syntax
-from ..types import Axis, Collection, Part, Stored, Tensor, stored, stored_as
+from ..types import Axis, Collection, Dimension, Stored, Tensor, sizes_text, stored
 from .constructors import constructed, generated, with_fixed, with_generators
 from .scope import (
     BlockDeclaration,
@@ -256,25 +255,21 @@ def _bracket(written: syntax.Type) -> syntax.Bracket:
 
 def _stored(name: str, brackets: Sequence[syntax.Bracket], scope: Scope, fresh: str) -> Stored:
     """A tensor, or several one after the other along their first dimension."""
-    if len(brackets) == 1:
-        return stored(name, dimensions(brackets[0], scope, fresh))
-    sizes: list[list[int]] = []
-    pieces: list[tuple[Part, ...]] = []
+    blocks: list[list[Dimension]] = []
     for number, bracket in enumerate(brackets):
-        dims = dimensions(bracket, scope, f"{fresh}.{number}")
-        own = [[prod(axis.size for axis in part) for part in parts] for parts in dims]
-        if not dims:
+        own = fresh if len(brackets) == 1 else f"{fresh}.{number}"
+        dims = dimensions(bracket, scope, own)
+        if not dims and len(brackets) > 1:
             raise SpecError("a number has no dimension along which others follow", bracket.span)
-        if sizes and own[1:] != sizes[1:]:
+        if blocks and _widths(dims) != _widths(blocks[0]):
             raise SpecError(
                 "parts of one tensor are as long as each other along all dimensions but the first",
                 bracket.span,
-                f"`{name}` has {_lengths(sizes[1:])} before, and {_lengths(own[1:])} here",
+                f"`{name}` has {_widths(blocks[0])} before, and {_widths(dims)} here",
             )
-        sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
-        pieces += product(*dims)
-    return stored_as(name, sizes, pieces)
+        blocks.append(dims)
+    return stored(name, blocks)
 
 
-def _lengths(sizes: Sequence[Sequence[int]]) -> str:
-    return ", ".join("+".join(map(str, each)) for each in sizes) or "nothing"
+def _widths(dims: Sequence[Dimension]) -> str:
+    return ", ".join(map(sizes_text, dims[1:])) or "nothing"

@@ -15,7 +15,8 @@ from ..errors import Span, SpecError
 from ..graph import Node, Typed
 from ..operations import Channels
 from ..symmetry.factors import ALL_FACTORS, NO_FACTORS, Factor, Factors, Powers, disagreeing
-from ..symmetry.positions import Atom, Positions, Term
+from ..symmetry.positions import Positions
+from ..symmetry.terms import Atom, Term
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 from ..types import Collection, tensors_of
 
@@ -88,7 +89,9 @@ class _Rules:
 
     def __init__(self, first: Node) -> None:
         self.node = first
-        self.positions: Positions[Pin] = Positions(self._reason("a sum stands inside a product"))
+        self.positions: Positions[Pin] = Positions(
+            self._reason("what is read at its positions does not fit")
+        )
         self.parameters: dict[str, Stack] = {}
         self.refused: dict[Factor, list[tuple[Term, Pin]]] = {factor: [] for factor in Factor}
 

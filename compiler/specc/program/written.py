@@ -10,7 +10,18 @@ from ..groups import Diagrams, Pinned, Structure
 from ..operations.broadcast import stands_together
 from ..symmetry.factors import Factor, Factors
 from ..text import syntax
-from ..types import Axis, Collection, Exchange, Part, Tensor, Type, axes_of, part_indices
+from ..types import (
+    Axis,
+    Collection,
+    Dimension,
+    Exchange,
+    Part,
+    Tensor,
+    Type,
+    axes_of,
+    part_indices,
+    strided,
+)
 from .scope import OPERATIONS, ModelDeclaration, Scope, described
 from .static import Static, show, size
 
@@ -89,7 +100,8 @@ def _tensor(
     """`[a, b; c]`."""
     entries, exchanges = flattened(written.entries)
     plain = replace(written, entries=entries)
-    axes = tuple(axis for ((axis,),) in dimensions(plain, scope, None))
+    dims = dimensions(plain, scope, None)
+    axes = tuple(axis for (part,) in dims for axis in part.axes)
     for place, (axis, entry) in enumerate(zip(axes, entries, strict=True)):
         if axis.joint is not None and not stands_together(axes, place):
             raise SpecError(
@@ -205,16 +217,16 @@ def channels_of(
     return size(written.channels, static, "the number of channels"), None
 
 
-def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list[tuple[Part, ...]]:
-    """The parts along each dimension. In a space, `fresh` names the axes that are bare numbers."""
-    dims: list[tuple[Part, ...]] = []
+def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list[Dimension]:
+    """What stands along each dimension. In a space, `fresh` names the axes that are bare numbers."""
+    dims: list[Dimension] = []
     before: list[set[str]] = [set()]  # the axes before, for each choice of parts
     for place, entry in enumerate(written.entries):
-        parts = _parts(entry, scope, None if fresh is None else f"{fresh}.{place}")
-        dims.append(parts)
-        for part in parts:
-            for number, axis in enumerate(part):
-                inside = {each.name for each in part[:number]}
+        dims.append(_dimension(entry, scope, None if fresh is None else f"{fresh}.{place}"))
+        along = [each.axes for each in strided(dims[-1])]
+        for axes in along:
+            for number, axis in enumerate(axes):
+                inside = {each.name for each in axes[:number]}
                 parent = axis.parent
                 if parent and any(parent.name not in each | inside for each in before):
                     raise SpecError(
@@ -222,19 +234,22 @@ def dimensions(written: syntax.Bracket, scope: Scope, fresh: str | None) -> list
                         entry.span,
                         f"`[{parent.name}, {axis.name}]`",
                     )
-        before = [each | {axis.name for axis in part} for each in before for part in parts]
+        before = [each | {axis.name for axis in axes} for each in before for axes in along]
     return dims
 
 
-def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[Part, ...]:
-    """What stands along one dimension: an axis, a product `(head key)`, or a sum `(a + b)` of those."""
+def _dimension(entry: syntax.Expression, scope: Scope, fresh: str | None) -> Dimension:
+    """What stands along one dimension: an axis, a product `(head key)`, a sum `(a + b)`, or sums in products.
+
+    `(head (a + b))` reads as a call.
+    """
     match entry:
         case syntax.Name():
-            return ((scope.axis(entry),),)
+            return (Part((scope.axis(entry),)),)
         case syntax.Call(function=syntax.Identifier(text="dual" | "abs")):
-            return ((_related(entry, scope),),)
+            return (Part((_related(entry, scope),)),)
         case syntax.Number() if fresh is not None:
-            return ((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),),)
+            return (Part((Axis(fresh, size(entry, scope.param, "an axis"), Pinned()),)),)
         case syntax.Number():
             raise SpecError(
                 "an axis needs a name here", entry.span, f"declare `axis pixel = {entry.value}`"
@@ -246,14 +261,12 @@ def _parts(entry: syntax.Expression, scope: Scope, fresh: str | None) -> tuple[P
                 "in a tensor each axis is a dimension of its own: `[head, key]`",
             )
         case syntax.Product():
-            axes = tuple(scope.axis(each) for each in entry.factors)
-            masked = next((axis for axis in axes if axis.masked), None)
-            if masked is not None:
-                raise SpecError(f"`{masked.name}` is masked and stands alone", entry.span)
-            return (axes,)
+            return (_product(entry, entry.factors, entry.within, scope, fresh),)
+        case syntax.Call(head, None, (within,), (), None) if fresh is not None:
+            return (_product(entry, (head,), within, scope, fresh),)
         case syntax.Binary(operator="+"):
-            before = _parts(entry.left, scope, fresh)
-            return (*before, *_parts(entry.right, scope, f"{fresh}.{len(before)}"))
+            before = _dimension(entry.left, scope, fresh)
+            return (*before, *_dimension(entry.right, scope, f"{fresh}.{len(before)}"))
         case _:
             raise SpecError("the name of an axis is needed here", entry.span)
 
@@ -282,6 +295,27 @@ def _related(written: syntax.Call, scope: Scope) -> Axis:
             f"`[{axis}]`, with indices raised by the form",
         )
     return axis.dual()
+
+
+def _product(
+    entry: syntax.Product | syntax.Call,
+    factors: Sequence[syntax.Identifier],
+    within: syntax.Expression | None,
+    scope: Scope,
+    fresh: str | None,
+) -> Part:
+    """Axes flattened into one, with what stands in each of their positions."""
+    axes = tuple(scope.axis(each) for each in factors)
+    inner = () if within is None else _dimension(within, scope, f"{fresh}.within")
+    several = (axes, *(each.axes for each in strided(inner)))
+    masked = next((axis for each in several for axis in each if axis.masked), None)
+    if masked is not None:
+        raise SpecError(f"`{masked.name}` is masked and stands alone", entry.span)
+    match inner:
+        case (Part(below, inmost),):
+            return Part((*axes, *below), inmost)
+        case _:
+            return Part(axes, inner)
 
 
 def _named(written: syntax.Name, scope: Scope) -> Type:

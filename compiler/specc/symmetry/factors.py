@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from .positions import Atom, Positions, Term, atoms_of
+from .positions import Positions
+from .terms import Atom, Term, atoms_of
 
 Reason = TypeVar("Reason")
 

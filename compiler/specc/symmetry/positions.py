@@ -1,9 +1,7 @@
-"""Positions along the dimensions of weights, and which of them move together: terms and unification.
+"""Positions along the dimensions of weights, and which of them move together: unification of terms.
 
-An *atom* is a set of positions. A dimension is an atom, a product of atoms stored row-major (heads and
-keys), or a sum of terms stored one after the other (concatenated channels). Two dimensions that are
-the same are unified; where one is coarser than the other it is cut to fit. What cannot be made to fit
-is pinned: sound first.
+Two dimensions that are the same are unified; where one is coarser than the other it is cut to fit. What cannot
+be made to fit is pinned: sound first.
 
 An atom may *live in* others (keys in a head): its positions may then be permuted in each position of
 those separately. It stays so only while all that it is unified with lives there too. What is read at one
@@ -14,84 +12,14 @@ values lie at the first of three.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import combinations
 from math import prod
 from typing import Generic, TypeVar
 
+from .terms import Atom, Product, Sum, Term, atoms_of, factors_of, joined, led_by, product_of
+
 Reason = TypeVar("Reason")
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """`size` positions, the number-th to be born; `birth` is the layer they were born at."""
-
-    number: int
-    size: int
-    birth: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """Atoms flattened into one dimension, row-major."""
-
-    factors: tuple[Atom, ...]
-
-    @property
-    def size(self) -> int:
-        return prod(factor.size for factor in self.factors)
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """Terms one after the other along one dimension."""
-
-    parts: tuple[Atom | Product, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(part.size for part in self.parts)
-
-
-Term = Atom | Product | Sum
-
-
-def atoms_of(term: Term) -> Iterator[Atom]:
-    """The atoms of a term, in the order of its positions."""
-    match term:
-        case Atom():
-            yield term
-        case Product():
-            yield from term.factors
-        case Sum():
-            for part in term.parts:
-                yield from atoms_of(part)
-
-
-def product_of(factors: Sequence[Atom]) -> Atom | Product:
-    """The atoms flattened row-major, without those of size one; a single atom is itself."""
-    wide = tuple(factor for factor in factors if factor.size > 1)
-    if not wide:
-        return factors[0] if factors else Product(())
-    return wide[0] if len(wide) == 1 else Product(wide)
-
-
-def spread_out(term: Term, inner: Sequence[Atom]) -> Term:
-    """The positions of a term with a row-major grid of further ones in the place of each."""
-    match term:
-        case Atom():
-            return product_of([term, *inner])
-        case Product():
-            return product_of([*term.factors, *inner])
-        case Sum():
-            return joined([spread_out(part, inner) for part in term.parts])
-
-
-def joined(terms: Sequence[Term]) -> Term:
-    """The terms one after the other along one dimension."""
-    parts: list[Atom | Product] = []
-    for term in terms:
-        parts += term.parts if isinstance(term, Sum) else (term,)
-    return parts[0] if len(parts) == 1 else Sum(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +49,9 @@ class Positions(Generic[Reason]):
     what may move.
     """
 
-    def __init__(self, opaque: Reason) -> None:
-        """`opaque` is the first `reason` to pin what stands in a product where it cannot be taken apart."""
-        self.reason = opaque
-        self._opaque_atoms: dict[Sum, Atom] = {}
+    def __init__(self, reason: Reason) -> None:
+        """`reason` pins what would have to agree at positions where it does not fit."""
+        self._reason = reason
         self._atoms: list[Atom] = []
         self._leader: list[int] = []
         self._bound: dict[int, Term] = {}
@@ -194,33 +121,32 @@ class Positions(Generic[Reason]):
                 leader = self._find(term.number)
                 bound = self._bound.get(leader)
                 return self._atoms[leader] if bound is None else self.resolve(bound)
-            case Product():
-                return self._flat([self.resolve(factor) for factor in term.factors])
-            case Sum():
-                parts: list[Atom | Product] = []
-                for part in term.parts:
-                    found = self.resolve(part)
-                    parts += found.parts if isinstance(found, Sum) else (found,)
-                return parts[0] if len(parts) == 1 else Sum(tuple(parts))
+            case Product(factors):
+                return product_of([self.resolve(factor) for factor in factors])
+            case Sum(parts):
+                return joined([self.resolve(part) for part in parts])
 
     def rename(self, term: Term, birth: str) -> None:
-        """Calls the positions of a dimension something else, if they are one set that moves together."""
+        """Calls the positions of a dimension something else, if they are no grid; of a sum those that move."""
         found = self.resolve(term)
-        if isinstance(found, Atom):
-            self._atoms[found.number] = replace(found, birth=birth)
+        parts = found.parts if isinstance(found, Sum) else (found,)
+        for part in parts:
+            if isinstance(part, Atom) and (part is found or part.number not in self._pins):
+                self._atoms[part.number] = replace(part, birth=birth)
 
     def pin_of(self, atom: Atom) -> Reason | None:
         """Why a resolved atom may not move, if it may not."""
         return self._pins.get(atom.number)
 
     def lives_in(self, atom: Atom) -> frozenset[Atom]:
-        """The atoms in each of whose positions a resolved one may be permuted by itself; none if it is pinned."""
+        """The atoms in each of whose positions a resolved one may be permuted by itself; none if it cannot move."""
         return self._lives_in(atom, frozenset())
 
     def _lives_in(self, atom: Atom, asked: frozenset[Atom]) -> frozenset[Atom]:
         """`asked` are those of which the same is being asked: nothing lives in itself."""
         bounds = self._bounds[atom.number]
-        if atom in asked or atom.number in self._pins or not bounds or frozenset() in bounds:
+        fixed = atom.size == 1 or atom.number in self._pins or atom in asked
+        if fixed or not bounds or frozenset() in bounds:
             return frozenset()
         asked |= {atom}
         return frozenset.intersection(*(self._allowed(bound, asked) for bound in bounds))
@@ -230,10 +156,9 @@ class Positions(Generic[Reason]):
         found: set[Atom] = set()
         for each in bound:
             for term in self._moved(each, asked) if isinstance(each, _Place) else [each]:
-                outer = self.resolve(term)
-                if not isinstance(outer, Sum):
-                    for atom in atoms_of(outer):
-                        found |= {atom, *self._lives_in(atom, asked)}
+                for factor in factors_of(self.resolve(term)):
+                    if isinstance(factor, Atom) and factor.size > 1:
+                        found |= {factor, *self._lives_in(factor, asked)}
         return frozenset(found)
 
     def _moved(self, place: _Place, asked: frozenset[Atom]) -> Iterator[Term]:
@@ -254,7 +179,7 @@ class Positions(Generic[Reason]):
             case Atom() as atom:
                 return atom
             case Product(factors):
-                return self._flat([self.at(factor, home, position) for factor in factors])
+                return product_of([self.at(factor, home, position) for factor in factors])
             case Sum(parts):
                 return joined([self.at(part, home, position) for part in parts])
 
@@ -272,6 +197,17 @@ class Positions(Generic[Reason]):
         terms = [*self._places.values(), *(place.atom for place in self._places)]
         return frozenset(atom for term in terms for atom in atoms_of(self.resolve(term)))
 
+    def anywhere(self, term: Term) -> set[Atom]:
+        """The atoms of a dimension, and what those are at places."""
+        found = set(atoms_of(self.resolve(term)))
+        size = 0
+        while size < len(found):
+            size = len(found)
+            for place, there in self._places.items():
+                if found & set(atoms_of(self.resolve(place.atom))):
+                    found |= set(atoms_of(self.resolve(there)))
+        return found
+
     def confine(self, atom: Atom, inside: Iterable[Atom]) -> bool:
         """A resolved atom lives in no other atoms than these; returns whether it has so far."""
         before, allowed = self.lives_in(atom), frozenset[Term | _Place](inside)
@@ -283,6 +219,7 @@ class Positions(Generic[Reason]):
     def settle(self) -> bool:
         """Makes what atoms are at places follow what has become of them; returns whether anything changed.
 
+        What is read at places of two homes is the same in either order.
         Where that does not come to an end, all places of an atom are made the same.
         """
         self._rounds += 1
@@ -292,27 +229,27 @@ class Positions(Generic[Reason]):
             home = self.resolve(place.home)
             here = self.at(whole, home, place.position) if isinstance(home, Atom) else whole
             changed |= self._made_same(found, here)
-        homes: dict[Atom, set[Atom]] = {}
+        read: dict[Atom, list[_Place]] = {}
         for place in self._places:
             whole, home = self.resolve(place.atom), self.resolve(place.home)
             if isinstance(whole, Atom) and isinstance(home, Atom):
-                homes.setdefault(whole, set()).add(home)
-        for whole, several in homes.items():
-            changed |= self._one_home(whole, several)
+                read.setdefault(whole, []).append(_Place(whole, home, place.position))
+        for atom, places in read.items():
+            for one, other in combinations(dict.fromkeys(places), 2):
+                if one.home != other.home:
+                    either = self._at_both(atom, one, other), self._at_both(atom, other, one)
+                    changed |= self._made_same(*either)
         return changed
 
-    def _one_home(self, atom: Atom, several: set[Atom]) -> bool:
-        """What is read at places of several homes, which would have to agree, keeps the first of these."""
-        lived = self.lives_in(atom)
-        others = sorted(several & lived, key=lambda home: home.number)[1:]
-        return bool(others) and self.confine(atom, lived - set(others))
+    def _at_both(self, atom: Atom, first: _Place, second: _Place) -> Term:
+        return self.at(self.at(atom, first.home, first.position), second.home, second.position)
 
     def _made_same(self, first: Term, second: Term) -> bool:
         """Makes two dimensions the same; returns whether that changes anything."""
         before = (self.resolve(first), self.resolve(second), len(self._pins))
         if before[0] == before[1]:
             return False
-        self.same(first, second, self.reason)
+        self.same(first, second, self._reason)
         return before != (self.resolve(first), self.resolve(second), len(self._pins))
 
     # --- Unification
@@ -365,19 +302,18 @@ class Positions(Generic[Reason]):
             self._bounds[each.number] |= {bound | within for bound in self._bounds[atom.number]}
 
     def _factorwise(self, a: Product, b: Product, reason: Reason) -> list[tuple[Term, Term]] | None:
-        for f, g in zip(a.factors, b.factors, strict=False):
-            if f.size == g.size:
-                continue
-            large, small = (f, g) if f.size > g.size else (g, f)
-            if large.size % small.size:
-                short, long = sorted((a, b), key=lambda product: product.factors[0].size)
-                found = self._apart(short, reason)
-                return None if found is None else [(found, long)]
-            outer = self._heir(small.size, large)
-            inner = self.fresh(large.size // small.size, large.birth, [outer])
-            self._bind(large, Product((outer, inner)))
-            return [(a, b)]
-        return list(zip(a.factors, b.factors, strict=True))
+        """First factors of one size are the same, and so is what follows them; a larger one is split."""
+        (f, below_f), (g, below_g) = led_by(a), led_by(b)
+        if f.size == g.size:
+            return [(f, g), (product_of(below_f), product_of(below_g))]
+        large, small, short, long = (f, g, b, a) if f.size > g.size else (g, f, a, b)
+        if large.size % small.size:
+            found = self._apart(short, reason)
+            return None if found is None else [(found, long)]
+        outer = self._heir(small.size, large)
+        inner = self.fresh(large.size // small.size, large.birth, [outer])
+        self._bind(large, Product((outer, inner)))
+        return [(a, b)]
 
     def _partwise(self, a: Sum, b: Sum, reason: Reason) -> list[tuple[Term, Term]] | None:
         for place, (p, q) in enumerate(zip(a.parts, b.parts, strict=False)):
@@ -400,15 +336,15 @@ class Positions(Generic[Reason]):
 
         None where these are too many.
         """
-        first, *rest = product.factors
+        first, below = led_by(product)
         if first.size > MOST_PLACES:
             return None
         self.pin(first, reason)
-        return joined([self.at(product_of(rest), first, n) for n in range(first.size)])
+        return joined([self.at(product_of(below), first, n) for n in range(first.size)])
 
     def _cut_after(self, term: Atom | Product, size: int) -> bool:
         """Cuts a term in two after so many positions, if it can be cut there."""
-        first = term if isinstance(term, Atom) else term.factors[0]
+        first, _ = led_by(term)
         inner = term.size // first.size
         if size % inner or size // inner >= first.size:
             return False
@@ -427,33 +363,3 @@ class Positions(Generic[Reason]):
         self._leader.append(atom.number)
         self._bounds[atom.number] = set(bounds)
         return atom
-
-    def _flat(self, factors: Sequence[Term]) -> Term:
-        """A product of resolved terms: products spliced, a sum in front distributed."""
-        flat: list[Atom] = []
-        for place, factor in enumerate(factors):
-            match factor:
-                case Atom():
-                    flat.append(factor)
-                case Product():
-                    flat += factor.factors
-                case Sum() if not flat:
-                    rest = factors[place + 1 :]
-                    parts: list[Atom | Product] = []
-                    for part in factor.parts:
-                        found = self._flat([part, *rest])
-                        parts += found.parts if isinstance(found, Sum) else (found,)
-                    return Sum(tuple(parts))
-                case Sum():
-                    flat += self._opaque(factor)
-        return product_of(flat)
-
-    def _opaque(self, term: Sum) -> Iterator[Atom]:
-        """Pinned positions in place of a sum that stands where sums cannot be taken apart."""
-        if term not in self._opaque_atoms:
-            self._opaque_atoms[term] = self.fresh(term.size, next(atoms_of(term)).birth)
-            self.pin(self._opaque_atoms[term], self.reason)
-            self.pin(term, self.reason)
-        known = self._opaque_atoms[term]
-        found = self.resolve(known)
-        return atoms_of(self._atoms[self._find(known.number)] if isinstance(found, Sum) else found)

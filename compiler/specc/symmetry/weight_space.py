@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, product
-from math import prod
 
 from ..groups import Pinned, Signed, Symmetric
-from ..types import Axis, Collection, Part, Scale, Stored, Tensor, stored_as
+from ..types import Axis, Collection, Dimension, Part, Scale, Stored, Tensor, stored
 from .factors import (
     NO_FACTORS,
     Factor,
@@ -22,17 +21,9 @@ from .factors import (
     plain_atoms,
     refused_atoms,
 )
-from .positions import (
-    MOST_PLACES,
-    Atom,
-    Positions,
-    Product,
-    Sum,
-    Term,
-    atoms_of,
-    joined,
-    product_of,
-)
+from .parts import Runs, gathered, separated
+from .positions import MOST_PLACES, Positions
+from .terms import Atom, Product, Sum, Term, atoms_of, factors_of, product_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +149,12 @@ def _settled(
             name: [
                 (part, parameters[name].powers(number))
                 for number, dims in enumerate(parts)
-                for part in _separated(positions, dims)
+                for part in separated(positions, dims)
             ]
             for name, parts in solved.items()
         }
+        if positions.settle():
+            continue
         uneven = [
             (name, dim)
             for name, parts in cut.items()
@@ -169,7 +162,14 @@ def _settled(
             if not _alike([dims[dim] for dims, _ in parts])
         ]
         if not uneven:
-            return cut
+            known: Runs = {}
+            return {
+                name: [
+                    ([gathered(positions, term, known) for term in dims], powers)
+                    for dims, powers in parts
+                ]
+                for name, parts in cut.items()
+            }
         for name, dim in uneven:
             terms, pin = [dims[dim] for dims, _ in cut[name]], parameters[name].pin
             if not _move_together(terms, positions, pin):
@@ -208,12 +208,13 @@ _Choices = list[_Factors]
 
 def _choices(term: Term) -> _Choices:
     match term:
-        case Atom():
-            return [(term,)]
-        case Product():
-            return [term.factors]
-        case Sum():
-            return [factors for part in term.parts for factors in _choices(part)]
+        case Sum(parts):
+            return [factors for part in parts for factors in _choices(part)]
+        case Product((first, *below)) if below:
+            inner = _choices(product_of(below))
+            return [(*outer, *each) for outer in _choices(first) for each in inner]
+        case _:
+            return [tuple(atoms_of(term))]
 
 
 def _homes(
@@ -251,7 +252,8 @@ def _stands_beside(atom: Atom, factors: _Factors, dims: Sequence[_Choices]) -> b
 def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
     """What lives in an atom stands behind it in a stored tensor.
 
-    A pinned one has to come first, so that what stands at each of its positions is a part by itself.
+    What stands at each position of a pinned one is a part by itself; in another dimension that one has to
+    come first.
     """
     changed = False
     dims = [_choices(term) for term in terms]
@@ -265,47 +267,13 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
                 before = home in factors[:place]
                 before |= any(home in each for choices in dims[:dim] for each in choices)
             else:
-                before = home in factors[: min(place, 1)]
+                before = home in factors[:place]
                 before |= dim > 0 and all(home == each[0] for each in dims[0])
                 before &= home.size <= MOST_PLACES
             if before:
                 found.add(home)
         changed |= positions.confine(factors[place], found)
     return changed
-
-
-def _separated(positions: Positions[Pin], dims: Sequence[Term]) -> _Parts:
-    """A stored tensor as parts along its first dimension, so that nothing lives in a pinned atom."""
-    if not dims or isinstance(dims[0], Sum):
-        return [[_parts(positions, term) for term in dims]]
-    first, others = dims[0], [_parts(positions, term) for term in dims[1:]]
-    below = {atom for term in others for atom in atoms_of(term)}
-    for lead in list(atoms_of(first))[:1]:
-        if any(_is_home(positions, lead, atom) for atom in below):
-            terms = (product_of(list(atoms_of(first))[1:]), *others)
-            places = [[positions.at(t, lead, n) for t in terms] for n in range(lead.size)]
-            return [part for each in places for part in _separated(positions, each)]
-    return [[_parts(positions, first), *others]]
-
-
-def _parts(positions: Positions[Pin], term: Term) -> Term:
-    """A dimension as parts, where what it holds lives in a pinned atom in front."""
-    match term:
-        case Product((lead, *rest)) if any(_is_home(positions, lead, each) for each in rest):
-            inner = product_of(rest)
-            places = [positions.at(inner, lead, place) for place in range(lead.size)]
-            return joined([_parts(positions, each) for each in places])
-        case Sum(parts):
-            return joined([_parts(positions, part) for part in parts])
-        case _:
-            return term
-
-
-def _is_home(positions: Positions[Pin], home: Atom, atom: Atom) -> bool:
-    """Whether an atom that moves lives in a pinned one."""
-    if 1 in (home.size, atom.size) or positions.pin_of(home) is None:
-        return False
-    return home in positions.lives_in(atom)
 
 
 # --- Axes -------------------------------------------------------------------------------------------
@@ -325,22 +293,28 @@ class _Axes:
 
     def stored(self, name: str, parts: _Solved) -> Stored:
         """A parameter with the axes of all its pieces."""
-        sizes: list[list[int]] = []
-        pieces: list[list[Part]] = []
-        carried: list[list[tuple[Atom, int]]] = []
+        blocks, carried = [], []
         for terms, powers in parts:
-            dims = [_choices(term) for term in terms]
-            own = [[prod(atom.size for atom in factors) for factors in dim] for dim in dims]
-            assert not sizes or own[1:] == sizes[1:], "parts are stored alike along their columns"
-            sizes = [sizes[0] + own[0], *own[1:]] if sizes else own
-            for choice in product(*dims):
-                each = list(zip(choice, powers, strict=True))
-                pieces.append([tuple(self._along(a, power) for a in part) for part, power in each])
-                carried.append([(atom, power) for part, power in each for atom in part])
-        found = stored_as(name, sizes, pieces)
+            each = list(zip(terms, powers, strict=True))
+            blocks.append([self._dimension(term, power) for term, power in each])
+            for choice in product(*map(_choices, terms)):
+                along = zip(choice, powers, strict=True)
+                carried.append([(atom, power) for part, power in along for atom in part])
+        found = stored(name, blocks)
         named = (piece.name for piece in found.pieces)
         self._carried |= dict(zip(named, carried, strict=True))
         return found
+
+    def _dimension(self, term: Term, power: int) -> Dimension:
+        match term:
+            case Sum(parts):
+                return tuple(part for each in parts for part in self._dimension(each, power))
+            case _:
+                factors = factors_of(term)
+                atoms = (each for each in factors if isinstance(each, Atom))
+                axes = tuple(self._along(atom, power) for atom in atoms)
+                within = [self._dimension(e, power) for e in factors if isinstance(e, Sum)]
+                return (Part(axes, *within),)
 
     def scales(self, atoms: set[Atom]) -> tuple[Scale, ...]:
         """How the scales of these atoms are divided out."""

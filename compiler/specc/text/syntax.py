@@ -95,9 +95,10 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`(head key)`: axes stored flattened into one, row-major."""
+    """`(head key)`: axes stored flattened into one, row-major; `(head group (a + b))` has a sum `within`."""
 
     factors: tuple[Identifier, ...]
+    within: Expression | None
     span: Span = _span()
 
 

@@ -357,8 +357,11 @@ class _Syntax(Transformer_NonRecursive[Token, syntax.File]):
     def tuple(self, meta: Meta, *items: Expression) -> syntax.Tuple:
         return syntax.Tuple(items, self._span(meta))
 
-    def product(self, meta: Meta, *factors: Identifier) -> syntax.Product:
-        return syntax.Product(factors, self._span(meta))
+    def product(self, meta: Meta, *items: Identifier | Expression | None) -> syntax.Product:
+        *factors, within = items
+        names = tuple(each for each in factors if isinstance(each, Identifier))
+        assert not isinstance(within, Identifier), "what stands within is in brackets"
+        return syntax.Product(names, within, self._span(meta))
 
     def variable(self, meta: Meta, name: Identifier) -> syntax.Name:
         return syntax.Name(name.text, name.span)

@@ -12,8 +12,9 @@ operation in which a home does not stand beside what lives there, exactly once, 
 rules name all the indices that an operation computes with at once, each a variable of its own. Integers
 may refer to positions (`topk`, `argmax`): `gather` with them moves along, arithmetic on them pins.
 
-Two assumptions are made of numbers: entries that are compared are different, unless it is known that they
-may well be equal (copies, relu, one-hot), and rounding makes nothing equal.
+Two assumptions are made of numbers: entries that are compared are different, unless an operation may well
+make them equal (`rules.equal`: copies, what is piecewise constant or zero, pairs in either order), and
+rounding makes nothing equal.
 """
 
 from .traced import Traced, TraceReport, trace

@@ -66,10 +66,10 @@ def _plain(space: Collection) -> Dimensions:
     alone: set[Axis] = set()
     within: set[Axis] = set()
     for tensor in tensors_of(space):
-        for parts in tensor.dims:
-            axes = {axis for several in parts for part in several for axis in part}
-            whole = len(parts) == 1 and len(parts[0]) == 1 and len(parts[0][0]) == 1
-            (alone if whole else within).update(axes)
+        for dim, size in enumerate(tensor.shape):
+            found = {piece.dims[dim].axes for piece in tensor.pieces}
+            whole = len(found) == 1 and [axis.size for axis in next(iter(found))] == [size]
+            (alone if whole else within).update(axis for axes in found for axis in axes)
     parents = {axis.parent for axis in alone | within}
     said = {
         axis
@@ -78,7 +78,9 @@ def _plain(space: Collection) -> Dimensions:
     }
     return {
         tensor.name: [
-            next((a.name for a in said for s in p for q in s if a in q), None) for p in tensor.dims
+            next((axis.name for axis in piece.dims[dim].axes if axis in said), None)
+            for piece in tensor.pieces[:1]
+            for dim in range(len(tensor.shape))
         ]
         for tensor in tensors_of(space)
     }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, fx, nn
 
-from ..symmetry.positions import Positions, Term, joined
+from ..symmetry.positions import Positions
+from ..symmetry.terms import Term, joined
 from ..symmetry.weight_space import Pin, Stack, Weights, weight_space
 from .capture import Captured, capture
+from .nodes import bound, integral, is_mask, overwritten, shapes, written
 from .places import birth_of, births_of, place_of
-from .rules import Call, Result, applied, values_in, without_rule
+from .rules import Call, Result, applied, constant, values_in, without_rule
 from .values import Facts, Value
 
 
@@ -27,7 +29,7 @@ def infer(
     `SpecError` where that cannot capture the model.
     """
     captured = capture(module, inputs, options)
-    facts = Facts(Positions(Pin("parts lie inside a flattened dimension", name)))
+    facts = Facts(Positions(Pin("what is read at its positions does not fit", name)))
     walk = _Walk(facts, captured)
     graph = captured.program.graph_module
     placeholders = [node for node in graph.graph.nodes if node.op == "placeholder"]
@@ -60,6 +62,8 @@ class _Walk:
     """For each entry of the state_dict the first of its placeholders that is read."""
     written: set[fx.Node] = field(default_factory=set)
     """What an operation writes into: entries that were the same may not be any more."""
+    overwritten: set[fx.Node] = field(default_factory=set)
+    """What is written into through a view: entries that were different may be the same now."""
 
     def placeholder(self, node: fx.Node) -> Result:
         """What is known of what the graph is given."""
@@ -71,7 +75,8 @@ class _Walk:
         if node.name in self.captured.constants:
             return self._constant(held, f"the constant `{node.name}`")
         self.facts.place, self.facts.birth = f"`{node.name}`", node.name
-        return Value(tuple(self.facts.pinned(size, "an input of the model") for size in held.shape))
+        dims = tuple(self.facts.pinned(size, "an input of the model") for size in held.shape)
+        return Value(dims, vanishes=not held.is_floating_point())
 
     def _parameter(self, node: fx.Node, name: str) -> Value:
         """An entry of the state_dict: along each dimension positions that live in those of all before it."""
@@ -81,29 +86,34 @@ class _Walk:
             for birth, size in zip(births_of(node, name), node.meta["val"].shape, strict=True):
                 self.facts.birth = birth
                 dims.append(self.facts.fresh(size, list(dims)))
-            self.parameters[name] = Value(tuple(dims))
+            self.parameters[name] = Value(tuple(dims), learned=True)
         return self.parameters[name]
 
     def _constant(self, held: Tensor, called: str) -> Value:
         """Positions are told apart along each dimension along which entries differ."""
         self.facts.place, self.facts.birth = called, "constant"
         dims: list[Term] = []
-        uniform = set()
+        uniform: set[int] = set()
+        alike: set[Term] = set()
         for dim, size in enumerate(held.shape):
             runs = _runs(held, dim)
             if len(runs) == 1 and size > 1:
                 uniform.add(dim)
             if len(runs) < size:
-                dims.append(joined([self.facts.fresh(run, list(dims)) for run in runs]))
+                parts = [self.facts.fresh(run, list(dims)) for run in runs]
+                alike.update(parts)
+                dims.append(joined(parts))
             else:
                 dims.append(self.facts.pinned(size, "a constant tells its positions apart"))
         known = held if held.dim() == 1 and not held.is_floating_point() else None
-        return Value(tuple(dims), None, frozenset(uniform), known)
+        found = Value(tuple(dims), None, frozenset(uniform), known, frozenset(alike))
+        return replace(found, vanishes=bool((held == 0).any()))
 
     def run(self, graph: fx.GraphModule, given: Sequence[Result]) -> Result:
         """What is known of a graph's results, given its inputs."""
         graph.graph.eliminate_dead_code()
-        self.written |= _written(graph.graph)
+        self.written |= written(graph.graph)
+        self.overwritten |= overwritten(graph.graph)
         known: dict[fx.Node, Result] = {}
         inputs = iter(given)
         for node in graph.graph.nodes:
@@ -129,9 +139,9 @@ class _Walk:
 
     def _see(self, node: fx.Node, result: Result) -> None:
         """What lives in others has to find them in every tensor."""
-        shapes = _shapes(node)
+        expected = shapes(node)
         found = result if isinstance(result, tuple) else (result,)
-        for value, shape in zip(found, shapes, strict=True):
+        for value, shape in zip(found, expected, strict=True):
             if isinstance(value, Value):
                 assert value.shape == shape, f"{node.target}: {value.shape} for {shape}"
                 self.facts.spaces.append(value.dims)
@@ -143,9 +153,6 @@ class _Walk:
             held, place = known.get(node.all_input_nodes[0]), int(str(node.args[1]))
             return held[place] if isinstance(held, tuple) else held if place == 0 else None
         self.facts.place, self.facts.birth = place_of(node), birth_of(node)
-        self.facts.positions.reason = Pin(
-            "parts one after the other lie inside a flattened dimension", self.facts.place
-        )
         target = node.target
         if isinstance(target, torch._ops.OpOverload):
             return self._operation(node, target, known)
@@ -159,7 +166,7 @@ class _Walk:
             return self._branches(graphs, node, known)
         arguments = {str(n): self._read(arg, known) for n, arg in enumerate(node.args)}
         name = getattr(target, "__name__", str(target))
-        return without_rule(self.facts, Call(name, arguments, _shapes(node), frozenset()))
+        return without_rule(self.facts, Call(name, arguments, shapes(node), frozenset()))
 
     def _branches(
         self, graphs: Sequence[fx.GraphModule], node: fx.Node, known: Mapping[fx.Node, Result]
@@ -175,19 +182,20 @@ class _Walk:
             for value in (one, other):
                 if value.refers is not None:
                     self.facts.pin(value.refers, "a branch depends on other inputs")
-        return first
+        return _may_be_equal(first)
 
     def _operation(
         self, node: fx.Node, target: torch._ops.OpOverload, known: Mapping[fx.Node, Result]
     ) -> Result:
         name = target._schema.name.partition("::")[2]
-        arguments = {a.name: self._read(given, known) for a, given in _bound(target, node)}
-        if any(map(_is_mask, node.all_input_nodes)):
+        arguments = {a.name: self._read(given, known) for a, given in bound(target, node)}
+        if any(map(is_mask, node.all_input_nodes)):
             arguments["has_mask"] = True
         used = {user.args[1] for user in node.users if user.target is operator.getitem}
         places = frozenset(place for place in used if isinstance(place, int))
         in_place = name.endswith("_") and not name.endswith("__")
-        call = Call(name[:-1] if in_place else name, arguments, _shapes(node), places)
+        plain = name[:-1] if in_place else name
+        call = Call(plain, arguments, shapes(node), places, integral(node))
         random = torch.Tag.nondeterministic_seeded in target.tags
         is_pointwise = torch.Tag.pointwise in target.tags and not random
         return applied(self.facts, call, target._overloadname, is_pointwise)
@@ -200,6 +208,8 @@ class _Walk:
         """
         if isinstance(given, fx.Node):
             value = known.get(given)
+            if isinstance(value, Value) and given in self.overwritten:
+                return constant(value)
             if isinstance(value, Value) and given not in self.written:
                 return self._anew(value)
             return value
@@ -214,24 +224,18 @@ class _Walk:
                 term for place, term in enumerate(dims) if place < dim or place not in value.uniform
             ]
             dims[dim] = self.facts.fresh(dims[dim].size, [t for t in others if t is not dims[dim]])
-        return replace(value, dims=tuple(dims)) if value.uniform else value
+        alike = value.alike | {dims[dim] for dim in value.uniform}
+        return replace(value, dims=tuple(dims), alike=alike) if value.uniform else value
+
+
+def _may_be_equal(result: Result) -> Result:
+    if isinstance(result, tuple):
+        return tuple(map(_may_be_equal, result))
+    return None if result is None else constant(result)
 
 
 WRAPPERS = {"wrap_with_set_grad_enabled", "wrap_with_autocast"}
 """Operations on a graph that do no more than run it."""
-
-
-def _bound(
-    target: torch._ops.OpOverload, node: fx.Node
-) -> Iterator[tuple[torch._C.Argument, object]]:
-    """Each argument of an operation with what it is given, its default where it is left out."""
-    for place, argument in enumerate(target._schema.arguments):
-        if place < len(node.args) and not argument.kwarg_only:
-            yield argument, node.args[place]
-        elif argument.name in node.kwargs:
-            yield argument, node.kwargs[argument.name]
-        elif argument.has_default_value():
-            yield argument, argument.default_value
 
 
 def _runs(held: Tensor, dim: int) -> list[int]:
@@ -246,30 +250,3 @@ def _runs(held: Tensor, dim: int) -> list[int]:
     )
     starts = [0, *(1 + n for n, new in enumerate(differs.tolist()) if new), size]
     return [end - start for start, end in pairwise(starts) if size]
-
-
-def _written(graph: fx.Graph) -> set[fx.Node]:
-    """Nodes whose tensors are written into, with all that these may be views of and that may be views of them."""
-    found: set[fx.Node] = set()
-    for node in graph.nodes:
-        target = node.target
-        if isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable:
-            base: fx.Node | None = node
-            while base is not None:
-                found.add(base)
-                base = next(iter(base.all_input_nodes), None)
-    for node in graph.nodes:
-        if any(first in found for first in node.all_input_nodes[:1]):
-            found.add(node)
-    return found
-
-
-def _is_mask(node: fx.Node) -> bool:
-    held = node.meta.get("val")
-    return isinstance(held, Tensor) and held.dtype in (torch.bool, torch.uint8)
-
-
-def _shapes(node: fx.Node) -> tuple[tuple[int, ...] | None, ...]:
-    held = node.meta.get("val")
-    many = held if isinstance(held, (list, tuple)) else (held,)
-    return tuple(tuple(map(int, each.shape)) if isinstance(each, Tensor) else None for each in many)

@@ -130,8 +130,8 @@ class Traced:
         touches = [
             Touched(tensor=each.name, dimension=dim)
             for each in tensors_of(self.space)
-            for dim, parts in enumerate(each.dims)
-            if any(axis in part for several in parts for part in several)
+            for dim in range(len(each.shape))
+            if any(axis in piece.dims[dim].axes for piece in each.pieces)
         ]
         first = touches[0]
         return FreeGroup(

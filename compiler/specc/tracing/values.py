@@ -7,17 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..symmetry.positions import (
-    MOST_PLACES,
-    Atom,
-    Positions,
-    Sum,
-    Term,
-    atoms_of,
-    joined,
-    product_of,
-    spread_out,
-)
+from ..symmetry.positions import MOST_PLACES, Positions
+from ..symmetry.terms import Atom, Sum, Term, atoms_of, joined, product_of
 from ..symmetry.weight_space import Pin
 
 Dims = tuple[Term, ...]
@@ -29,12 +20,19 @@ class Value:
     """A tensor: its dimensions, and for one of integers the dimension whose positions they are, if known.
 
     Along `uniform` dimensions all entries are the same. `known` are the entries of a constant.
+    Along `alike` positions entries may well be equal exactly; a tensor that `vanishes` may be zero on
+    whole stretches. `bent`: in parts it may be an earlier tensor as it is. `learned`: a function of
+    the weights alone.
     """
 
     dims: Dims
     refers: Term | None = None
     uniform: frozenset[int] = frozenset()
     known: Tensor | None = None
+    alike: frozenset[Term] = frozenset()
+    vanishes: bool = False
+    bent: bool = False
+    learned: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -53,7 +51,7 @@ class Facts:
     birth: str = ""
     roles: list[tuple[Term, str]] = field(default_factory=list)
     copies: list[Term] = field(default_factory=list)
-    """Positions at which entries are, or may well be, the same."""
+    """Positions that the operation makes, at all of which entries are the same."""
     spaces: list[Dims] = field(default_factory=list)
     """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
@@ -93,14 +91,13 @@ class Facts:
         self.positions.pin(term, Pin(reason, self.place))
 
     def compared(self, value: Value, dim: int) -> None:
-        """Entries along a dimension are compared: which of equal ones is taken depends on their order."""
-        reason = "of equal entries the first is taken"
-        if dim in value.uniform:
-            self.pin(value.dims[dim], reason)
-        atoms = set(atoms_of(self.positions.resolve(value.dims[dim])))
-        for each in self.copies:
-            for atom in atoms & set(atoms_of(self.positions.resolve(each))):
-                self.pin(atom, reason)
+        """Entries along a dimension are compared: which of equal ones is taken depends on their order.
+
+        They may be equal too where a pair of positions is compared with the same pair the other way round.
+        """
+        here = [value.dims[dim]]
+        for atom in self.among(here, value.alike) | self.twice(here):
+            self.pin(atom, "of equal entries the first is taken")
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
         for term in dims:
@@ -121,14 +118,34 @@ class Facts:
     def mixed(self, dims: Dims, over: Sequence[int]) -> None:
         """What comes out at each position of some dimensions depends on all their positions."""
         others = [term for dim, term in enumerate(dims) if dim not in over]
-        chosen = [self.positions.resolve(dims[dim]) for dim in over]
-        whole = any(isinstance(term, Sum) for term in chosen[1:])
-        read = chosen if whole or not chosen else [self.merged(chosen)]
-        self.together(*others, *read, *read)
+        read = self.merged([dims[dim] for dim in over])
+        self.together(*others, read, read)
 
     def called(self, term: Term, role: str) -> None:
         """What a dimension is called, if it turns out to be one axis: `head`."""
         self.roles.append((term, f"{self.birth}_{role}" if self.birth else role))
+
+    # --- Positions of several dimensions
+
+    def atoms(self, terms: Iterable[Term]) -> set[Atom]:
+        return {a for term in terms for a in atoms_of(self.positions.resolve(term)) if a.size > 1}
+
+    def twice(self, terms: Iterable[Term]) -> set[Atom]:
+        """Those that occur more than once."""
+        found = [a for term in terms for a in atoms_of(self.positions.resolve(term)) if a.size > 1]
+        return {atom for atom in found if found.count(atom) > 1}
+
+    def among(self, terms: Iterable[Term], others: Iterable[Term]) -> frozenset[Term]:
+        """Those that are, at places or as a whole, among others."""
+        known = self.atoms(others)
+        if not known:
+            return frozenset()
+        places = set[Atom]().union(*map(self.positions.anywhere, known))
+        return frozenset(
+            atom
+            for atom in self.atoms(terms)
+            if atom in known or places & self.positions.anywhere(atom)
+        )
 
     # --- Dimensions from dimensions
 
@@ -167,21 +184,7 @@ class Facts:
 
     def merged(self, dims: Sequence[Term]) -> Term:
         """Dimensions flattened row-major into one."""
-        wide = [self.positions.resolve(term) for term in dims if term.size > 1]
-        if not wide:
-            return dims[0] if dims else self.one()
-        whole = wide[0]
-        for term in wide[1:]:
-            whole = spread_out(whole, self._factors(term))
-        return whole
-
-    def _factors(self, term: Term) -> list[Atom]:
-        """The atoms of what stands inside a product; a sum there is pinned and taken as one."""
-        if isinstance(term, Sum):
-            reason = "parts one after the other lie inside a flattened dimension"
-            self.pin(term, reason)
-            return [self.pinned(term.size, reason)]
-        return list(atoms_of(term))
+        return product_of([self.positions.resolve(term) for term in dims]) if dims else self.one()
 
     def cut(self, term: Term, sizes: Sequence[int]) -> Dims:
         """A dimension as parts one after the other, some of which may have no position."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from ..symmetry.weight_space import Pin
-from ..types import Axis, Collection, Part, Stored, axes_of, stored
+from ..types import Axis, Collection, Dimension, Part, Stored, axes_of, dimension_text, stored
 
 
 def specification(space: Collection, pins: Mapping[Axis, Pin], heading: Sequence[str]) -> str:
@@ -27,7 +27,7 @@ def specification(space: Collection, pins: Mapping[Axis, Pin], heading: Sequence
 
 def tensors_of(space: Collection) -> tuple[Stored, ...]:
     """The tensors of a space as they are stored."""
-    plain = (stored(name, [[(axis,)] for axis in t.axes]) for name, t in space.tensors)
+    plain = (stored(name, [[(Part((axis,)),) for axis in t.axes]]) for name, t in space.tensors)
     return space.stored or tuple(plain)
 
 
@@ -61,42 +61,17 @@ def _label(name: str) -> str:
 
 def _brackets(tensor: Stored) -> str:
     """`[hidden, input]`, and `[a, x] + [b, y]` for parts with columns of their own."""
-    if not tensor.sizes:
-        return "[]"
-    rows = [(columns, first) for first, *columns in _rows(tensor)]
     written = []
-    for columns, together in groupby(rows, key=lambda row: row[0]):
-        firsts = [part for _, parts in together for part in parts]
-        written.append(f"[{', '.join(map(_dimension, [firsts, *columns]))}]")
+    for columns, blocks in groupby(tensor.blocks, key=lambda dims: dims[1:]):
+        rows = tuple(part for dims in blocks for dim in dims[:1] for part in dim)
+        dims = [rows, *columns] if rows else []
+        written.append(f"[{', '.join(dimension_text(_wide(dim)) for dim in dims)}]")
     return " + ".join(written)
 
 
-def _rows(tensor: Stored) -> Iterator[list[list[Part]]]:
-    """For each part of the first dimension the parts along all dimensions."""
-    counts = [len(sizes) for sizes in tensor.sizes]
-    strides = [1] * len(counts)
-    for dim in range(len(counts) - 2, -1, -1):
-        strides[dim] = strides[dim + 1] * counts[dim + 1]
-    for row in range(counts[0]):
-        start = row * strides[0]
-        first = [tensor.pieces[start].dims[0]]
-        yield [
-            first,
-            *(
-                [
-                    tensor.pieces[start + place * strides[dim]].dims[dim]
-                    for place in range(counts[dim])
-                ]
-                for dim in range(1, len(counts))
-            ),
-        ]
-
-
-def _dimension(parts: Sequence[Part]) -> str:
-    written = [_part(part) for part in parts]
-    return written[0] if len(written) == 1 else f"({' + '.join(written)})"
-
-
-def _part(part: Part) -> str:
-    names = [axis.name for axis in part if axis.size > 1]
-    return f"({' '.join(names)})" if len(names) > 1 else names[0] if names else "1"
+def _wide(dimension: Dimension) -> Dimension:
+    """A dimension without the axes of one position, which are not declared."""
+    return tuple(
+        Part(tuple(axis for axis in part.axes if axis.size > 1), _wide(part.within))
+        for part in dimension
+    )

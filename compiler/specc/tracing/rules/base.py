@@ -21,6 +21,8 @@ class Call:
     """Of each result; None for one that is no tensor."""
     used: frozenset[int]
     """Which of several results are read."""
+    integral: tuple[bool, ...] = ()
+    """Whether each result is of integers or truth values."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -144,7 +146,10 @@ def fixed(facts: Facts, call: Call, reason: str) -> Result:
 
 def fixed_value(facts: Facts, shape: Sequence[int] | None, reason: str) -> Value | None:
     """A result all of whose positions are told apart; None where it is no tensor."""
-    return None if shape is None else Value(tuple(facts.pinned(size, reason) for size in shape))
+    if shape is None:
+        return None
+    dims = tuple(facts.pinned(size, reason) for size in shape)
+    return Value(dims, alike=frozenset(dims), vanishes=True, bent=True)
 
 
 def replaced(dims: Dims, new: Mapping[int, object]) -> Dims:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...symmetry.positions import Term
+from ...symmetry.terms import Term
 from ..values import Facts, Value
 from .base import Call, Result, fixed, replaced, rule
 
@@ -100,6 +100,10 @@ def _reduced(facts: Facts, dims: tuple[Term, ...], over: list[int], keep: bool) 
     return tuple(term for dim, term in enumerate(dims) if dim not in over)
 
 
+ITSELF = frozenset(("sum", "mean", "amax", "amin", "prod"))
+"""Of a single entry they are that entry."""
+
+
 @rule(
     "sum", "mean", "amax", "amin", "prod", "any", "all", "logsumexp", "var", "std", "var_mean",
     "std_mean", "norm", "linalg_vector_norm", "count_nonzero", "nansum", "nanmean", "aminmax",
@@ -111,6 +115,8 @@ def reduction(facts: Facts, call: Call) -> Result:
     if call.optional("other") is not None:
         return pointwise(facts, call)
     over = call.dims(value)
+    if call.name in ITSELF and value.shape == call.shape:
+        return value
     found = Value(_reduced(facts, value.dims, over, call.flag("keepdim")))
     return found if len(call.shapes) == 1 else tuple(found for _ in call.shapes)
 

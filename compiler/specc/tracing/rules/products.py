@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ...symmetry.positions import Term
+from ...symmetry.terms import Term
 from ..values import Dims, Facts, Value
 from .base import Call, Result, pin_everything, replaced, rule
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...symmetry.positions import Atom, Term
+from ...symmetry.terms import Atom, Term
 from ..values import Dims, Facts, Value
 from .base import Call, Result, rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ...symmetry.positions import Sum, Term, spread_out
+from ...symmetry.terms import Term, product_of
 from ..values import Dims, Facts, Value
 from .base import Call, Result, fixed, pin_everything, pin_numbers, replaced, rule
 
@@ -114,8 +114,6 @@ def _tiled(facts: Facts, term: Term, count: int) -> Term:
         return term
     if term.size == 1:
         return facts.copy(count)
-    if isinstance(term, Sum):
-        return facts.joined([term] * count)
     return facts.merged([facts.copy(count), term])
 
 
@@ -128,7 +126,7 @@ def repeat_interleave(facts: Facts, call: Call) -> Result:
     dim, count = call.dim(value), call.integer("repeats", 1)
     term = facts.positions.resolve(value.dims[dim])
     copies = facts.copy(count, list(value.dims))
-    made = spread_out(term, [copies]) if count > 1 else term
+    made = product_of([term, copies])
     return Value(replaced(value.dims, {dim: made}), value.refers)
 
 
