@@ -57,6 +57,17 @@ def test_the_lines_that_use_it_run_and_compile_to_one_graph(
     assert counter.frame_count == 1
 
 
+def test_laws_of_materials_turn_with_their_group() -> None:
+    laws = specc.load(blocks("spec")[1])
+    strain = torch.randn(4, 3, 3, dtype=torch.float64)
+    strain = strain + strain.mT
+    quarter = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=torch.float64)
+    turned = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q
+    for law, turn in ((laws.Isotropic, turned), (laws.Crystal, quarter)):
+        stress = law(dtype=torch.float64)
+        torch.testing.assert_close(stress(turn @ strain @ turn.T), turn @ stress(strain) @ turn.T)
+
+
 def test_a_traced_model_is_read_as_shown(tmp_path: Path) -> None:
     class ResNet(nn.Module):
         def __init__(self) -> None:
@@ -71,7 +82,7 @@ def test_a_traced_model_is_read_as_shown(tmp_path: Path) -> None:
     names: dict[str, Any] = {"specc": specc, "module": module, "inputs": [torch.randn(5, 3)]}
     exec(blocks("python")[3], names)
     (tmp_path / "net.spec").write_text(names["traced"].spec(), encoding="utf-8")
-    (tmp_path / "models.spec").write_text(blocks("spec")[1], encoding="utf-8")
+    (tmp_path / "models.spec").write_text(blocks("spec")[2], encoding="utf-8")
     weights, _ = torch.func.stack_module_state([module, ResNet()])
     assert specc.load(tmp_path / "models.spec").Accuracy()(weights).shape == (2, 1)
 
