@@ -51,7 +51,14 @@ def test_a_layer_without_maps_is_refused(case: Case) -> None:
         specc.explain(case.spec)
 
 
-@pytest.mark.parametrize("case", COMPARED, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if number % 4 == 0 else pytest.mark.slow)
+        for number, case in enumerate(COMPARED)
+    ],
+    ids=str,
+)
 def test_random_draws_span_the_commutant(case: Case) -> None:
     """As many draws as the dimension and three: inside the oracle's space, and of its rank."""
     maps = commutant(case.source, case.target).reshape(case.maps, case.entries)

@@ -48,7 +48,7 @@ REPRESENTATIONS: dict[str, tuple[Axis, ...]] = {
     "Sp": (groups.symplectic(2),),
     "GL": (groups.general_linear(2),),
     "GL and its dual": (groups.general_linear(2), dual(groups.general_linear(2))),
-    "shears": (groups.matrices([[[1, 1], [0, 1]]]),),
+    "shears": (groups.matrices([[[0, 1], [0, 0]]], lie=True),),
     "boosts": (groups.matrices([[[0, 1], [1, 0]]], lie=True),),
 }
 
