@@ -61,8 +61,8 @@ def test_a_summary_follows_the_specification(
         "Sequential  4 tensors, 1 free group, 2 pinned axes",
         "",
         "free",
-        "  axis     group  born      moves",
-        "  layer_0  S(4)   0.weight  0.weight 0, 0.bias 0, 2.weight 1",
+        "  axis     group  moves (tensor:dimension)",
+        "  layer_0  S(4)   0.weight:0, 0.bias:0, 2.weight:1",
     ]
     words = [" ".join(line.split()) for line in told]
     assert "layer_2 2 an output of the model 2; a layer behind it would free it" in words
@@ -117,9 +117,7 @@ def test_layers_that_are_alike_share_a_row(
     text = "\nstack = nn.Sequential(nn.Linear(3, 4), *[nn.Linear(4, 4) for _ in range(6)])\n"
     (folder / "models.py").write_text(MODEL + text, encoding="utf-8")
     assert main(["trace", "models.py:stack", *INPUT, "-o", "net.spec"]) == 0
-    assert (
-        "  layer_*  S(4) x 6  *.weight  *.weight 0, *.bias 0, *.weight 1" in capsys.readouterr().out
-    )
+    assert "  layer_*  S(4) x 6  *.weight:0, *.bias:0, *.weight:1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("form", ["git-rebasin", "unf", "spec"])
@@ -213,3 +211,21 @@ def test_the_space_of_a_file_is_chosen(folder: Path, capsys: pytest.CaptureFixtu
     assert main(["verify", "two.spec", "Wrong", *given]) == MISTAKE
     assert main(["verify", "two.spec", *given]) == MISTAKE
     assert "two.spec declares several spaces" in capsys.readouterr().err
+
+
+def test_groups_of_different_sizes_are_told_apart(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "models.py").write_text(
+        "from torch import nn\n\n"
+        "def pyramid():\n"
+        "    sizes = [(3, 4), (4, 4), (4, 4), (4, 8), (8, 2)]\n"
+        "    return nn.Sequential(*(nn.Sequential(nn.Linear(*s), nn.Tanh()) for s in sizes))\n"
+    )
+    assert main(["trace", "models.py:pyramid", *INPUT, "-o", "net.spec"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[3:6] == [
+        "  axis       group     moves (tensor:dimension)",
+        "  layer_*_0  S(4) x 3  *.0.weight:0, *.0.bias:0, *.0.weight:1",
+        "  layer_3_0  S(8)      3.0.weight:0, 3.0.bias:0, 4.0.weight:1",
+    ]

@@ -716,7 +716,8 @@ CASES = {
 PARTS_AND_HEADS = "heads of queries stand beside one of keys and one of values"
 
 LESS: dict[str, tuple[int, str]] = {
-    "DeepseekV3": (15, "a mask that is the same in a group of experts pins the group"),
+    "DeepseekV3": (14, "the scores of experts in groups that are masked are equal"),
+    "Phimoe": (9, "the scores of experts that are masked are equal"),
     "Falcon": (3, PARTS_AND_HEADS),
     "Falcon, newer": (5, PARTS_AND_HEADS),
 }

@@ -40,24 +40,29 @@ def summary(report: TraceReport, width: int) -> list[Text]:
 
 
 def _free(groups: Sequence[FreeGroup]) -> Iterator[list[Text]]:
-    yield [Text("axis", "dim"), Text("group", "dim"), Text("born", "dim"), Text("moves", "dim")]
+    yield [Text("axis", "dim"), Text("group", "dim"), Text("moves (tensor:dimension)", "dim")]
     colours = cycle(COLOURS)
-    for alike in _alike(groups, lambda g: (_pattern(g.axis), _pattern(g.group), len(g.touches))):
+    for alike in _alike(groups, _kind):
         first, colour = alike[0], next(colours)
         group = first.group.partition(" in ")[0]
         inside = "" if first.inside is None else f" in {_name([g.inside or '' for g in alike])}"
         yield [
             Text(_name([g.axis for g in alike]), colour),
             Text(f"{group}{inside}{_times(alike)}"),
-            Text(_name([g.born.partition(",")[0] for g in alike]), "dim"),
             Text(", ".join(_moved([g.touches for g in alike]))),
         ]
+
+
+def _kind(group: FreeGroup) -> Hashable:
+    """What groups of repeated layers have in common: all but the numbers in names."""
+    touches = tuple((_pattern(t.tensor), t.dimension) for t in group.touches)
+    return _pattern(group.axis), group.size, _pattern(group.inside or ""), touches
 
 
 def _moved(touches: Sequence[Sequence[Touched]]) -> Iterator[str]:
     """The dimensions that groups which are alike move, the first of them by name."""
     for each in list(zip(*touches, strict=True))[:_SHOWN]:
-        yield f"{_name([touched.tensor for touched in each])} {each[0].dimension}"
+        yield f"{_name([touched.tensor for touched in each])}:{each[0].dimension}"
     if len(touches[0]) > _SHOWN:
         yield f"{len(touches[0]) - _SHOWN} more"
 

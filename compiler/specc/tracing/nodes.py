@@ -57,7 +57,7 @@ def overwritten(graph: fx.Graph) -> set[fx.Node]:
 def _is_view(node: fx.Node) -> bool:
     """Whether what a node gives may share the memory of its first argument."""
     if node.target is operator.getitem:
-        return True
+        return _is_view(node.all_input_nodes[0])
     if not isinstance(node.target, torch._ops.OpOverload) or not node.all_input_nodes:
         return False
     return any(each.alias_info is not None for each in node.target._schema.returns)

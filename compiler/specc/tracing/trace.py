@@ -76,7 +76,7 @@ class _Walk:
             return self._constant(held, f"the constant `{node.name}`")
         self.facts.place, self.facts.birth = f"`{node.name}`", node.name
         dims = tuple(self.facts.pinned(size, "an input of the model") for size in held.shape)
-        return Value(dims, vanishes=not held.is_floating_point())
+        return Value(dims, vanishes=not held.is_floating_point(), origins=self.facts.origin())
 
     def _parameter(self, node: fx.Node, name: str) -> Value:
         """An entry of the state_dict: along each dimension positions that live in those of all before it."""
@@ -86,7 +86,7 @@ class _Walk:
             for birth, size in zip(births_of(node, name), node.meta["val"].shape, strict=True):
                 self.facts.birth = birth
                 dims.append(self.facts.fresh(size, list(dims)))
-            self.parameters[name] = Value(tuple(dims), learned=True)
+            self.parameters[name] = Value(tuple(dims), learned=True, origins=self.facts.origin())
         return self.parameters[name]
 
     def _constant(self, held: Tensor, called: str) -> Value:
@@ -107,7 +107,7 @@ class _Walk:
                 dims.append(self.facts.pinned(size, "a constant tells its positions apart"))
         known = held if held.dim() == 1 and not held.is_floating_point() else None
         found = Value(tuple(dims), None, frozenset(uniform), known, frozenset(alike))
-        return replace(found, vanishes=bool((held == 0).any()))
+        return replace(found, vanishes=bool((held == 0).any()), origins=self.facts.origin())
 
     def run(self, graph: fx.GraphModule, given: Sequence[Result]) -> Result:
         """What is known of a graph's results, given its inputs."""
@@ -209,7 +209,7 @@ class _Walk:
         if isinstance(given, fx.Node):
             value = known.get(given)
             if isinstance(value, Value) and given in self.overwritten:
-                return constant(value)
+                return replace(constant(value), learned=False)
             if isinstance(value, Value) and given not in self.written:
                 return self._anew(value)
             return value

@@ -21,8 +21,8 @@ class Value:
 
     Along `uniform` dimensions all entries are the same. `known` are the entries of a constant.
     Along `alike` positions entries may well be equal exactly; a tensor that `vanishes` may be zero on
-    whole stretches. `bent`: in parts it may be an earlier tensor as it is. `learned`: a function of
-    the weights alone.
+    whole stretches. `bent`: in parts it may be an earlier tensor as it is, of the same `origins`: inputs,
+    weights, and products with weights. `learned`: a function of the weights alone.
     """
 
     dims: Dims
@@ -33,6 +33,7 @@ class Value:
     vanishes: bool = False
     bent: bool = False
     learned: bool = False
+    origins: frozenset[int] = frozenset()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,6 +53,7 @@ class Facts:
     roles: list[tuple[Term, str]] = field(default_factory=list)
     copies: list[Term] = field(default_factory=list)
     """Positions that the operation makes, at all of which entries are the same."""
+    _origins: int = 0
     spaces: list[Dims] = field(default_factory=list)
     """What lives in others has to find them in each of these: tensors, and the indices of operations."""
 
@@ -90,14 +92,25 @@ class Facts:
         """No position of a dimension may move."""
         self.positions.pin(term, Pin(reason, self.place))
 
-    def compared(self, value: Value, dim: int) -> None:
-        """Entries along a dimension are compared: which of equal ones is taken depends on their order.
+    def origin(self) -> frozenset[int]:
+        """What is computed from here on is no function of the entries of anything before alone."""
+        self._origins += 1
+        return frozenset([self._origins])
 
-        They may be equal too where a pair of positions is compared with the same pair the other way round.
-        """
-        here = [value.dims[dim]]
-        for atom in self.among(here, value.alike) | self.twice(here):
+    def compared(self, value: Value, dim: int) -> None:
+        """The first of equal entries along a dimension is taken: their order matters."""
+        for atom in self._equal(value, dim):
             self.pin(atom, "of equal entries the first is taken")
+
+    def sorted(self, value: Value, dim: int) -> None:
+        """Entries along a dimension are sorted: the order of equal ones depends on all others."""
+        if self._equal(value, dim):
+            self.pin(value.dims[dim], "equal entries have no order")
+
+    def _equal(self, value: Value, dim: int) -> frozenset[Term]:
+        """Where entries may be equal, or a pair of positions is compared with the same pair the other way round."""
+        here = [value.dims[dim]]
+        return self.among(here, value.alike) | self.twice(here)
 
     def pin_all(self, dims: Iterable[Term], reason: str) -> None:
         for term in dims:

@@ -15,12 +15,12 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import SpecError
-from ..reference import put_together, taken_apart
 from ..types import Axis, Collection
-from ..verification.actions import Element, act, random_element
+from ..verification.actions import Element, random_element
 from ..verification.draws import gap
 from ..verification.records import TOLERANCE
 from .capture import first_names
+from .moves import moved
 from .written import outer_first, tensors_of
 
 DRAWS = 3
@@ -114,11 +114,9 @@ class _Function:
             if id(tensor) in parameters and self._first.get(name) == name
         }
         self._inputs = pytree.tree_map(_in_float64, (tuple(inputs), dict(options)))
-        self.state = {
-            name: _generic(name, tensor.detach(), generator)
-            for name, tensor in held.items()
-            if self._first.get(name) == name
-        }
+        self.state = {n: t.detach() for n, t in held.items() if self._first.get(n) == n}
+        for name, tensor in self.state.items():
+            _randomise(name, tensor, generator)
 
     def stored(self, names: Sequence[str]) -> State:
         """Entries of the state_dict; one tensor may have several names."""
@@ -177,10 +175,23 @@ def _finding(space: Collection, function: _Function, generator: torch.Generator)
     with torch.no_grad():
         expected = function(state)
         elements = [random_element(axes, generator) for _ in range(DRAWS if axes else 0)]
-        worst = max((_change(space, function, state, expected, e) for e in elements), default=0.0)
+        worst = _worst(space, function, state, expected, elements)
         if not worst <= TOLERANCE:
             return Finding(worst, _wrong(space, function, state, expected, axes, generator))
     return Finding(worst, (), _unseen(space, function, state))
+
+
+def _worst(
+    space: Collection,
+    function: _Function,
+    state: State,
+    expected: list[Tensor],
+    elements: Sequence[Element],
+) -> float:
+    """The largest change by any of several elements; all are written into the same memory."""
+    into = {name: torch.empty_like(tensor) for name, tensor in state.items()} if elements else {}
+    changes = (gap(function(moved(space, state, e, into)), expected) for e in elements)
+    return max(changes, default=0.0)
 
 
 def _wrong(
@@ -197,16 +208,10 @@ def _wrong(
     still = {name: torch.arange(t.shape[-1]).expand(t.shape) for name, t in element.items()}
     for axis in axes:
         alone = {**still, axis.name: element[axis.name]}
-        change = _change(space, function, state, expected, alone)
+        change = gap(function(moved(space, state, alone)), expected)
         if not change <= TOLERANCE:
             found.append((axis, change))
     return tuple(found)
-
-
-def _change(
-    space: Collection, function: _Function, state: State, expected: list[Tensor], element: Element
-) -> float:
-    return gap(function(moved(space, state, element)), expected)
 
 
 def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, ...]:
@@ -220,7 +225,7 @@ def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, 
         if any(not axis.pinned for piece in each.pieces for axis in piece.axes)
     }
     names = sorted(moving & function.parameters)
-    leaves = {name: state[name].clone().requires_grad_() for name in names}
+    leaves = {name: state[name].detach().requires_grad_() for name in names}
     try:
         with torch.enable_grad():
             outputs = [t for t in function({**state, **leaves}) if t.requires_grad]
@@ -228,7 +233,9 @@ def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, 
             found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     except Exception:  # whatever has no derivative
         return ()
-    sizes = [0.0 if each is None else float(each.abs().max()) for each in found]
+    sizes = [
+        0.0 if each is None else float(torch.stack(each.aminmax()).abs().max()) for each in found
+    ]
     least = TOLERANCE * max(sizes, default=0.0)
     return tuple(name for name, size in zip(names, sizes, strict=True) if size <= least)
 
@@ -240,26 +247,18 @@ def _weighted(output: Tensor) -> Tensor:
     return total
 
 
-def moved(space: Collection, state: State, element: Element) -> State:
-    """The weights with an element of the group applied."""
-    batched = {name: tensor.unsqueeze(0) for name, tensor in state.items()}
-    tensors = taken_apart(batched, space)
-    found = {name: act(element, tensors[name], t.axes) for name, t in space.tensors}
-    return {name: t.squeeze(0) for name, t in put_together(found, space).items()}
-
-
-def _generic(name: str, tensor: Tensor, generator: torch.Generator) -> Tensor:
+def _randomise(name: str, tensor: Tensor, generator: torch.Generator) -> None:
     """Random numbers of a size that keeps signals alive: matrices of variance over 1 / fan-in, vectors
     around 0 or 1 as they were, variances positive. Integers stay."""
     if not tensor.is_floating_point():
-        return tensor
+        return
     if name.endswith("running_var"):
-        return torch.rand(tensor.shape, generator=generator, dtype=tensor.dtype).add(0.5)
-    noise = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
-    if tensor.dim() > 1:
-        return noise.mul(1.5 / max(tensor[0].numel(), 1) ** 0.5)
-    around = 1.0 if tensor.numel() and float(tensor.mean()) > 0.5 else 0.0
-    return noise.mul(0.3).add(around)
+        around, width = 1.0, 0.5
+    elif tensor.dim() > 1:
+        around, width = 0.0, 2.6 / max(tensor[0].numel(), 1) ** 0.5
+    else:
+        around, width = float(tensor.numel() > 0 and float(tensor.mean()) > 0.5), 0.5
+    tensor.uniform_(around - width, around + width, generator=generator)
 
 
 def _in_float64(each: object) -> object:

@@ -79,7 +79,12 @@ def _one_marked(facts: Facts, call: Call, result: Value, number: int) -> Value:
         found = _chosen(facts, result, call)
     else:
         found = _computed(facts, call, result)
-    return replace(found, learned=bool(values) and all(value.learned for value in values))
+    origins = frozenset[int]().union(*(value.origins for value in values))
+    return replace(
+        found,
+        learned=bool(values) and call.name != "embedding" and all(v.learned for v in _given(call)),
+        origins=facts.origin() if _mixes(call) else origins,
+    )
 
 
 def constant(value: Value, vanishes: bool = True, bent: bool = True) -> Value:
@@ -87,10 +92,20 @@ def constant(value: Value, vanishes: bool = True, bent: bool = True) -> Value:
     return replace(value, alike=frozenset(value.dims), vanishes=vanishes, bent=bent)
 
 
+def _mixes(call: Call) -> bool:
+    """Whether an operation is a product with weights."""
+    weights = [value for value in call.tensors() if value.learned and not value.vanishes]
+    return call.name in MIXED and bool(weights)
+
+
+def _given(call: Call) -> list[Value]:
+    """The tensors that are computed with, without those that say what of them is picked."""
+    return call.tensors()[:1] if call.name in PICKED else call.tensors()
+
+
 def _computed(facts: Facts, call: Call, result: Value) -> Value:
     """By any other operation: what is alike in an argument, and all where one is zero."""
     values = call.tensors()
-    given = values[:1] if call.name in PICKED else values
     alike = frozenset[Term]().union(*(value.alike for value in values))
     if call.name in QUOTIENTS:
         alike = _everywhere(facts, result, values)
@@ -99,10 +114,10 @@ def _computed(facts: Facts, call: Call, result: Value) -> Value:
     made = replace(
         result,
         alike=result.alike | facts.among(result.dims, alike),
-        vanishes=any(value.vanishes for value in given),
-        bent=any(value.bent for value in given),
+        vanishes=any(value.vanishes for value in _given(call)),
+        bent=any(value.bent for value in _given(call)),
     )
-    if call.name in MIXED and any(value.learned and not value.alike for value in values):
+    if _mixes(call):
         made = replace(made, bent=False)
     if made.vanishes or is_flat(call):
         made = constant(made, bent=made.bent)
@@ -114,13 +129,19 @@ def _computed(facts: Facts, call: Call, result: Value) -> Value:
 
 def _summed(facts: Facts, result: Value, summands: Sequence[Value]) -> Value:
     """Different along each dimension along which one summand is that no other one may cancel."""
-    bent = [each for each in summands if each.bent]
     alike = _everywhere(facts, result, summands)
-    for each in bent:
+    cancels = [each for each in summands if each.bent and _meets(each, summands)]
+    for each in cancels:
         alike |= facts.among(each.dims, each.alike)
     free = [d for d in result.dims if d.size > 1 and not facts.among([d], alike)]
-    vanishes = all(each.vanishes for each in summands) or bool(bent and not free)
-    return replace(result, alike=alike, vanishes=vanishes, bent=bool(bent))
+    vanishes = all(each.vanishes for each in summands) or bool(cancels and not free)
+    bent = any(each.bent for each in summands)
+    return replace(result, alike=alike, vanishes=vanishes, bent=bent)
+
+
+def _meets(summand: Value, summands: Sequence[Value]) -> bool:
+    """Whether another summand is computed from the same entries."""
+    return any(summand.origins & each.origins for each in summands if each is not summand)
 
 
 def _everywhere(facts: Facts, result: Value, values: Sequence[Value]) -> frozenset[Term]:

@@ -25,7 +25,8 @@ def topk(facts: Facts, call: Call) -> Result:
     """The largest entries in their order, and at which positions they stand."""
     value = call.value("self")
     dim = call.dim(value, default=-1)
-    facts.compared(value, dim)
+    if 1 in call.used:
+        facts.sorted(value, dim)
     ranks = facts.pinned(call.shape[dim], "entries are sorted")
     dims = replaced(value.dims, {dim: ranks})
     facts.together(*value.dims, ranks)
@@ -38,7 +39,10 @@ def sort(facts: Facts, call: Call) -> Result:
     """Does not depend on the order before; the order after is fixed."""
     value = call.value("self")
     dim = 0 if call.name == "msort" else call.dim(value, default=-1)
-    facts.compared(value, dim)
+    if call.flag("stable"):
+        facts.compared(value, dim)
+    elif call.name == "argsort" or 1 in call.used:
+        facts.sorted(value, dim)
     ranks = facts.pinned(value.dims[dim].size, "entries are sorted")
     dims = replaced(value.dims, {dim: ranks})
     facts.together(*value.dims, ranks)

@@ -126,7 +126,8 @@ def extremum(facts: Facts, call: Call) -> Result:
     """The value along a dimension, and at which of its positions that stands."""
     value = call.value("self")
     dim = call.dim(value, default=-1)
-    facts.compared(value, dim)
+    if 1 in call.used:
+        (facts.compared if call.name in ("max", "min") else facts.sorted)(value, dim)
     dims = _reduced(facts, value.dims, [dim], call.flag("keepdim"))
     return Value(dims), Value(dims, value.dims[dim])
 
