@@ -92,7 +92,8 @@ def _settled(
             name: [part for dims in parts for part in separated(positions, dims)]
             for name, parts in solved.items()
         }
-        if positions.settle():
+        changed = [_confine_stored(positions, dims) for parts in cut.values() for dims in parts]
+        if positions.settle() or any(changed):
             continue
         uneven = [
             (name, dim)
