@@ -2430,6 +2430,15 @@ def _joined_and_cut(m: Any, x: Tensor) -> Tensor:
     return out
 
 
+def _sorted_beside(m: Any, x: Tensor) -> Tensor:
+    """In each of three groups channels beside the same sorted, and the groups in another order."""
+    h = torch.tanh(m.a(x)).unflatten(1, (3, 4))
+    out: Tensor = m.head(
+        torch.stack([torch.sin(h), h.sort(2).values], 3).flatten(2).roll(1, 1).flatten(1)
+    )
+    return out
+
+
 INSIDE: Mapping[str, Adversarial] = {
     "rotary of a part, halves": _net(
         lambda: _partly_rotary(_by_halves),
@@ -2519,6 +2528,16 @@ INSIDE: Mapping[str, Adversarial] = {
         a.weight: (group (scaled + other)), i
         a.bias: (group (scaled + other))
         head.weight: o, (group (scaled + other))
+        head.bias: o
+        """,
+    ),
+    "sorted beside themselves": _net(
+        lambda: Wired(_sorted_beside, a=nn.Linear(2, 12), head=nn.Linear(24, 3)),
+        "i = 2  a = 12  rest = 24  o = 3",
+        """
+        a.weight: a, i
+        a.bias: a
+        head.weight: o, rest
         head.bias: o
         """,
     ),

@@ -153,7 +153,8 @@ def _settled(
             ]
             for name, parts in solved.items()
         }
-        if positions.settle():
+        changed = [_confine_stored(positions, dims) for parts in cut.values() for dims in parts]
+        if positions.settle() or any(changed):
             continue
         uneven = [
             (name, dim)

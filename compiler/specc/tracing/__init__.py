@@ -14,7 +14,7 @@ may refer to positions (`topk`, `argmax`): `gather` with them moves along, arith
 
 Two assumptions are made of numbers: entries that are compared are different, unless an operation may well
 make them equal (`rules.equal`: copies, what is piecewise constant or zero, pairs in either order), and
-rounding makes nothing equal.
+rounding makes nothing equal, and nothing that is equal different.
 """
 
 from .traced import Traced, TraceReport, trace

@@ -148,8 +148,8 @@ def _copied(module: nn.Module, held: Callable[[Tensor], Tensor]) -> nn.Module:
 
 def _held_in_float64(tensor: Tensor) -> Tensor:
     """A copy in float64; what is computed from parameters is cut off from them."""
-    found = tensor.detach().clone()
-    found = found.double() if found.is_floating_point() else found
+    wanted = torch.float64 if tensor.is_floating_point() else tensor.dtype
+    found = tensor.detach().to(wanted, copy=True)
     return nn.Parameter(found, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else found
 
 
@@ -233,9 +233,8 @@ def _unseen(space: Collection, function: _Function, state: State) -> tuple[str, 
             found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     except Exception:  # whatever has no derivative
         return ()
-    sizes = [
-        0.0 if each is None else float(torch.stack(each.aminmax()).abs().max()) for each in found
-    ]
+    norms = [None if each is None else torch.linalg.vector_norm(each, torch.inf) for each in found]
+    sizes = [0.0 if norm is None else float(norm) for norm in norms]
     least = TOLERANCE * max(sizes, default=0.0)
     return tuple(name for name, size in zip(names, sizes, strict=True) if size <= least)
 
