@@ -153,7 +153,7 @@ def _settled(
             ]
             for name, parts in solved.items()
         }
-        changed = [_confine_stored(positions, dims) for parts in cut.values() for dims in parts]
+        changed = [_confine_stored(positions, dims) for parts in cut.values() for dims, _ in parts]
         if positions.settle() or any(changed):
             continue
         uneven = [
