@@ -269,7 +269,7 @@ def _confine_stored(positions: Positions[Pin], terms: Sequence[Term]) -> bool:
                 before |= any(home in each for choices in dims[:dim] for each in choices)
             else:
                 before = home in factors[:place]
-                before |= dim > 0 and all(home == each[0] for each in dims[0])
+                before |= dim > 0 and all(home in each[:1] for each in dims[0])
                 before &= home.size <= MOST_PLACES
             if before:
                 found.add(home)
