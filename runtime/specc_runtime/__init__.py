@@ -26,6 +26,7 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .forms import Determinant, along, antisymmetric, lower, lower_symplectic, symmetric
+from .fused import mix_spread, pooled
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
@@ -141,10 +142,12 @@ __all__ = [
     "matrices",
     "max_pool",
     "mix_points",
+    "mix_spread",
     "normalise_scale",
     "outer",
     "permutations",
     "pixel_shuffle",
+    "pooled",
     "put_together",
     "reset_parameters",
     "sections",

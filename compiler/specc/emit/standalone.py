@@ -38,6 +38,7 @@ MODULES = (
     "gates",
     "complex_numbers",
     "kan",
+    "fused",
     "equivariant",
     "compilation",
     "models",
