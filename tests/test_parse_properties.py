@@ -217,13 +217,13 @@ SECONDS = 2.0
 
 def survives(text: str) -> None:
     """A text parses, or is refused by messages with places that can be shown; soon."""
-    start = time.perf_counter()
+    start = time.thread_time()
     try:
         assert isinstance(parse(Source("test.spec", text)), File)
         return
     except (SpecError, SpecErrors) as caught:
         error = caught
-    assert time.perf_counter() - start < SECONDS
+    assert time.thread_time() - start < SECONDS
     for single in leaves(error) if isinstance(error, SpecErrors) else [error]:
         assert single.span is not None
         assert 0 <= single.span.start <= single.span.end <= len(text)

@@ -300,10 +300,12 @@ def _offsets(
 
 
 def _weight(each: Product, parameters: Mapping[str, Array]) -> Array:
-    """The matrix of a product, of rows and columns."""
-    name = f"mix_{each.name}"
+    """The matrix of a product, of rows and columns; those of the runs of a repeat are in one tensor."""
+    name, _, run = f"mix_{each.name}".partition(".")
     if each.rank is None:
-        return parameters[f"{name}.weight"]
+        weight = parameters[f"{name}.weight"]
+        return weight[int(run)] if run else weight
+    name = f"mix_{each.name}"
     return parameters[f"{name}.weight_out"] @ parameters[f"{name}.weight_in"]
 
 

@@ -26,12 +26,13 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .forms import Determinant, along, antisymmetric, lower, lower_symplectic, symmetric
-from .fused import mix_spread, pooled
+from .fused import Activation, as_is, each_with_means, mix_spread, with_means
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
 from .models import Model, compile
 from .modules import (
+    BatchedMix,
     Codes,
     FactoredMix,
     Mix,
@@ -60,6 +61,7 @@ from .tensors import (
     masked_min,
     masked_softmax,
     masked_sum,
+    runs_first,
     sections,
 )
 from .tied import TiedMix, init_tied_mix_
@@ -69,7 +71,9 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Activation",
     "BatchNorm",
+    "BatchedMix",
     "Bilinear",
     "CirculantMix",
     "Codes",
@@ -115,6 +119,7 @@ __all__ = [
     "antisymmetric",
     "apply_mask",
     "as_complex",
+    "as_is",
     "avg_pool",
     "check_inputs",
     "check_mask",
@@ -126,6 +131,7 @@ __all__ = [
     "diagonal",
     "dihedral",
     "dual",
+    "each_with_means",
     "embed_diagonal",
     "full_mask",
     "init_factored_mix_",
@@ -147,12 +153,13 @@ __all__ = [
     "outer",
     "permutations",
     "pixel_shuffle",
-    "pooled",
     "put_together",
     "reset_parameters",
+    "runs_first",
     "sections",
     "spin",
     "symmetric",
     "take_apart",
     "unmoved",
+    "with_means",
 ]

@@ -163,10 +163,12 @@ class Equivariant(nn.Module):
 
 def _single(zeros: Mapping[str, Tensor], name: str, place: tuple[int, int]) -> dict[str, Tensor]:
     """Parameters with which the matrix of a product is 1 at one place, and 0 elsewhere."""
-    if f"{name}.weight" in zeros:
-        weight = zeros[f"{name}.weight"].clone()
-        weight[place] = 1
-        return {f"{name}.weight": weight}
+    mix, _, run = name.partition(".")
+    key = f"{mix}.weight"
+    if key in zeros:
+        weight = zeros[key].clone()
+        (weight[int(run)] if run else weight)[place] = 1
+        return {key: weight}
     row, column = place
     outer, inner = (zeros[f"{name}.{end}"].clone() for end in ("weight_out", "weight_in"))
     outer[row, 0] = inner[0, column] = 1

@@ -85,6 +85,27 @@ class Mix(nn.Linear):
         """Draws nothing, so that building a layer and `reset_parameters` draw the same numbers."""
 
 
+class BatchedMix(nn.Module):
+    """A product of a level for each run of a repeat: its weight is `(runs, out, in)`."""
+
+    def __init__(
+        self,
+        runs: int,
+        in_features: int,
+        out_features: int,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        weight = torch.empty(runs, out_features, in_features, device=device, dtype=dtype)
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(runs, batch, *axes, in) -> (runs, batch, *axes, out)` in one batched product."""
+        made = torch.bmm(x.flatten(1, -2), self.weight.transpose(1, 2))
+        return made.reshape(*x.shape[:-1], -1)
+
+
 class FactoredMix(nn.Module):
     """A product of a level whose matrix is one of low rank: `weight_out @ weight_in`."""
 

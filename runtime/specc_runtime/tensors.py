@@ -6,7 +6,6 @@ Tensors are `(batch, *axes, channels)`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,14 +78,20 @@ def concat(*parts: Tensor) -> Tensor:
     return torch.cat([part.expand(*shape, part.shape[-1]) for part in parts], -1)
 
 
-def sections(x: Tensor, *widths: int | Sequence[int]) -> tuple[Any, ...]:
-    """Cuts the last dimension into tensors, and where `widths` has a list into a tuple of tensors."""
-    flat = [w for width in widths for w in ([width] if isinstance(width, int) else width)]
-    parts = iter(x.split(flat, -1))
+def sections(x: Tensor, *widths: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Cuts the last dimension into tensors; where `widths` has a list of equal ones, those parts stay
+    together, with a dimension for them in front."""
+    totals = [width if isinstance(width, int) else sum(width) for width in widths]
+    parts = zip(x.split(totals, -1), widths, strict=True)
     return tuple(
-        next(parts) if isinstance(width, int) else tuple(next(parts) for _ in width)
-        for width in widths
+        part if isinstance(width, int) else runs_first(part, len(width)) for part, width in parts
     )
+
+
+def runs_first(x: Tensor, count: int) -> Tensor:
+    """`(batch, ..., count * width)` seen as `(count, batch, ..., width)`."""
+    apart: Tensor = x.unflatten(-1, (count, x.shape[-1] // count))
+    return apart.movedim(-2, 0)
 
 
 def accumulate(layer: nn.Linear, *parts: Tensor) -> Tensor:

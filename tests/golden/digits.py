@@ -6,7 +6,18 @@ specc 0.1.0, source sha256 4cfc710622a4807e.
 from __future__ import annotations
 
 import torch
-from specc_runtime import Codes, Equivariant, Mix, Model, Part, PerTensor, check_inputs, init_mix_
+from specc_runtime import (
+    Codes,
+    Equivariant,
+    Mix,
+    Model,
+    Part,
+    PerTensor,
+    check_inputs,
+    init_mix_,
+    mix_spread,
+    with_means,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -171,20 +182,16 @@ class AccuracyZ2(Equivariant):
     def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
         # pool
         fc1_weight = x["fc1.weight"]  # (batch, fc1, image, 32)
-        fc1_weight_fc1 = fc1_weight.mean(2)  # (batch, fc1, 32)
-        fc1_weight_image = fc1_weight.mean(1)  # (batch, image, 32)
+        fc1_weight, fc1_weight_fc1, fc1_weight_image = with_means(fc1_weight, 2, 1)
         fc1_weight_mean = fc1_weight_fc1.mean(1)  # (batch, 32)
         fc1_bias = x["fc1.bias"]  # (batch, fc1, 32)
         fc1_bias_mean = fc1_bias.mean(1)  # (batch, 32)
         fc2_weight = x["fc2.weight"]  # (batch, fc2, fc1, 32)
-        fc2_weight_fc2 = fc2_weight.mean(2)  # (batch, fc2, 32)
-        fc2_weight_fc1 = fc2_weight.mean(1)  # (batch, fc1, 32)
+        fc2_weight, fc2_weight_fc2, fc2_weight_fc1 = with_means(fc2_weight, 2, 1)
         fc2_weight_mean = fc2_weight_fc2.mean(1)  # (batch, 32)
         fc2_bias = x["fc2.bias"]  # (batch, fc2, 32)
         fc2_bias_mean = fc2_bias.mean(1)  # (batch, 32)
         # mix
-        to_fc1_weight = self.mix_fc1_image(fc1_weight)  # (batch, fc1, image, 32)
-        to_fc2_weight = self.mix_fc1_fc2(fc2_weight)  # (batch, fc2, fc1, 32)
         fc1_level = self.mix_fc1(torch.cat([fc1_weight_fc1, fc1_bias, fc2_weight_fc1], -1))
         to_fc1_weight_fc1, to_fc1_bias, to_fc2_weight_fc1 = fc1_level.split(32, -1)
         to_fc1_weight_image = self.mix_image(fc1_weight_image)  # (batch, image, 32)
@@ -201,10 +208,20 @@ class AccuracyZ2(Equivariant):
         ) = scalar_level.split(32, -1)
         # spread
         to_fc1_weight_fc1 = to_fc1_weight_fc1 + to_fc1_weight_all[:, None]  # (batch, fc1, 32)
-        to_fc1_weight = to_fc1_weight + to_fc1_weight_fc1[:, :, None] + to_fc1_weight_image[:, None]
+        to_fc1_weight = mix_spread(
+            fc1_weight,
+            self.mix_fc1_image.weight,
+            to_fc1_weight_fc1[:, :, None],
+            to_fc1_weight_image[:, None],
+        )
         to_fc1_bias = to_fc1_bias + to_fc1_bias_all[:, None]  # (batch, fc1, 32)
         to_fc2_weight_fc2 = to_fc2_weight_fc2 + to_fc2_weight_all[:, None]  # (batch, fc2, 32)
-        to_fc2_weight = to_fc2_weight + to_fc2_weight_fc2[:, :, None] + to_fc2_weight_fc1[:, None]
+        to_fc2_weight = mix_spread(
+            fc2_weight,
+            self.mix_fc1_fc2.weight,
+            to_fc2_weight_fc2[:, :, None],
+            to_fc2_weight_fc1[:, None],
+        )
         to_fc2_bias = to_fc2_bias + to_fc2_bias_all[:, None]  # (batch, fc2, 32)
         return {
             "fc1.weight": to_fc1_weight,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import torch
 from specc_runtime import (
+    Activation,
     Equivariant,
     Mix,
     Model,
     Part,
-    accumulate,
     apply_mask,
+    as_is,
     check_inputs,
     check_mask,
     diagonal,
@@ -20,6 +21,7 @@ from specc_runtime import (
     full_mask,
     init_mix_,
     masked_mean,
+    mix_spread,
 )
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,8 +59,8 @@ class Molecule(Model):
             "adjacency": apply_mask(apply_mask(g["adjacency"], node_mask, 1), node_mask, 2),
             "feature": apply_mask(g["feature"], node_mask, 1),
         }
-        z = {name: F.relu(value) for name, value in self.z(g, node_mask).items()}
-        z = {name: F.relu(value) for name, value in self.z_2(z, node_mask).items()}
+        z = self.z(g, node_mask, activation=F.relu)
+        z = self.z_2(z, node_mask, activation=F.relu)
         return self.mlp(F.relu(self.invariant(z, node_mask)))
 
 
@@ -88,7 +90,7 @@ class EdgeScore(Model):
             "adjacency": apply_mask(apply_mask(g["adjacency"], node_mask, 1), node_mask, 2),
             "feature": apply_mask(g["feature"], node_mask, 1),
         }
-        z = {name: F.relu(value) for name, value in self.z(g, node_mask).items()}
+        z = self.z(g, node_mask, activation=F.relu)
         return apply_mask(apply_mask(self.equivariant(z, node_mask), node_mask, 1), node_mask, 2)
 
 
@@ -145,7 +147,9 @@ class MoleculeZ(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 45), (32, 45), (32, 26)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: dict[str, Tensor], node_mask: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, x: dict[str, Tensor], node_mask: Tensor, activation: Activation = as_is
+    ) -> dict[str, Tensor]:
         # pool
         adjacency = x["adjacency"]  # (batch, node, node, 2)
         adjacency_a = masked_mean(adjacency, node_mask, 2)  # (batch, node, 2)
@@ -156,7 +160,6 @@ class MoleculeZ(Equivariant):
         feature = x["feature"]  # (batch, node, 8)
         feature_mean = masked_mean(feature, node_mask, 1)  # (batch, 8)
         # mix
-        to_adjacency = self.mix_node_node(torch.cat([adjacency, adjacency.transpose(1, 2)], -1))
         node_level = self.mix_node(torch.cat([adjacency_a, adjacency_b, adjacency_aa, feature], -1))
         to_adjacency_a, to_adjacency_b, to_adjacency_aa, to_feature = node_level.split(32, -1)
         scalar_level = self.mix_scalar(
@@ -167,16 +170,18 @@ class MoleculeZ(Equivariant):
         to_adjacency_aa = to_adjacency_aa + to_adjacency_aa_all[:, None]  # (batch, node, 32)
         to_adjacency_diagonal = embed_diagonal(to_adjacency_aa, 1, 1, 2)  # (batch, node, node, 32)
         to_adjacency_a = to_adjacency_a + to_adjacency_all[:, None]  # (batch, node, 32)
-        to_adjacency = (
-            to_adjacency
-            + to_adjacency_diagonal
-            + to_adjacency_a[:, :, None]
-            + to_adjacency_b[:, None]
+        to_adjacency = mix_spread(
+            (adjacency, adjacency.transpose(1, 2)),
+            self.mix_node_node.weight,
+            to_adjacency_diagonal,
+            to_adjacency_a[:, :, None],
+            to_adjacency_b[:, None],
+            activation=activation,
         )
         to_feature = to_feature + to_feature_all[:, None]  # (batch, node, 32)
         return {
             "adjacency": apply_mask(apply_mask(to_adjacency, node_mask, 1), node_mask, 2),
-            "feature": apply_mask(to_feature, node_mask, 1),
+            "feature": apply_mask(activation(to_feature), node_mask, 1),
         }
 
 
@@ -237,7 +242,9 @@ class MoleculeZ2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 425), (32, 425), (32, 224)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: dict[str, Tensor], node_mask: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, x: dict[str, Tensor], node_mask: Tensor, activation: Activation = as_is
+    ) -> dict[str, Tensor]:
         # pool
         adjacency = x["adjacency"]  # (batch, node, node, 32)
         adjacency_a = masked_mean(adjacency, node_mask, 2)  # (batch, node, 32)
@@ -248,7 +255,6 @@ class MoleculeZ2(Equivariant):
         feature = x["feature"]  # (batch, node, 32)
         feature_mean = masked_mean(feature, node_mask, 1)  # (batch, 32)
         # mix
-        to_adjacency = accumulate(self.mix_node_node, adjacency, adjacency.transpose(1, 2))
         node_level = self.mix_node(torch.cat([adjacency_a, adjacency_b, adjacency_aa, feature], -1))
         to_adjacency_a, to_adjacency_b, to_adjacency_aa, to_feature = node_level.split(32, -1)
         scalar_level = self.mix_scalar(
@@ -259,16 +265,18 @@ class MoleculeZ2(Equivariant):
         to_adjacency_aa = to_adjacency_aa + to_adjacency_aa_all[:, None]  # (batch, node, 32)
         to_adjacency_diagonal = embed_diagonal(to_adjacency_aa, 1, 1, 2)  # (batch, node, node, 32)
         to_adjacency_a = to_adjacency_a + to_adjacency_all[:, None]  # (batch, node, 32)
-        to_adjacency = (
-            to_adjacency
-            + to_adjacency_diagonal
-            + to_adjacency_a[:, :, None]
-            + to_adjacency_b[:, None]
+        to_adjacency = mix_spread(
+            (adjacency, adjacency.transpose(1, 2)),
+            self.mix_node_node.weight,
+            to_adjacency_diagonal,
+            to_adjacency_a[:, :, None],
+            to_adjacency_b[:, None],
+            activation=activation,
         )
         to_feature = to_feature + to_feature_all[:, None]  # (batch, node, 32)
         return {
             "adjacency": apply_mask(apply_mask(to_adjacency, node_mask, 1), node_mask, 2),
-            "feature": apply_mask(to_feature, node_mask, 1),
+            "feature": apply_mask(activation(to_feature), node_mask, 1),
         }
 
 
@@ -378,7 +386,6 @@ class EdgeScoreEquivariant(Equivariant):
         feature = x["feature"]  # (batch, node, 32)
         feature_mean = masked_mean(feature, node_mask, 1)  # (batch, 32)
         # mix
-        y = accumulate(self.mix_node_node, adjacency, adjacency.transpose(1, 2))
         node_level = self.mix_node(torch.cat([adjacency_a, adjacency_b, adjacency_aa, feature], -1))
         y_a, y_b, y_aa = node_level.split(1, -1)
         scalar_level = self.mix_scalar(
@@ -389,5 +396,11 @@ class EdgeScoreEquivariant(Equivariant):
         y_aa = y_aa + y_aa_all[:, None]  # (batch, node, 1)
         y_diagonal = embed_diagonal(y_aa, 1, 1, 2)  # (batch, node, node, 1)
         y_a = y_a + y_all[:, None]  # (batch, node, 1)
-        y = y + y_diagonal + y_a[:, :, None] + y_b[:, None]  # (batch, node, node, 1)
+        y = mix_spread(
+            (adjacency, adjacency.transpose(1, 2)),
+            self.mix_node_node.weight,
+            y_diagonal,
+            y_a[:, :, None],
+            y_b[:, None],
+        )
         return apply_mask(apply_mask(y, node_mask, 1), node_mask, 2)

@@ -6,7 +6,18 @@ specc 0.1.0, source sha256 6bb8fa842c391c3e.
 from __future__ import annotations
 
 import torch
-from specc_runtime import Equivariant, Mix, Model, Part, check_inputs, init_mix_
+from specc_runtime import (
+    Activation,
+    Equivariant,
+    Mix,
+    Model,
+    Part,
+    as_is,
+    check_inputs,
+    init_mix_,
+    mix_spread,
+    with_means,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,8 +74,8 @@ class Edit(Model):
     def forward(self, w: dict[str, Tensor]) -> dict[str, Tensor]:
         check_inputs(self, self.inputs, w=w)
         w = {key: w[key].unsqueeze(-1) for key in self.inputs["w"]}
-        z = {name: F.relu(value) for name, value in self.z(w).items()}
-        z = {name: F.relu(value) for name, value in self.z_2(z).items()}
+        z = self.z(w, activation=F.relu)
+        z = self.z_2(z, activation=F.relu)
         equivariant = self.equivariant(z)
         result = {name: w[name] + 0.01 * equivariant[name] for name in w}
         return {key: value.squeeze(-1) for key, value in result.items()}
@@ -102,8 +113,8 @@ class Digit(Model):
     def forward(self, w: dict[str, Tensor]) -> Tensor:
         check_inputs(self, self.inputs, w=w)
         w = {key: w[key].unsqueeze(-1) for key in self.inputs["w"]}
-        z = {name: F.relu(value) for name, value in self.z(w).items()}
-        z = {name: F.relu(value) for name, value in self.z_2(z).items()}
+        z = self.z(w, activation=F.relu)
+        z = self.z_2(z, activation=F.relu)
         return self.mlp(F.relu(self.invariant(z)))
 
 
@@ -195,15 +206,14 @@ class EditZ(Equivariant):
         )
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, x: dict[str, Tensor], activation: Activation = as_is) -> dict[str, Tensor]:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 2)
         h_weight_mean = h_weight.mean(1)  # (batch, 2)
         h_bias = x["h.bias"]  # (batch, h, 1)
         h_bias_mean = h_bias.mean(1)  # (batch, 1)
         h_2_0_weight = x["h_2.0.weight"]  # (batch, h_2_0, h, 1)
-        h_2_0_weight_h_2_0 = h_2_0_weight.mean(2)  # (batch, h_2_0, 1)
-        h_2_0_weight_h = h_2_0_weight.mean(1)  # (batch, h, 1)
+        h_2_0_weight, h_2_0_weight_h_2_0, h_2_0_weight_h = with_means(h_2_0_weight, 2, 1)
         h_2_0_weight_mean = h_2_0_weight_h_2_0.mean(1)  # (batch, 1)
         h_2_0_bias = x["h_2.0.bias"]  # (batch, h_2_0, 1)
         h_2_0_bias_mean = h_2_0_bias.mean(1)  # (batch, 1)
@@ -211,7 +221,6 @@ class EditZ(Equivariant):
         linear_weight_mean = linear_weight.mean(1)  # (batch, 1)
         linear_bias = x["linear.bias"].flatten(-2)  # (batch, 1)
         # mix
-        to_h_2_0_weight = self.mix_h_h_2_0(h_2_0_weight)  # (batch, h_2_0, h, 64)
         h_level = self.mix_h(torch.cat([h_weight, h_bias, h_2_0_weight_h], -1))  # (batch, h, 256)
         to_h_weight, to_h_bias, to_h_2_0_weight_h = h_level.split([128, 64, 64], -1)
         h_2_0_level = self.mix_h_2_0(torch.cat([h_2_0_weight_h_2_0, h_2_0_bias, linear_weight], -1))
@@ -242,20 +251,24 @@ class EditZ(Equivariant):
         to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 2, 64)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 64)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
-        to_h_2_0_weight = (
-            to_h_2_0_weight + to_h_2_0_weight_h_2_0[:, :, None] + to_h_2_0_weight_h[:, None]
+        to_h_2_0_weight = mix_spread(
+            h_2_0_weight,
+            self.mix_h_h_2_0.weight,
+            to_h_2_0_weight_h_2_0[:, :, None],
+            to_h_2_0_weight_h[:, None],
+            activation=activation,
         )
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight.unflatten(-1, (1, 64)).transpose(1, 2)
         to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 1, 64)
         return {
-            "h.weight": to_h_weight,
-            "h.bias": to_h_bias,
+            "h.weight": activation(to_h_weight),
+            "h.bias": activation(to_h_bias),
             "h_2.0.weight": to_h_2_0_weight,
-            "h_2.0.bias": to_h_2_0_bias,
-            "linear.weight": to_linear_weight,
-            "linear.bias": to_linear_bias,
+            "h_2.0.bias": activation(to_h_2_0_bias),
+            "linear.weight": activation(to_linear_weight),
+            "linear.bias": activation(to_linear_bias),
         }
 
 
@@ -348,15 +361,14 @@ class EditZ2(Equivariant):
         )
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, x: dict[str, Tensor], activation: Activation = as_is) -> dict[str, Tensor]:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 128)
         h_weight_mean = h_weight.mean(1)  # (batch, 128)
         h_bias = x["h.bias"]  # (batch, h, 64)
         h_bias_mean = h_bias.mean(1)  # (batch, 64)
         h_2_0_weight = x["h_2.0.weight"]  # (batch, h_2_0, h, 64)
-        h_2_0_weight_h_2_0 = h_2_0_weight.mean(2)  # (batch, h_2_0, 64)
-        h_2_0_weight_h = h_2_0_weight.mean(1)  # (batch, h, 64)
+        h_2_0_weight, h_2_0_weight_h_2_0, h_2_0_weight_h = with_means(h_2_0_weight, 2, 1)
         h_2_0_weight_mean = h_2_0_weight_h_2_0.mean(1)  # (batch, 64)
         h_2_0_bias = x["h_2.0.bias"]  # (batch, h_2_0, 64)
         h_2_0_bias_mean = h_2_0_bias.mean(1)  # (batch, 64)
@@ -364,7 +376,6 @@ class EditZ2(Equivariant):
         linear_weight_mean = linear_weight.mean(1)  # (batch, 64)
         linear_bias = x["linear.bias"].flatten(-2)  # (batch, 64)
         # mix
-        to_h_2_0_weight = self.mix_h_h_2_0(h_2_0_weight)  # (batch, h_2_0, h, 64)
         h_level = self.mix_h(torch.cat([h_weight, h_bias, h_2_0_weight_h], -1))  # (batch, h, 256)
         to_h_weight, to_h_bias, to_h_2_0_weight_h = h_level.split([128, 64, 64], -1)
         h_2_0_level = self.mix_h_2_0(torch.cat([h_2_0_weight_h_2_0, h_2_0_bias, linear_weight], -1))
@@ -395,20 +406,24 @@ class EditZ2(Equivariant):
         to_h_weight = to_h_weight.unflatten(-1, (2, 64))  # (batch, h, 2, 64)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 64)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
-        to_h_2_0_weight = (
-            to_h_2_0_weight + to_h_2_0_weight_h_2_0[:, :, None] + to_h_2_0_weight_h[:, None]
+        to_h_2_0_weight = mix_spread(
+            h_2_0_weight,
+            self.mix_h_h_2_0.weight,
+            to_h_2_0_weight_h_2_0[:, :, None],
+            to_h_2_0_weight_h[:, None],
+            activation=activation,
         )
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight.unflatten(-1, (1, 64)).transpose(1, 2)
         to_linear_bias = to_linear_bias.unflatten(-1, (1, 64))  # (batch, 1, 64)
         return {
-            "h.weight": to_h_weight,
-            "h.bias": to_h_bias,
+            "h.weight": activation(to_h_weight),
+            "h.bias": activation(to_h_bias),
             "h_2.0.weight": to_h_2_0_weight,
-            "h_2.0.bias": to_h_2_0_bias,
-            "linear.weight": to_linear_weight,
-            "linear.bias": to_linear_bias,
+            "h_2.0.bias": activation(to_h_2_0_bias),
+            "linear.weight": activation(to_linear_weight),
+            "linear.bias": activation(to_linear_bias),
         }
 
 
@@ -507,8 +522,7 @@ class EditEquivariant(Equivariant):
         h_bias = x["h.bias"]  # (batch, h, 64)
         h_bias_mean = h_bias.mean(1)  # (batch, 64)
         h_2_0_weight = x["h_2.0.weight"]  # (batch, h_2_0, h, 64)
-        h_2_0_weight_h_2_0 = h_2_0_weight.mean(2)  # (batch, h_2_0, 64)
-        h_2_0_weight_h = h_2_0_weight.mean(1)  # (batch, h, 64)
+        h_2_0_weight, h_2_0_weight_h_2_0, h_2_0_weight_h = with_means(h_2_0_weight, 2, 1)
         h_2_0_weight_mean = h_2_0_weight_h_2_0.mean(1)  # (batch, 64)
         h_2_0_bias = x["h_2.0.bias"]  # (batch, h_2_0, 64)
         h_2_0_bias_mean = h_2_0_bias.mean(1)  # (batch, 64)
@@ -516,7 +530,6 @@ class EditEquivariant(Equivariant):
         linear_weight_mean = linear_weight.mean(1)  # (batch, 64)
         linear_bias = x["linear.bias"].flatten(-2)  # (batch, 64)
         # mix
-        to_h_2_0_weight = self.mix_h_h_2_0(h_2_0_weight)  # (batch, h_2_0, h, 1)
         h_level = self.mix_h(torch.cat([h_weight, h_bias, h_2_0_weight_h], -1))  # (batch, h, 4)
         to_h_weight, to_h_bias, to_h_2_0_weight_h = h_level.split([2, 1, 1], -1)
         h_2_0_level = self.mix_h_2_0(torch.cat([h_2_0_weight_h_2_0, h_2_0_bias, linear_weight], -1))
@@ -547,8 +560,11 @@ class EditEquivariant(Equivariant):
         to_h_weight = to_h_weight.unflatten(-1, (2, 1))  # (batch, h, 2, 1)
         to_h_bias = to_h_bias + to_h_bias_all[:, None]  # (batch, h, 1)
         to_h_2_0_weight_h_2_0 = to_h_2_0_weight_h_2_0 + to_h_2_0_weight_all[:, None]
-        to_h_2_0_weight = (
-            to_h_2_0_weight + to_h_2_0_weight_h_2_0[:, :, None] + to_h_2_0_weight_h[:, None]
+        to_h_2_0_weight = mix_spread(
+            h_2_0_weight,
+            self.mix_h_h_2_0.weight,
+            to_h_2_0_weight_h_2_0[:, :, None],
+            to_h_2_0_weight_h[:, None],
         )
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 1)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 1)

@@ -6,7 +6,18 @@ specc 0.1.0, source sha256 303f786e51999d54.
 from __future__ import annotations
 
 import torch
-from specc_runtime import Equivariant, Mix, Model, Part, check_inputs, init_mix_
+from specc_runtime import (
+    Activation,
+    Equivariant,
+    Mix,
+    Model,
+    Part,
+    as_is,
+    check_inputs,
+    init_mix_,
+    mix_spread,
+    with_means,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,8 +46,8 @@ class PointClassifier(Model):
 
     def forward(self, x: Tensor) -> Tensor:
         check_inputs(self, self.inputs, x=x)
-        x = F.relu(self.x(x))  # (batch, point, 64)
-        x = F.relu(self.x_2(x))  # (batch, point, 64)
+        x = self.x(x, activation=F.relu)  # (batch, point, 64)
+        x = self.x_2(x, activation=F.relu)  # (batch, point, 64)
         return self.mlp(F.relu(self.invariant(x)))
 
 
@@ -58,7 +69,7 @@ class CloudRanker(Model):
 
     def forward(self, x: Tensor) -> Tensor:
         check_inputs(self, self.inputs, x=x)
-        x = F.relu(self.x(x))  # (batch, cloud, member, 32)
+        x = self.x(x, activation=F.relu)  # (batch, cloud, member, 32)
         return self.equivariant(x)
 
 
@@ -81,8 +92,8 @@ class Completion(Model):
 
     def forward(self, ratings: Tensor) -> Tensor:
         check_inputs(self, self.inputs, ratings=ratings)
-        z = F.relu(self.z(ratings))  # (batch, user, item, 32)
-        z = F.relu(self.z_2(z))  # (batch, user, item, 32)
+        z = self.z(ratings, activation=F.relu)  # (batch, user, item, 32)
+        z = self.z_2(z, activation=F.relu)  # (batch, user, item, 32)
         return self.equivariant(z)
 
 
@@ -114,14 +125,13 @@ class PointClassifierX(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 6)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
-        x_mean = x.mean(1)  # (batch, 3)
+        x, x_mean = with_means(x, 1)  # (batch, 3)
         # mix
-        y = self.mix_point(x)  # (batch, point, 64)
         y_all = self.mix_scalar(x_mean)  # (batch, 64)
         # spread
-        y = y + y_all[:, None]  # (batch, point, 64)
+        y = mix_spread(x, self.mix_point.weight, y_all[:, None], activation=activation)
         return y
 
 
@@ -153,14 +163,13 @@ class PointClassifierX2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
-        x_mean = x.mean(1)  # (batch, 64)
+        x, x_mean = with_means(x, 1)  # (batch, 64)
         # mix
-        y = self.mix_point(x)  # (batch, point, 64)
         y_all = self.mix_scalar(x_mean)  # (batch, 64)
         # spread
-        y = y + y_all[:, None]  # (batch, point, 64)
+        y = mix_spread(x, self.mix_point.weight, y_all[:, None], activation=activation)
         return y
 
 
@@ -236,17 +245,15 @@ class CloudRankerX(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 9)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
-        x_cloud = x.mean(2)  # (batch, cloud, 3)
+        x, x_cloud = with_means(x, 2)  # (batch, cloud, 3)
         x_mean = x_cloud.mean(1)  # (batch, 3)
         # mix
-        y = self.mix_cloud_member(x)  # (batch, cloud, member, 32)
-        y_cloud = self.mix_cloud(x_cloud)  # (batch, cloud, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_cloud = y_cloud + y_all[:, None]  # (batch, cloud, 32)
-        y = y + y_cloud[:, :, None]  # (batch, cloud, member, 32)
+        y_cloud = mix_spread(x_cloud, self.mix_cloud.weight, y_all[:, None])  # (batch, cloud, 32)
+        y = mix_spread(x, self.mix_cloud_member.weight, y_cloud[:, :, None], activation=activation)
         return y
 
 
@@ -283,10 +290,9 @@ class CloudRankerEquivariant(Equivariant):
         x_cloud = x.mean(2)  # (batch, cloud, 32)
         x_mean = x_cloud.mean(1)  # (batch, 32)
         # mix
-        y = self.mix_cloud(x_cloud)  # (batch, cloud, 1)
         y_all = self.mix_scalar(x_mean)  # (batch, 1)
         # spread
-        y = y + y_all[:, None]  # (batch, cloud, 1)
+        y = mix_spread(x_cloud, self.mix_cloud.weight, y_all[:, None])  # (batch, cloud, 1)
         return y
 
 
@@ -332,19 +338,18 @@ class CompletionZ(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 8)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
-        x_user = x.mean(2)  # (batch, user, 2)
-        x_item = x.mean(1)  # (batch, item, 2)
+        x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 2), (batch, item, 2)
         x_mean = x_item.mean(1)  # (batch, 2)
         # mix
-        y = self.mix_user_item(x)  # (batch, user, item, 32)
-        y_user = self.mix_user(x_user)  # (batch, user, 32)
         y_item = self.mix_item(x_item)  # (batch, item, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_user = y_user + y_all[:, None]  # (batch, user, 32)
-        y = y + y_user[:, :, None] + y_item[:, None]  # (batch, user, item, 32)
+        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 32)
+        y = mix_spread(
+            x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
+        )
         return y
 
 
@@ -390,19 +395,18 @@ class CompletionZ2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
-        x_user = x.mean(2)  # (batch, user, 32)
-        x_item = x.mean(1)  # (batch, item, 32)
+        x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)
         x_mean = x_item.mean(1)  # (batch, 32)
         # mix
-        y = self.mix_user_item(x)  # (batch, user, item, 32)
-        y_user = self.mix_user(x_user)  # (batch, user, 32)
         y_item = self.mix_item(x_item)  # (batch, item, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_user = y_user + y_all[:, None]  # (batch, user, 32)
-        y = y + y_user[:, :, None] + y_item[:, None]  # (batch, user, item, 32)
+        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 32)
+        y = mix_spread(
+            x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
+        )
         return y
 
 
@@ -450,15 +454,12 @@ class CompletionEquivariant(Equivariant):
 
     def forward(self, x: Tensor) -> Tensor:
         # pool
-        x_user = x.mean(2)  # (batch, user, 32)
-        x_item = x.mean(1)  # (batch, item, 32)
+        x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)
         x_mean = x_item.mean(1)  # (batch, 32)
         # mix
-        y = self.mix_user_item(x)  # (batch, user, item, 1)
-        y_user = self.mix_user(x_user)  # (batch, user, 1)
         y_item = self.mix_item(x_item)  # (batch, item, 1)
         y_all = self.mix_scalar(x_mean)  # (batch, 1)
         # spread
-        y_user = y_user + y_all[:, None]  # (batch, user, 1)
-        y = y + y_user[:, :, None] + y_item[:, None]  # (batch, user, item, 1)
+        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 1)
+        y = mix_spread(x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None])
         return y

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import LayerUse
-from ..planning.plan import Center, Copy, LayerPlan, Mix, Shift, Step
+from ..planning.plan import Center, Copy, LayerPlan, Mix, Pooled, Shift, Step
 from ..types import Axis
 from .layout import indent, statement
 from .mixes import mix_lines
@@ -36,6 +36,8 @@ def forward(layer: LayerUse, words: Words) -> list[str]:
         for argument in plan.arguments
     ]
     arguments += [f"{mask_name(axis)}: Tensor" for axis in layer.masks]
+    if plan.activated:
+        arguments.append("activation: Activation = as_is")
     single = len(plan.results) == 1 and not plan.results[0].operand.name
     kind = "Tensor" if single else "dict[str, Tensor]"
     head = statement(f"def forward(self, {', '.join(arguments)}) -> {kind}:", 1)
@@ -59,6 +61,9 @@ def _promotions(plan: LayerPlan) -> list[str]:
 def _lines(step: Step, plan: LayerPlan, words: Words) -> list[str]:
     comment = shape_comment(step.shape, words)
     match step:
+        case Pooled():
+            shapes = (shape_comment(mean.shape, words) for mean in step.means)
+            return step_lines(step, plan, ", ".join(shapes))
         case Mix():
             return mix_lines(step, comment)
         case Center() | Shift() | Copy():
@@ -72,6 +77,8 @@ def _returned(plan: LayerPlan) -> str:
     for result in plan.results:
         name, runs = result.operand.name, result.operand.runs
         source = result.source if runs is None else f"{result.source}[i]"
+        if plan.activated and not result.activated:
+            source = f"activation({source})"
         value = masked_value(source, result.operand.tensor.axes)
         if not name:
             return value

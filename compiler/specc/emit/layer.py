@@ -84,8 +84,10 @@ def _constructor(plan: LayerPlan) -> list[str]:
         mix = f"Mix({read}, {written}, {bias}**factory)"
         if each.rank is not None:
             mix = f"FactoredMix({read}, {written}, {each.rank}, {bias}**factory)"
-        if each.runs is not None:
-            mix = f"nn.ModuleList([{mix} for _ in range({each.count})])"
+            if each.runs is not None:
+                mix = f"nn.ModuleList([{mix} for _ in range({each.count})])"
+        elif each.runs is not None:
+            mix = f"BatchedMix({each.count}, {read}, {written}, **factory)"
         body += statement(f"self.{name} = {mix}", 2)
     determinants = {
         determinant_name(step): f"Determinant({step.size}, {step.joined})"
@@ -136,7 +138,10 @@ def _reset(maps: Maps) -> list[str]:
             body += statement(f"init_tied_mix_(self.{name}, [{', '.join(drawn)}])", 2)
             continue
         draw = "init_mix_({}.weight, [{}])" if each.rank is None else "init_factored_mix_({}, [{}])"
-        if each.pools and each.runs:
+        if each.pools and each.runs and each.rank is None:
+            body.append(f"for weight in self.{name}.weight:")
+            body += indent(statement(f"init_mix_(weight, [{', '.join(rows)}])", 3))
+        elif each.pools and each.runs:
             body.append(f"for mix in self.{name}:")
             body += indent(statement(draw.format("mix", ", ".join(rows)), 3))
         elif each.pools:

@@ -7,24 +7,30 @@ from itertools import groupby
 
 from ..planning.plan import Arranged, Mix
 from .layout import statement, unpacking
-from .steps import for_each, permuted
+from .steps import after_runs, for_each, of_all_runs, operand_code, permuted
 
 
 def mix_lines(step: Mix, comment: str) -> list[str]:
-    """A product, and the cut of its result into what belongs to each spread."""
+    """A product, and the cut of its result into what belongs to each spread; none if spreads have it."""
+    if step.fused:
+        return []
     level = f"{step.module.removeprefix('mix_').removeprefix('bias_')}_level"
     (first, *others) = step.targets
     names = [target.name for target in step.targets]
     widths = _sizes([target.width for target in step.targets])
     product = _product(step)
-    if step.runs is not None:
+    if step.batched:
+        assert step.runs is not None
+        comment = of_all_runs(comment, step.runs)
+    elif step.runs is not None:
         name = level if others else first.name
         lines = statement(f"{name} = {for_each(product, step.runs)}", 2, f"each {comment}")
         split = f"zip(*[each.split({widths}, -1) for each in {level}], strict=True)"
         return [*lines, *unpacking(names, split, 2)] if others else lines
     if not others:
-        split = "" if first.count is None else f".split({first.width}, -1)"
-        return statement(f"{first.name} = {product}{split}", 2, comment)
+        if first.count is not None:
+            product = f"runs_first({product}, {first.count})"
+        return statement(f"{first.name} = {product}", 2, comment if first.count is None else "")
     split = f"{level}.split({widths}, -1)"
     if any(target.count for target in step.targets):
         counts = [f"[{t.width}] * {t.count}" if t.count else str(t.width) for t in step.targets]
@@ -34,23 +40,27 @@ def mix_lines(step: Mix, comment: str) -> list[str]:
 
 def _product(step: Mix) -> str:
     """The matrix product of a level, of run `i` where each has its own."""
-    of_run = "[i]" if step.runs else ""
-    module = f"self.{step.module}{of_run}"
-    parts = [_operand(each) for each in step.operands]
+    module = f"self.{step.module}"
+    parts = [_operand(each, step) for each in step.operands]
     if not parts:
         return f"{module}[None]"
-    if len(parts) == 1 and step.operands[0].count is None:
-        return f"{module}({parts[0]})"
-    if step.formulation == "stack":
-        return f"{module}(torch.cat([{', '.join(parts)}], -1))"
+    one = len(parts) == 1 and step.operands[0].count is None
+    joined = parts[0] if one else f"torch.cat([{', '.join(parts)}], -1)"
+    if step.runs is not None and not step.batched:
+        plain = step.rank is None and step.tied is None
+        if plain:
+            return f"F.linear({joined}, {module}.weight[i])"
+        module += "[i]"
+    if one or step.formulation == "stack":
+        return f"{module}({joined})"
     return f"accumulate({module}, {', '.join(parts)})"
 
 
-def _operand(operand: Arranged) -> str:
+def _operand(operand: Arranged, step: Mix) -> str:
+    if step.batched:
+        return permuted(operand.source, after_runs(operand.permutation))
     if operand.count is None:
-        source = f"{operand.source}[i]" if operand.of_run else operand.source
-        whole = permuted(source, operand.permutation)
-        return f"{whole}[..., 1:]" if operand.without_first else whole
+        return operand_code(operand)
     if operand.permutation is None:
         return f"*{operand.source}"
     return f"*[{permuted('each', operand.permutation)} for each in {operand.source}]"

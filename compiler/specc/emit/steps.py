@@ -11,6 +11,7 @@ from ..operations.broadcast import unsqueezed
 from ..operations.masks import mask_axes, mask_name, masked_reduction
 from ..planning.plan import (
     Along,
+    Arranged,
     Average,
     Diagonal,
     Embed,
@@ -19,6 +20,8 @@ from ..planning.plan import (
     LayerPlan,
     Lower,
     Mean,
+    MixSpread,
+    Pooled,
     PoolStep,
     Project,
     Shape,
@@ -32,17 +35,47 @@ from ..planning.plan import (
 )
 from ..symmetry.folding import Runs
 from ..types import Axis
-from .layout import statement
+from .layout import statement, unpacking
 from .tables import Words
 
 
-def step_lines(step: PoolStep | SpreadStep, plan: LayerPlan, comment: str) -> list[str]:
+def step_lines(step: Pooled | PoolStep | SpreadStep, plan: LayerPlan, comment: str) -> list[str]:
     """The line of a step, with its shape beside it; none where a tensor is used as it comes."""
+    if isinstance(step, Pooled):
+        return _pooled(step, comment)
     if step.runs is None:
         text = _code(step, plan)
         return [] if text is None else statement(f"{step.target} = {text}", 2, comment)
+    if isinstance(step, Mean | Sum) and step.batched:
+        text = _code(_of_all_runs(step), plan)
+        return statement(f"{step.target} = {text}", 2, of_all_runs(comment, step.runs))
     text = for_each(_code(_of_run(step), plan), step.runs)
+    if isinstance(step, Fold) and step.batched:
+        stacked = f"{step.target} = torch.stack({text})"
+        return statement(stacked, 2, of_all_runs(comment, step.runs))
     return statement(f"{step.target} = {text}", 2, f"each {comment}")
+
+
+def of_all_runs(comment: str, runs: Runs) -> str:
+    """The shape of a tensor that has the runs first."""
+    return f"({runs.count}, {comment.removeprefix('(')}"
+
+
+def _of_all_runs(step: Mean | Sum) -> Mean | Sum:
+    """The step on tensors that have one dimension more in front."""
+    if isinstance(step, Mean):
+        return replace(step, dim=step.dim + 1, axes=(step.axes[0], *step.axes))
+    return replace(step, terms=tuple(_shifted(term) for term in step.terms))
+
+
+def _shifted(term: Term) -> Term:
+    inserted = tuple(dim + 1 for dim in term.inserted)
+    return replace(term, permutation=after_runs(term.permutation), inserted=inserted)
+
+
+def after_runs(permutation: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """A permutation of dimensions that stand behind that of the runs."""
+    return None if permutation is None else (0, *(1 + dim for dim in permutation))
 
 
 def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
@@ -51,10 +84,26 @@ def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
         case Fold():
             return step
         case Sum():
-            terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
-            return replace(step, terms=tuple(terms))
+            return replace(step, terms=_terms_of_run(step.terms))
+        case MixSpread():
+            operands = (replace(each, of_run=True) for each in step.operands)
+            terms = _terms_of_run(step.terms)
+            return replace(step, operands=tuple(operands), terms=terms)
         case _:
             return replace(step, source=f"{step.source}[i]")
+
+
+def _terms_of_run(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    return tuple(replace(term, source=f"{term.source}[i]") for term in terms)
+
+
+def _pooled(step: Pooled, comment: str) -> list[str]:
+    """All means of a tensor in one line, and the tensor as its product reads it."""
+    targets = [step.source, *(mean.target for mean in step.means)]
+    dims = ", ".join(str(mean.dim) for mean in step.means)
+    if step.runs is None:
+        return statement(f"{', '.join(targets)} = with_means({step.source}, {dims})", 2, comment)
+    return unpacking(targets, f"each_with_means({step.source}, {dims})", 2)
 
 
 def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
@@ -76,6 +125,8 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
             )
         case Wedge():
             return f"self.{determinant_name(step)}.pool({step.source}, {step.dims}, {step.dim})"
+        case MixSpread():
+            return _mix_spread(step, plan.activated)
         case Sum():
             return " + ".join(_term(term) for term in step.terms)
         case Expand():
@@ -95,6 +146,27 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
             return _unfold(step)
         case _:
             assert_never(step)
+
+
+def _mix_spread(step: MixSpread, activated: bool) -> str:
+    """A product of full size, what coarser spreads add to it, and what follows the layer."""
+    sources = [operand_code(each) for each in step.operands]
+    source = sources[0] if len(sources) == 1 else f"({', '.join(sources)})"
+    of_run = ["i"] if step.runs else []
+    rows = [f"{step.rows[0]}:{step.rows[1]}"] if step.rows else []
+    weight = f"self.{step.module}.weight"
+    if of_run or rows:
+        weight += f"[{', '.join([*of_run, *rows])}]"
+    terms = [_term(term) for term in step.terms]
+    activation = ["activation=activation"] if activated and step.last else []
+    return f"mix_spread({', '.join([source, weight, *terms, *activation])})"
+
+
+def operand_code(operand: Arranged) -> str:
+    """What a product reads, its dimensions as the product has them."""
+    source = f"{operand.source}[i]" if operand.of_run else operand.source
+    whole = permuted(source, operand.permutation)
+    return f"{whole}[..., 1:]" if operand.without_first else whole
 
 
 def _lowered(source: str, dim: int, form: Form) -> str:

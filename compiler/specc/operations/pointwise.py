@@ -163,6 +163,11 @@ class Pointwise(Operation):
         function = FUNCTIONS[self.function]
         return f"{function.path}({', '.join((*values, *self._required()))})"
 
+    @property
+    def callable(self) -> str | None:
+        """The code of the function by itself; none where it has options."""
+        return None if self._required() else FUNCTIONS[self.function].path
+
     def binding(self, place: int) -> Binding:
         return Binding.ANY
 

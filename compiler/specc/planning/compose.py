@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..graph import Node, Region, Typed
 from ..operations import Equivariant
 from ..operations.masks import mask_name
 from ..types import Axis, Collection, Type, axes_of, tensors_of
+from .epilogues import epilogues
 from .expressions import Code, Each, Text, called, elementwise, finished, plain
 from .lifetimes import LiveNames, is_read_once, last_reads, levels_of, lines_of, readers_of
 from .module_plan import Classes, ForwardArgument, LayerUse, Line, Loop, ModulePlan
@@ -82,7 +84,8 @@ class _Body:
         self._loops: list[tuple[str, int, str]] = []
         self._uses = readers_of(typed.graph)
         self._level = levels_of(typed.graph)
-        self._line = lines_of(typed.graph, self._uses, self._level)
+        self._epilogues = epilogues(typed, self._uses, self._level)
+        self._line = lines_of(typed.graph, self._uses, self._level, self._epilogues)
         self._last_use = last_reads(typed.graph, self._uses, self._line)
         self._fixed: dict[int, str] = {}
 
@@ -165,11 +168,10 @@ class _Body:
         codes = tuple(self.code(number) for number in node.inputs)
         operation = node.operation
         if isinstance(operation, Equivariant):
-            layer = self._layer(node, operation)
-            self._add_module(node.path, f"{layer.name}(**factory)")
-            arguments = [finished(code) for code in codes]
-            arguments += [mask_name(axis) for axis in layer.masks]
-            code: Code = Text(f"{self._access(node.path)}({', '.join(arguments)})")
+            self._equivariant(node, operation, codes)
+            return
+        if node.inputs and node.inputs[0] in self._epilogues:
+            code: Code = codes[0]
         elif (module := operation.module(inputs, result)) is not None:
             own = self._add_module(node.path, module) == module
             every = operation.one_for_all and isinstance(result, Collection)
@@ -182,6 +184,21 @@ class _Body:
         else:
             code = plain(operation, codes, inputs, result)
         self.give(node.number, code, node.number, _plain_name(node))
+
+    def _equivariant(self, node: Node, operation: Equivariant, codes: Sequence[Code]) -> None:
+        """A layer; an activation that is all that reads it is part of its call."""
+        layer = self._layer(node, operation)
+        self._add_module(node.path, f"{layer.name}(**factory)")
+        arguments = [finished(code) for code in codes]
+        arguments += [mask_name(axis) for axis in layer.masks]
+        activation = self._epilogues.get(node.number)
+        if activation is not None:
+            arguments.append(f"activation={activation}")
+        code = Text(f"{self._access(node.path)}({', '.join(arguments)})")
+        if activation is None:
+            self.give(node.number, code, node.number, _plain_name(node))
+        else:
+            self._pending[node.number] = code
 
     def _from_variables(self, code: Code, node: Node) -> Code:
         """The code with what it reads in variables, for code that reads it once for each tensor."""
@@ -210,7 +227,11 @@ class _Body:
             )
             plan = layer_plan(self.typed, node, self.classes.formulation)
             self.classes.layers[key] = LayerUse(name, f"{read} -> {result}", plan, tuple(masks))
-        return self.classes.layers[key]
+        layer = self.classes.layers[key]
+        if node.number in self._epilogues and not layer.plan.activated:
+            layer = replace(layer, plan=replace(layer.plan, activated=True))
+            self.classes.layers[key] = layer
+        return layer
 
     # --- Blocks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import assert_never
@@ -21,6 +21,9 @@ from .plan import (
     Lower,
     Mean,
     Mix,
+    MixSpread,
+    Pooled,
+    PoolStep,
     Project,
     Shift,
     Step,
@@ -56,13 +59,22 @@ class Cost:
 
 def cost(plan: LayerPlan) -> Cost:
     """The cost of a layer at the sizes it is built for."""
-    sizes = {step.target: step.shape.numbers for step in plan.pools}
+    sizes = {step.target: step.shape.numbers for step in reductions(plan)}
     total = Cost(0, 0)
     for step in plan.steps:
         once = _step(step, sizes)
         count = step.runs.count if step.runs else 1
         total += Cost(count * once.flops, count * once.bytes)
     return total
+
+
+def reductions(plan: LayerPlan) -> Iterator[PoolStep]:
+    """The pools of a layer, those that are taken in one pass each by itself."""
+    for step in plan.pools:
+        if isinstance(step, Pooled):
+            yield from step.means
+        else:
+            yield step
 
 
 def cheaper_formulation(
@@ -145,8 +157,13 @@ def _step(step: Step, sizes: dict[str, int]) -> Cost:
             return Cost(0, 0)
         case Mean() | Trace() | Project() | Wedge():
             return Cost(sizes[step.source], BYTES * (sizes[step.source] + written))
+        case Pooled():
+            read, made = step.shape.numbers, sum(mean.shape.numbers for mean in step.means)
+            return Cost(len(step.means) * read, BYTES * (read + made))
         case Mix():
-            return _mix(step)
+            return Cost(0, 0) if step.fused else _mix(step)
+        case MixSpread():
+            return _mix_spread(step)
         case Sum():
             return Cost(
                 (len(step.terms) - 1) * written, 2 * BYTES * written * (len(step.terms) - 1)
@@ -176,3 +193,10 @@ def _mix(step: Mix) -> Cost:
     elif len(step.input_widths) > 1:
         moved += 2 * positions * read
     return Cost(flops, BYTES * moved)
+
+
+def _mix_spread(step: MixSpread) -> Cost:
+    """One pass: everything is read once and the result is written once."""
+    read, positions, written = sum(step.input_widths), step.shape.positions, step.shape.numbers
+    flops = 2 * read * written + len(step.terms) * written
+    return Cost(flops, BYTES * (positions * read + written + read * step.shape.features))

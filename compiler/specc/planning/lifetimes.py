@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from ..graph import Graph, Region
 from ..names import Variables
@@ -66,12 +66,19 @@ def is_read_once(
 
 
 def lines_of(
-    graph: Graph, uses: Mapping[int, Sequence[int]], level: Mapping[int, tuple[int, ...]]
+    graph: Graph,
+    uses: Mapping[int, Sequence[int]],
+    level: Mapping[int, tuple[int, ...]],
+    inner: Container[int],
 ) -> dict[int, int]:
-    """Where each value is computed: at its own node, or at the one whose line it is written into."""
+    """Where each value is computed: at its own node, or at the one whose line it is written into.
+
+    Values in `inner` are always part of the line that reads them.
+    """
     line: dict[int, int] = {len(graph.nodes): len(graph.nodes)}
     for node in reversed(graph.nodes):
         inline = not node.label and is_read_once(node.number, uses, level)
+        inline |= node.number in inner
         line[node.number] = line[uses[node.number][0]] if inline else node.number
     return line
 

@@ -48,7 +48,7 @@ def mix(
     shape = Shape(axes, sum(output_widths))
     tied = _tied(maps, level, each, shape.positions)
     chosen = formulation or cheaper_formulation(input_widths, output_widths, shape.positions)
-    is_sum = len(input_widths) > 1 and each.rank is None and tied is None
+    is_sum = len(input_widths) > 1 and each.rank is None and tied is None and each.runs is None
     step = Mix(
         f"mix_{each.name}" if operands else f"bias_{each.name}",
         operands,

@@ -2,7 +2,8 @@
 
 Every decision is made when a plan is built (`schedule`); the emitter writes one line for each step.
 Run-time tensors are `(batch, *kept axes, features)`, where features are pinned positions times
-channels. A step with `runs` is done for each run of a repeat: its variables are lists.
+channels. A step with `runs` is done for each run of a repeat: its variables are lists, or where it is
+`batched` one tensor with the runs first.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ class Fold:
     pinned: int
     shape: Shape
     runs: Runs | None
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,27 @@ class Mean:
     axes: tuple[Axis, ...]
     shape: Shape
     runs: Runs | None
+    batched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The means of a full-size tensor over one dimension each, in one pass.
+
+    The tensor is read through `source` from there on: its gradients then meet those of the means. With
+    `runs` there is a tensor for each, and each mean is one tensor with the runs first.
+    """
+
+    source: str
+    means: tuple[Mean, ...]
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.means[0].axes, self.means[0].shape.features)
+
+    @property
+    def runs(self) -> Runs | None:
+        return self.means[0].runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +244,8 @@ class Mix:
     """One matrix product from the pools of a level to its spreads.
 
     `module` is the `nn.Linear`, or with no operands the bias alone. Columns of its weight belong to
-    the operands in order, rows to the targets. With `runs` there is one product for each run.
+    the operands in order, rows to the targets. With `runs` there is one product for each run. Where it
+    is `fused`, spreads of `MixSpread` compute it.
     """
 
     module: str
@@ -234,6 +258,8 @@ class Mix:
     runs: Runs | None
     rank: int | None
     tied: TiedProduct | None = None
+    fused: bool = False
+    batched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +279,26 @@ class Sum:
     terms: tuple[Term, ...]
     shape: Shape
     runs: Runs | None
+    batched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MixSpread:
+    """The product of a full level with what coarser spreads add to its result, in one pass.
+
+    `module` holds the weight, of which the product takes the `rows` from one to another, or all. Where
+    it is the `last` that is done at an output, an activation that follows the layer joins it.
+    """
+
+    target: str
+    operands: tuple[Arranged, ...]
+    module: str
+    rows: tuple[int, int] | None
+    input_widths: tuple[int, ...]
+    terms: tuple[Term, ...]
+    shape: Shape
+    runs: Runs | None
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,17 +395,22 @@ class Unfold:
 
 
 PoolStep = Fold | Diagonal | Mean | Trace | Project | Wedge
-SpreadStep = Sum | Expand | Embed | Along | Lower | Unwedge | Average | Unfold
+"""What makes one reduction of an input."""
+SpreadStep = MixSpread | Sum | Expand | Embed | Along | Lower | Unwedge | Average | Unfold
 PointStep = Center | Shift | Copy
-Step = PointStep | PoolStep | Mix | SpreadStep
+Step = PointStep | Pooled | PoolStep | Mix | SpreadStep
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An output by its key, the variable that holds it, and its axes, for masks."""
+    """An output by its key, the variable that holds it, and its axes, for masks.
+
+    It is `activated` where its last step applies the activation that follows the layer.
+    """
 
     operand: Operand
     source: str
+    activated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,16 +427,17 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class LayerPlan:
-    """A layer as it is computed."""
+    """A layer as it is computed; where it is `activated`, together with an activation after it."""
 
     maps: Maps
     arguments: tuple[Argument, ...]
     centers: tuple[Center | Shift, ...]
-    pools: tuple[PoolStep, ...]
+    pools: tuple[PoolStep | Pooled, ...]
     mixes: tuple[Mix, ...]
     spreads: tuple[SpreadStep, ...]
     points: tuple[Shift | Copy, ...]
     results: tuple[Result, ...]
+    activated: bool = False
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -413,6 +465,10 @@ def describe(step: Step) -> str:
             return f"{step.target} = copies({step.center})"
         case Fold():
             return f"{step.target} = fold({step.key or step.argument})"
+        case Pooled():
+            targets = ", ".join(mean.target for mean in step.means)
+            dims = ", ".join(str(mean.dim) for mean in step.means)
+            return f"{targets} = means({step.source}, {dims})"
         case Diagonal():
             return f"{step.target} = diagonal({step.source}, {step.first}, {step.second})"
         case Mean():
@@ -426,8 +482,12 @@ def describe(step: Step) -> str:
         case Mix():
             of = ", ".join(operand.source for operand in step.operands)
             targets = ", ".join(target.name for target in step.targets)
-            form = step.tied.form if step.tied else step.formulation
+            form = step.tied.form if step.tied else "fused" if step.fused else step.formulation
             return f"{targets} = {step.module}({of})  # {form}"
+        case MixSpread():
+            of = ", ".join(operand.source for operand in step.operands)
+            terms = "".join(f" + {term.source}" for term in step.terms)
+            return f"{step.target} = {step.module}({of}){terms}"
         case Sum():
             return f"{step.target} = {' + '.join(term.source for term in step.terms)}"
         case Expand():

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from ..names import Variables
 from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand
+from .batch import batch_mixes, batch_pools, batch_spreads
 from .centres import Centres
+from .fuse import fuse_pools, fuse_spreads
 from .mixes import mix
 from .plan import (
     Argument,
@@ -19,6 +21,7 @@ from .plan import (
     Copy,
     Formulation,
     LayerPlan,
+    MixSpread,
     PointSource,
     Result,
     Shift,
@@ -38,7 +41,7 @@ def schedule(
     `arguments` are its inputs, all whose tensors are `maps.inputs` in order; `formulation` is taken
     for every product where it is given, else the cheaper one is.
     """
-    names = Variables()
+    names = Variables(frozenset({"activation"}))
     for argument in arguments:
         names.claim(argument.name)
     if any(operand.runs for operand in (*maps.inputs, *maps.outputs)):
@@ -64,32 +67,39 @@ def schedule(
     mixes = []
     pieces: dict[int, dict[State, list[Arranged]]] = {n: {} for n in range(len(maps.outputs))}
     spread_names = SpreadNames(maps, names)
+    owners: dict[str, int] = {}
     for level in maps.levels:
         for each in level.products:
             step, made = mix(maps, level, each, pools, spread_names, formulation)
             mixes.append(step)
             for piece in made:
                 pieces[piece.output].setdefault(piece.state, []).append(piece.source)
-    spreads: list[SpreadStep] = []
+                owners[piece.source.source] = piece.output
+    spreads: list[Sequence[SpreadStep]] = []
     moved: list[Shift | Copy] = []
-    results = []
+    variables = []
     for number, operand in enumerate(maps.outputs):
-        variable = None
-        if pieces[number]:
-            steps, variable = spread(number, operand, pieces[number], spread_names)
-            spreads += steps
+        steps, variable = spread(number, operand, pieces[number], spread_names)
+        spreads.append(steps)
         base = spread_names.bases[number]
         moved += centres.added(number, variable, base)
-        results.append(Result(operand, variable or base))
+        variables.append(variable or base)
+    fused, outputs = fuse_spreads(mixes, pools.steps, spreads, owners)
+    joined = tuple(step for steps in outputs for step in steps)
+    reductions, stacked = batch_pools(fuse_pools(pools.steps, fused, joined), joined)
+    products = batch_mixes(fused, stacked)
     return LayerPlan(
         maps,
         tuple(arguments),
         (*centres.means, *shifts),
-        tuple(pools.steps),
-        tuple(mixes),
-        tuple(spreads),
+        reductions,
+        products,
+        batch_spreads(joined, products),
         tuple(moved),
-        tuple(results),
+        tuple(
+            Result(operand, variable, any(isinstance(s, MixSpread) and s.last for s in steps))
+            for operand, variable, steps in zip(maps.outputs, variables, outputs, strict=True)
+        ),
     )
 
 

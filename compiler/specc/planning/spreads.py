@@ -73,8 +73,13 @@ def spread(
     operand: Operand,
     pieces: Mapping[State, Sequence[Arranged]],
     names: SpreadNames,
-) -> tuple[tuple[SpreadStep, ...], str]:
-    """Adds up what belongs to one output, coarse to fine; returns the steps and the last variable."""
+) -> tuple[tuple[SpreadStep, ...], str | None]:
+    """Adds up what belongs to one output, coarse to fine; returns the steps and the last variable.
+
+    There is none where nothing belongs to it.
+    """
+    if not pieces:
+        return (), None
     partials = {
         state: _Partial([Term(p.source, p.permutation, ()) for p in found], set(state.kept))
         for state, found in pieces.items()

@@ -1,0 +1,161 @@
+"""Joins steps that touch full-size tensors, so that each is read and written as few times as can be.
+
+The product of a full level is computed where its result is spread, together with what coarser spreads
+add to it; the means of a tensor that only such a product reads besides are taken in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from .plan import (
+    Arranged,
+    Average,
+    Fold,
+    Mean,
+    Mix,
+    MixSpread,
+    Pooled,
+    PoolStep,
+    SpreadStep,
+    Sum,
+    Target,
+    Term,
+    Unfold,
+)
+
+
+def fuse_spreads(
+    mixes: Sequence[Mix],
+    pools: Sequence[PoolStep],
+    outputs: Sequence[Sequence[SpreadStep]],
+    owners: Mapping[str, int],
+) -> tuple[tuple[Mix, ...], list[list[SpreadStep]]]:
+    """Moves products into the spreads of their results.
+
+    `outputs` are the steps of each output, `owners` the output that each result of a product goes to.
+    A product moves where each of its results is the full-size term of what one output adds up, and
+    it reads one tensor or full-size tensors alone: the product of a coarse level stays in one piece.
+    """
+    spread = [list(steps) for steps in outputs]
+    whole = {step.target for step in pools if isinstance(step, Fold)}
+    kept = []
+    for mix in mixes:
+        alone = len(mix.targets) == 1 or all(each.source in whole for each in mix.operands)
+        joined = _joined(mix, spread, owners) if alone and _is_plain(mix) else None
+        for output, steps in (joined or {}).items():
+            spread[output] = steps
+        kept.append(replace(mix, fused=joined is not None))
+    return tuple(kept), [_finished(steps) for steps in spread]
+
+
+def fuse_pools(
+    pools: Sequence[PoolStep], mixes: Sequence[Mix], spreads: Sequence[SpreadStep]
+) -> tuple[PoolStep | Pooled, ...]:
+    """Takes the means of a tensor in one pass where only full products read it besides."""
+    read = {each.source for mix in mixes if not mix.fused for each in mix.operands}
+    read |= {step.source for step in pools if not isinstance(step, Fold | Mean)}
+    read |= {step.source for step in pools if isinstance(step, Mean) and _is_masked(step)}
+    multiplied = {
+        each.source for step in spreads if isinstance(step, MixSpread) for each in step.operands
+    }
+    whole = {step.target for step in pools if isinstance(step, Fold)}
+    alone = whole & multiplied - read
+    fused: list[PoolStep | Pooled] = []
+    for step in pools:
+        if not (isinstance(step, Mean) and step.source in alone):
+            fused.append(step)
+            continue
+        means = [each for each in pools if isinstance(each, Mean) and each.source == step.source]
+        if step is means[0]:
+            fused.append(Pooled(step.source, tuple(means)))
+    return tuple(fused)
+
+
+def _is_masked(mean: Mean) -> bool:
+    return mean.axes[mean.dim - 1].masked
+
+
+def _is_plain(mix: Mix) -> bool:
+    """Whether a product is one matrix, applied at the positions of some axis."""
+    apart = all(each.count is None for each in mix.operands)
+    apart &= all(each.count is None for each in mix.targets)
+    whole = not any(operand.without_first for operand in mix.operands)
+    matrix = mix.rank is None and mix.tied is None and not mix.bias
+    return bool(mix.operands and mix.shape.axes) and apart and whole and matrix
+
+
+def _joined(
+    mix: Mix, spread: Sequence[list[SpreadStep]], owners: Mapping[str, int]
+) -> dict[int, list[SpreadStep]] | None:
+    """The steps of the outputs that a product goes to with the product in them, if they take it."""
+    found: dict[int, list[SpreadStep]] = {}
+    for target, rows in zip(mix.targets, _rows(mix), strict=True):
+        output = owners[target.name]
+        steps = _with_product(mix, target, rows, found.get(output, spread[output]))
+        if steps is None:
+            return None
+        found[output] = steps
+    return found
+
+
+def _rows(mix: Mix) -> Iterator[tuple[int, int] | None]:
+    """The rows of the weight that give each target; None for all."""
+    if len(mix.targets) == 1:
+        yield None
+        return
+    start = 0
+    for target in mix.targets:
+        yield start, start + target.width
+        start += target.width
+
+
+def _with_product(
+    mix: Mix, target: Target, rows: tuple[int, int] | None, steps: Sequence[SpreadStep]
+) -> list[SpreadStep] | None:
+    """An output's steps with a product in place of the sum that its result is a full-size term of."""
+    if all(isinstance(step, Unfold | Average) for step in steps):
+        shape = replace(mix.shape, features=target.width)
+        own = Term(target.name, None, ())
+        return [_product(mix, rows, Sum(target.name, (own,), shape, mix.runs), own), *steps]
+    for at, step in enumerate(steps):
+        if isinstance(step, Sum) and step.shape.positions == mix.shape.positions:
+            for term in step.terms:
+                if term.source == target.name and not term.inserted:
+                    return [*steps[:at], _product(mix, rows, step, term), *steps[at + 1 :]]
+    return None
+
+
+def _product(mix: Mix, rows: tuple[int, int] | None, total: Sum, own: Term) -> MixSpread:
+    """The product whose result is the term `own` of a sum, together with the other terms."""
+    return MixSpread(
+        total.target,
+        tuple(_permuted(each, own.permutation) for each in mix.operands),
+        mix.module,
+        rows,
+        mix.input_widths,
+        tuple(term for term in total.terms if term is not own),
+        total.shape,
+        total.runs,
+    )
+
+
+def _finished(steps: Sequence[SpreadStep]) -> list[SpreadStep]:
+    """Marks the product that an output is only reshaped after."""
+    reshaped = 0
+    while reshaped < len(steps) and isinstance(steps[-1 - reshaped], Unfold):
+        reshaped += 1
+    done, rest = steps[: len(steps) - reshaped], steps[len(steps) - reshaped :]
+    if not (done and isinstance(done[-1], MixSpread)):
+        return list(steps)
+    return [*done[:-1], replace(done[-1], last=True), *rest]
+
+
+def _permuted(operand: Arranged, permutation: tuple[int, ...] | None) -> Arranged:
+    """The operand with its dimensions permuted once more."""
+    if permutation is None:
+        return operand
+    first = operand.permutation or tuple(range(len(permutation)))
+    both = tuple(first[dim] for dim in permutation)
+    return replace(operand, permutation=None if both == tuple(sorted(both)) else both)
