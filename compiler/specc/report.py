@@ -12,7 +12,7 @@ from .graph import Node, Typed
 from .groups import Structure
 from .operations import Equivariant
 from .planning.compose import layer_plan
-from .planning.cost import cost
+from .planning.cost import cost, floor, passes
 from .planning.plan import Formulation, LayerPlan
 from .symmetry.coupling import Coupling, couple
 from .types import Axis, Collection, Stored, Tensor, Type, axes_of
@@ -71,8 +71,9 @@ class LevelReport(_Record):
 
 class LayerReport(_Record):
     """An equivariant layer. `maps` and `bias_maps` count at one channel in and out, pinned positions
-    included; `flops` and `bytes` are for a batch of one in float32; `parameters_near` is what
-    `coupling = near` would have."""
+    included; `flops` and `bytes` are for a batch of one in float32, `floor_flops` and `floor_bytes` the
+    least that any plan needs, `passes` how often the tensors are gone through (2 at the least);
+    `parameters_near` is what `coupling = near` would have."""
 
     name: str
     input: str
@@ -86,6 +87,9 @@ class LayerReport(_Record):
     parameters_near: int
     flops: int
     bytes: int
+    floor_flops: int
+    floor_bytes: int
+    passes: float
     levels: list[LevelReport]
 
 
@@ -214,7 +218,7 @@ def _stored(stored: Stored, kind: Collection) -> TensorReport:
 
 def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
     maps = plan.maps
-    total = cost(plan)
+    total, least = cost(plan), floor(plan)
     levels = [
         LevelReport(
             name=level.name,
@@ -246,6 +250,9 @@ def _layer(node: Node, plan: LayerPlan, typed: Typed) -> LayerReport:
         parameters_near=couple(maps, Coupling(near=True)).parameters,
         flops=total.flops,
         bytes=total.bytes,
+        floor_flops=least.flops,
+        floor_bytes=least.bytes,
+        passes=passes(plan),
         levels=levels,
     )
 

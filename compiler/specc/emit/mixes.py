@@ -57,8 +57,11 @@ def _product(step: Mix) -> str:
 
 
 def _operand(operand: Arranged, step: Mix) -> str:
-    if step.batched:
-        return permuted(operand.source, after_runs(operand.permutation))
+    if step.batched and step.runs is not None:
+        if operand.of_run:
+            return permuted(operand.source, after_runs(operand.permutation))
+        sizes = ", ".join(["-1"] * (2 + len(step.shape.axes)))
+        return f"{operand_code(operand)}.expand({step.runs.count}, {sizes})"
     if operand.count is None:
         return operand_code(operand)
     if operand.permutation is None:

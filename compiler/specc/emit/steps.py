@@ -86,9 +86,7 @@ def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
         case Sum():
             return replace(step, terms=_terms_of_run(step.terms))
         case MixSpread():
-            operands = (replace(each, of_run=True) for each in step.operands)
-            terms = _terms_of_run(step.terms)
-            return replace(step, operands=tuple(operands), terms=terms)
+            return replace(step, terms=_terms_of_run(step.terms))
         case _:
             return replace(step, source=f"{step.source}[i]")
 

@@ -50,7 +50,8 @@ def batch_mixes(mixes: Sequence[Mix], batched: frozenset[str]) -> tuple[Mix, ...
 
 def _is_batched(mix: Mix, batched: frozenset[str]) -> bool:
     matrix = mix.rank is None and mix.tied is None and not mix.fused
-    return matrix and all(each.of_run and each.source in batched for each in mix.operands)
+    there = (each.source in batched for each in mix.operands if each.of_run)
+    return matrix and all(there)
 
 
 def batch_spreads(spreads: Sequence[SpreadStep], mixes: Sequence[Mix]) -> tuple[SpreadStep, ...]:

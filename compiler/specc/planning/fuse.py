@@ -35,14 +35,16 @@ def fuse_spreads(
     """Moves products into the spreads of their results.
 
     `outputs` are the steps of each output, `owners` the output that each result of a product goes to.
-    A product moves where each of its results is the full-size term of what one output adds up, and
-    it reads one tensor or full-size tensors alone: the product of a coarse level stays in one piece.
+    A product moves where each of its results is a term of the size of the output that it goes to. One
+    with several results moves if it reads full-size tensors alone: that of a coarse level stays in one
+    piece, and those of the runs of a repeat stay together.
     """
     spread = [list(steps) for steps in outputs]
     whole = {step.target for step in pools if isinstance(step, Fold)}
     kept = []
     for mix in mixes:
-        alone = len(mix.targets) == 1 or all(each.source in whole for each in mix.operands)
+        full = all(each.source in whole for each in mix.operands)
+        alone = full or (len(mix.targets) == 1 and mix.runs is None)
         joined = _joined(mix, spread, owners) if alone and _is_plain(mix) else None
         for output, steps in (joined or {}).items():
             spread[output] = steps
@@ -119,11 +121,13 @@ def _with_product(
         shape = replace(mix.shape, features=target.width)
         own = Term(target.name, None, ())
         return [_product(mix, rows, Sum(target.name, (own,), shape, mix.runs), own), *steps]
-    for at, step in enumerate(steps):
-        if isinstance(step, Sum) and step.shape.positions == mix.shape.positions:
-            for term in step.terms:
-                if term.source == target.name and not term.inserted:
-                    return [*steps[:at], _product(mix, rows, step, term), *steps[at + 1 :]]
+    at = max((n for n, step in enumerate(steps) if isinstance(step, Sum)), default=None)
+    total = steps[at] if at is not None else None
+    if at is None or not isinstance(total, Sum) or total.shape.positions != mix.shape.positions:
+        return None
+    for term in total.terms:
+        if term.source == target.name and not term.inserted:
+            return [*steps[:at], _product(mix, rows, total, term), *steps[at + 1 :]]
     return None
 
 

@@ -20,7 +20,7 @@ _MANY = 64
 _COSTLY = 100_000
 """A layer with more parameters is told how to have fewer."""
 _LISTED = 3
-_COUNTS = ("maps", "biases", "pools", "spreads", "products", "params", "flops", "bytes")
+_COUNTS = ("maps", "biases", "pools", "spreads", "products", "params", "flops", "bytes", "floor", "passes")
 
 
 def tabulate(report: Report, width: int = 80) -> list[Text]:
@@ -120,7 +120,8 @@ def _layers(layers: Sequence[LayerReport]) -> list[list[Text]]:
         counts = (layer.maps, layer.bias_maps, layer.pools, layer.spreads, layer.products)
         shown = [*counts, layer.parameters, layer.flops]
         cells = [right(count(number)) for number in shown]
-        rows.append([Text(layer.name), *cells, right(size(layer.bytes))])
+        moved = [size(layer.bytes), size(layer.floor_bytes), f"{layer.passes:.1f}"]
+        rows.append([Text(layer.name), *cells, *map(right, moved)])
     return rows
 
 
