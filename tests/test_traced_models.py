@@ -58,7 +58,7 @@ def text() -> Options:
 
 
 def prompt() -> Options:
-    return {"input_ids": _tokens(), "use_cache": False}
+    return {"input_ids": _tokens()}
 
 
 def pieces() -> Options:
@@ -67,7 +67,7 @@ def pieces() -> Options:
 
 
 def two_texts() -> Options:
-    return {"input_ids": _tokens(), "decoder_input_ids": _tokens(5), "use_cache": False}
+    return {"input_ids": _tokens(), "decoder_input_ids": _tokens(5)}
 
 
 def speech() -> Options:

@@ -20,7 +20,18 @@ _MANY = 64
 _COSTLY = 100_000
 """A layer with more parameters is told how to have fewer."""
 _LISTED = 3
-_COUNTS = ("maps", "biases", "pools", "spreads", "products", "params", "flops", "bytes", "floor", "passes")
+_COUNTS = (
+    "maps",
+    "biases",
+    "pools",
+    "spreads",
+    "products",
+    "params",
+    "flops",
+    "bytes",
+    "floor",
+    "passes",
+)
 
 
 def tabulate(report: Report, width: int = 80) -> list[Text]:

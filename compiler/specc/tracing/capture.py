@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +41,8 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
     """
     try:
         with _in_evaluation(module), _quietly(), torch.no_grad():
-            program = torch.export.export(module, tuple(inputs), dict(options), strict=False)
+            called = without_cache(module, options)
+            program = torch.export.export(module, tuple(inputs), called, strict=False)
     except Exception as error:  # torch raises many kinds
         raise SpecError(
             f"torch.export cannot capture this model: {_sentence(error)}", None
@@ -59,6 +62,15 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
         elif spec.kind is InputKind.CONSTANT_TENSOR:
             constants[name] = program.constants[target]
     return Captured(program, state, constants, first_names(module))
+
+
+def without_cache(module: nn.Module, options: Mapping[str, object]) -> dict[str, object]:
+    """The options of `forward`, and of a model that would else return its keys and values for later
+    calls, as those of `transformers` do, that it shall not: they are no tensors to export or compare."""
+    wanted = getattr(getattr(module, "config", None), "use_cache", False)
+    if wanted and "use_cache" in inspect.signature(module.forward).parameters:
+        return {"use_cache": False, **options}
+    return dict(options)
 
 
 @contextmanager
@@ -101,6 +113,6 @@ def first_names(module: nn.Module) -> dict[str, str]:
 
 
 def _sentence(error: Exception) -> str:
-    """The first line of torch's message, or the kind of the exception."""
+    """The first sentence of torch's message, or the kind of the exception."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return re.split(r"(?<=[.!?])\s", lines[0])[0] if lines else type(error).__name__

@@ -19,7 +19,7 @@ from ..types import Axis, Collection
 from ..verification.actions import Element, random_element
 from ..verification.draws import gap
 from ..verification.records import TOLERANCE
-from .capture import first_names
+from .capture import first_names, without_cache
 from .moves import moved
 from .written import outer_first, tensors_of
 
@@ -113,7 +113,7 @@ class _Function:
             for name, tensor in held.items()
             if id(tensor) in parameters and self._first.get(name) == name
         }
-        self._inputs = pytree.tree_map(_in_float64, (tuple(inputs), dict(options)))
+        self._inputs = pytree.tree_map(_in_float64, (tuple(inputs), without_cache(module, options)))
         self.state = {n: t.detach() for n, t in held.items() if self._first.get(n) == n}
         for name, tensor in self.state.items():
             _randomise(name, tensor, generator)
