@@ -20,18 +20,8 @@ _MANY = 64
 _COSTLY = 100_000
 """A layer with more parameters is told how to have fewer."""
 _LISTED = 3
-_COUNTS = (
-    "maps",
-    "biases",
-    "pools",
-    "spreads",
-    "products",
-    "params",
-    "flops",
-    "bytes",
-    "floor",
-    "passes",
-)
+_COUNTS = ("maps", "biases", "pools", "spreads", "products", "params")
+_COSTS = ("flops", "bytes", "passes", "least flops", "least bytes")
 
 
 def tabulate(report: Report, width: int = 80) -> list[Text]:
@@ -56,6 +46,7 @@ def _model(model: ModelReport, width: int) -> Iterator[Text]:
     if model.layers:
         yield from _section("layers", _layers(model.layers), width)
         yield from _levels(model.layers, width)
+        yield from _section("cost for a batch of one, float32", _costs(model.layers), width)
     yield from _hint(model, width)
     yield from _coupling_hint(model, width)
 
@@ -129,10 +120,18 @@ def _layers(layers: Sequence[LayerReport]) -> list[list[Text]]:
     rows = [[Text("", "dim"), *(right(heading, "dim") for heading in _COUNTS)]]
     for layer in layers:
         counts = (layer.maps, layer.bias_maps, layer.pools, layer.spreads, layer.products)
-        shown = [*counts, layer.parameters, layer.flops]
-        cells = [right(count(number)) for number in shown]
-        moved = [size(layer.bytes), size(layer.floor_bytes), f"{layer.passes:.1f}"]
-        rows.append([Text(layer.name), *cells, *map(right, moved)])
+        cells = [right(count(number)) for number in (*counts, layer.parameters)]
+        rows.append([Text(layer.name), *cells])
+    return rows
+
+
+def _costs(layers: Sequence[LayerReport]) -> list[list[Text]]:
+    """A row for each layer: what its plan does, and what any plan has to do."""
+    rows = [[Text("", "dim"), *(right(heading, "dim") for heading in _COSTS)]]
+    for layer in layers:
+        made = [count(layer.flops), size(layer.bytes), f"{layer.passes:.1f}"]
+        least = [count(layer.floor_flops), size(layer.floor_bytes)]
+        rows.append([Text(layer.name), *map(right, (*made, *least))])
     return rows
 
 
