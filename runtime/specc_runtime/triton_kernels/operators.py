@@ -1,0 +1,172 @@
+"""The kernels as operators of PyTorch, `specc_triton::*`, with shapes for tracing, derivatives and vmap.
+
+Each has a first derivative by kernels. Derivatives of that, and `vmap`, go by `formulas`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.library import custom_op
+
+from . import formulas, launch, tuning
+from .grid import Grid, Terms, arranged
+
+
+def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [each.contiguous() for each in tensors]
+
+
+def _apart(tensors: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors, copied where they share memory with each other or with those given: the results of
+    an operator may not."""
+    known = {each.untyped_storage().data_ptr() for each in given}
+    results = []
+    for tensor in tensors:
+        shared = tensor.untyped_storage().data_ptr() in known
+        results.append(tensor.clone() if shared else tensor)
+        known.add(results[-1].untyped_storage().data_ptr())
+    return results
+
+
+def _mapped(operator: Any, formula: Callable[..., Any]) -> None:
+    """`vmap` of an operator maps its formula."""
+
+    def mapped(_: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+        result = torch.vmap(formula, in_dims=dims)(*arguments)
+        return result, [0] * len(result) if isinstance(result, list) else 0
+
+    operator.register_vmap(mapped)
+
+
+@custom_op("specc_triton::mix_spread", mutates_args=())
+def mix_spread(x: Tensor, weight: Tensor, terms: list[Tensor], relu: bool) -> Tensor:
+    """relu(x W^T + the sum of the terms): x `(*axes, in)`, weight `(out, in)`, terms that broadcast to
+    the result `(*axes, out)`. Without relu where told so."""
+    if x.numel() == 0 or weight.numel() == 0:
+        return formulas.mix_spread(x, weight, terms, relu)
+    known = arranged(x.shape[:-1], weight.shape[0], terms)
+    y = launch.product(x.contiguous(), weight, known, relu and not known.others)
+    for other in known.others:
+        y += other
+    return y.relu_() if relu and known.others else y
+
+
+@mix_spread.register_fake
+def _(x: Tensor, weight: Tensor, terms: list[Tensor], relu: bool) -> Tensor:
+    return x.new_empty((*x.shape[:-1], weight.shape[0]))
+
+
+@custom_op("specc_triton::mix_spread_gradient", mutates_args=())
+def mix_spread_gradient(
+    dy: Tensor,
+    y: Tensor | None,
+    x: Tensor,
+    weight: Tensor,
+    terms: list[Tensor],
+    relu: bool,
+    need: bool,
+) -> list[Tensor]:
+    """The gradients of `mix_spread`, whose result y is wanted where `relu` and it has many channels:
+    of the weight, of each term, and where there is need of x."""
+    if x.numel() == 0 or weight.numel() == 0:
+        dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
+        return _apart([*others, dx] if need else others, [dy])
+    x, dy = _contiguous((x, dy))
+    known = arranged(x.shape[:-1], weight.shape[0], terms)
+    if relu and known.others:  # the kernel knows nothing of these, and cannot compute y again
+        y = formulas.mix_spread(x, weight, terms, True) if y is None else y
+        dy, relu = torch.where(y <= 0, 0, dy), False
+    if y is not None:
+        y = y.contiguous()
+    dx, dweight, drows, dcolumns = launch.gradient(dy, y, x, weight, known, relu, need)
+    dterms = [_term_gradient(term, known, dy, drows, dcolumns) for term in terms]
+    return [*_apart([dweight, *dterms], [dy]), *([] if dx is None else [dx])]
+
+
+def _term_gradient(
+    term: Tensor, known: Terms, dy: Tensor, drows: Tensor | None, dcolumns: Tensor | None
+) -> Tensor:
+    """The gradient of one of the terms, from the sums over rows or columns that it was added to."""
+    grid, channels = known.grid, dy.shape[-1]
+    shape = (*(1 for _ in range(dy.ndim - term.ndim)), *term.shape)[:-1]
+    if grid.is_row(shape) and drows is not None:
+        sums = drows.reshape(*grid.row_shape, channels)
+    elif grid.is_column(shape) and dcolumns is not None:
+        sums = dcolumns.reshape(*grid.column_shape, channels)
+    else:
+        sums = dy
+    return formulas.summed_to(sums, term).to(term.dtype)
+
+
+@mix_spread_gradient.register_fake
+def _(
+    dy: Tensor,
+    y: Tensor | None,
+    x: Tensor,
+    weight: Tensor,
+    terms: list[Tensor],
+    relu: bool,
+    need: bool,
+) -> list[Tensor]:
+    like = [weight, *terms, x] if need else [weight, *terms]
+    return [each.new_empty(each.shape) for each in like]
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, terms, ctx.relu = inputs
+    outs, ins = weight.shape
+    read = [output] if ctx.relu and not tuning.whole(ins, outs) else []
+    ctx.terms = len(terms)
+    ctx.save_for_backward(x, weight, *terms, *read)
+
+
+def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, list[Tensor], None]:
+    x, weight, *others = ctx.saved_tensors
+    terms, read = others[: ctx.terms], others[ctx.terms :]
+    need = ctx.needs_input_grad[0]
+    y = read[0] if read else None
+    dweight, *dterms = mix_spread_gradient(dy, y, x, weight, terms, ctx.relu, need)
+    dx = dterms.pop() if need else None
+    return dx, dweight, dterms, None
+
+
+def _gradient_formula(
+    dy: Tensor,
+    y: Tensor | None,
+    x: Tensor,
+    weight: Tensor,
+    terms: list[Tensor],
+    relu: bool,
+    need: bool,
+) -> list[Tensor]:
+    """As `mix_spread_gradient`; where y is positive it computes anew."""
+    dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
+    return [*others, dx] if need else others
+
+
+def _save_gradient(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    dy, _, x, weight, terms, ctx.relu, ctx.need = inputs
+    ctx.save_for_backward(dy, x, weight, *terms)
+
+
+def _second(ctx: Any, weights: list[Tensor | None]) -> tuple[Any, ...]:
+    """The derivative of the gradient, by its formula."""
+
+    def gradient(dy: Tensor, x: Tensor, weight: Tensor, *terms: Tensor) -> list[Tensor]:
+        return _gradient_formula(dy, None, x, weight, list(terms), ctx.relu, ctx.need)
+
+    results, pull = torch.func.vjp(gradient, *ctx.saved_tensors)
+    pairs = zip(weights, results, strict=True)
+    known = [torch.zeros_like(result) if each is None else each for each, result in pairs]
+    dy, x, weight, *terms = pull(known)
+    return dy, None, x, weight, terms, None, None
+
+
+mix_spread.register_autograd(_backward, setup_context=_save)
+mix_spread_gradient.register_autograd(_second, setup_context=_save_gradient)
+_mapped(mix_spread, formulas.mix_spread)
+_mapped(mix_spread_gradient, _gradient_formula)
