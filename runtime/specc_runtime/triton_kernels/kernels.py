@@ -14,20 +14,25 @@ import triton.language as tl
 
 
 @triton.jit
-def _tile(lead, top, left, height, width, TALL: tl.constexpr, WIDE: tl.constexpr):
-    """Row, column and index of a tile's positions, each (TALL * WIDE,), and which of them exist."""
+def _tile(top, left, height, width, TALL: tl.constexpr, WIDE: tl.constexpr):
+    """A tile's positions, (TALL * WIDE,), counted from its first, and which of them exist."""
     position = tl.arange(0, TALL * WIDE)
-    i = top + position // WIDE
-    j = left + position % WIDE
-    index = (lead.to(tl.int64) * height + i) * width + j
-    return i, j, index, (i < height) & (j < width)
+    i = position // WIDE
+    j = position % WIDE
+    return i * width + j, (top + i < height) & (left + j < width)
+
+
+@triton.jit
+def _origin(lead, top, left, height, width):
+    """The index of a tile's first position."""
+    return (lead.to(tl.int64) * height + top) * width + left
 
 
 @triton.jit
 def _channels(x, index, exists, channel, COUNT: tl.constexpr):
     """x at the positions (rows) and channels (columns); zero where there is nothing."""
     known = exists[:, None] & (channel < COUNT)[None, :]
-    return tl.load(x + index[:, None] * COUNT + channel[None, :], mask=known, other=0.0)
+    return tl.load(x + (index[:, None] * COUNT + channel[None, :]), mask=known, other=0.0)
 
 
 @triton.jit
@@ -39,21 +44,12 @@ def _block(matrix, row, column, row_step, column_step, ROWS: tl.constexpr, COLUM
 
 
 @triton.jit
-def _with_terms(
-    z, rows, columns, lead, i, j, exists, out,
-    row_lead, row_step, column_lead, column_step,
-    OUT: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
-):  # fmt: skip
-    """z[p, o] + rows[lead, i(p), o] + columns[lead, j(p), o]."""
-    known = exists[:, None] & (out < OUT)[None, :]
-    lead = lead.to(tl.int64)
-    if ROWS:
-        at = lead * row_lead + i.to(tl.int64) * row_step
-        z += tl.load(rows + at[:, None] + out[None, :], mask=known, other=0.0).to(tl.float32)
-    if COLUMNS:
-        at = lead * column_lead + j.to(tl.int64) * column_step
-        z += tl.load(columns + at[:, None] + out[None, :], mask=known, other=0.0).to(tl.float32)
-    return z
+def _term(term, first, count, step, out, OUT: tl.constexpr, SIZE: tl.constexpr):
+    """The vectors of SIZE rows or columns from the first of `count`, (SIZE, out), in float32."""
+    line = first + tl.arange(0, SIZE)
+    known = (line < count)[:, None] & (out < OUT)[None, :]
+    at = (line.to(tl.int64) * step)[:, None] + out[None, :]
+    return tl.load(term + at, mask=known, other=0.0).to(tl.float32)
 
 
 @triton.jit(do_not_specialize=["size"])
@@ -83,29 +79,36 @@ def product(
     for tile in tl.range(tl.program_id(0) // blocks, leads * high * wide, programs):
         lead = tile // wide // high
         top = (tile // wide % high) * TALL
-        i, j, index, exists = _tile(lead, top, (tile % wide) * WIDE, height, width, TALL, WIDE)
+        left = (tile % wide) * WIDE
+        index, exists = _tile(top, left, height, width, TALL, WIDE)
+        origin = _origin(lead, top, left, height, width)
         if IN <= BLOCK_IN:
-            s = _channels(x, index, exists, block, IN)
+            s = _channels(x + origin * IN, index, exists, block, IN)
             if GATE:
-                s = tl.where(_channels(gate, index, exists, block, IN) <= 0, 0.0, s).to(s.dtype)
+                s = tl.where(_channels(gate + origin * IN, index, exists, block, IN) <= 0, 0.0, s).to(s.dtype)
             z = tl.dot(s, w, input_precision=PRECISION)
         else:
             z = tl.zeros((POSITIONS, BLOCK_OUT), tl.float32)
             for start in tl.range(0, IN, BLOCK_IN):
-                s = _channels(x, index, exists, start + block, IN)
+                s = _channels(x + origin * IN, index, exists, start + block, IN)
                 if GATE:
-                    opened = _channels(gate, index, exists, start + block, IN)
+                    opened = _channels(gate + origin * IN, index, exists, start + block, IN)
                     s = tl.where(opened <= 0, 0.0, s).to(s.dtype)
                 part = _block(weight, start + block, out, weight_in, weight_out, IN, OUT)
                 z = tl.dot(s, part, z, input_precision=PRECISION)
-        z = _with_terms(
-            z, rows, columns, lead, i, j, exists, out,
-            row_lead, row_step, column_lead, column_step, OUT, ROWS, COLUMNS,
-        )  # fmt: skip
+        if ROWS:
+            its_rows = rows + lead.to(tl.int64) * row_lead
+            row = _term(its_rows, top, height, row_step, out, OUT, TALL)
+            z = tl.reshape(tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + row[:, None, :], (POSITIONS, BLOCK_OUT))
+        if COLUMNS:
+            its_columns = columns + lead.to(tl.int64) * column_lead
+            column = _term(its_columns, left, width, column_step, out, OUT, WIDE)
+            z = tl.reshape(tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + column[None, :, :], (POSITIONS, BLOCK_OUT))
         if RELU:
             z = tl.where(z < 0, 0.0, z)
         known = exists[:, None] & (out < OUT)[None, :]
-        tl.store(y + index[:, None] * OUT + out[None, :], z.to(y.dtype.element_ty), mask=known)
+        at = index[:, None] * OUT + out[None, :]
+        tl.store(y + origin * OUT + at, z.to(y.dtype.element_ty), mask=known)
 
 
 @triton.jit(do_not_specialize=["size"])
@@ -147,25 +150,34 @@ def gradient(
         lead = strip // high
         top = (strip % high) * TALL
         left = (unit % chunks) * chunk
+        if RELU and WHOLE and ROWS:
+            its_rows = rows + lead.to(tl.int64) * row_lead
+            row_term = _term(its_rows, top, height, row_step, out, OUT, TALL)
         row_sum = tl.zeros((TALL, BLOCK_OUT), tl.float32)
         for start in tl.range(left, tl.minimum(left + chunk, width), WIDE):
-            i, j, index, exists = _tile(lead, top, start, height, width, TALL, WIDE)
-            s = _channels(x, index, exists, block, IN)
-            g = _channels(dy, index, exists, out, OUT)
+            index, exists = _tile(top, start, height, width, TALL, WIDE)
+            origin = _origin(lead, top, start, height, width)
+            s = _channels(x + origin * IN, index, exists, block, IN)
+            g = _channels(dy + origin * OUT, index, exists, out, OUT)
             if RELU:
                 if WHOLE:
-                    z = _with_terms(
-                        tl.dot(s, transposed, input_precision=PRECISION),
-                        rows, columns, lead, i, j, exists, out,
-                        row_lead, row_step, column_lead, column_step, OUT, ROWS, COLUMNS,
-                    )  # fmt: skip
+                    z = tl.dot(s, transposed, input_precision=PRECISION)
+                    if ROWS:
+                        z = tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + row_term[:, None, :]
+                        z = tl.reshape(z, (POSITIONS, BLOCK_OUT))
+                    if COLUMNS:
+                        its_columns = columns + lead.to(tl.int64) * column_lead
+                        term = _term(its_columns, start, width, column_step, out, OUT, WIDE)
+                        z = tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + term[None, :, :]
+                        z = tl.reshape(z, (POSITIONS, BLOCK_OUT))
                 else:
-                    z = _channels(y, index, exists, out, OUT).to(tl.float32)
+                    z = _channels(y + origin * OUT, index, exists, out, OUT).to(tl.float32)
                 g = tl.where(z <= 0, 0.0, g).to(g.dtype)
             if DX:
                 source = tl.dot(g, w, input_precision=PRECISION).to(dx.dtype.element_ty)
                 known = exists[:, None] & (block < IN)[None, :]
-                tl.store(dx + index[:, None] * IN + block[None, :], source, mask=known)
+                at = index[:, None] * IN + block[None, :]
+                tl.store(dx + origin * IN + at, source, mask=known)
             dw = tl.dot(tl.trans(g), s, dw, input_precision=PRECISION)
             if ROWS or COLUMNS:
                 apart = tl.reshape(g.to(tl.float32), (TALL, WIDE, BLOCK_OUT))
