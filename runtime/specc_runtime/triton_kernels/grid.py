@@ -101,7 +101,9 @@ def arranged(axes: torch.Size, channels: int, terms: Sequence[Tensor]) -> Terms:
         t for t, s in zip(terms, shapes, strict=True) if grid.is_column(s) and not grid.is_row(s)
     ]
     others = tuple(
-        t for t, s in zip(terms, shapes, strict=True) if not grid.is_row(s) and not grid.is_column(s)
+        t
+        for t, s in zip(terms, shapes, strict=True)
+        if not grid.is_row(s) and not grid.is_column(s)
     )
     row_sum = _total(rows, (*grid.row_shape, channels))
     column_sum = _total(columns, (*grid.column_shape, channels))

@@ -85,7 +85,9 @@ def product(
         if IN <= BLOCK_IN:
             s = _channels(x + origin * IN, index, exists, block, IN)
             if GATE:
-                s = tl.where(_channels(gate + origin * IN, index, exists, block, IN) <= 0, 0.0, s).to(s.dtype)
+                s = tl.where(
+                    _channels(gate + origin * IN, index, exists, block, IN) <= 0, 0.0, s
+                ).to(s.dtype)
             z = tl.dot(s, w, input_precision=PRECISION)
         else:
             z = tl.zeros((POSITIONS, BLOCK_OUT), tl.float32)
@@ -99,16 +101,36 @@ def product(
         if ROWS:
             its_rows = rows + lead.to(tl.int64) * row_lead
             row = _term(its_rows, top, height, row_step, out, OUT, TALL)
-            z = tl.reshape(tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + row[:, None, :], (POSITIONS, BLOCK_OUT))
+            z = tl.reshape(
+                tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + row[:, None, :], (POSITIONS, BLOCK_OUT)
+            )
         if COLUMNS:
             its_columns = columns + lead.to(tl.int64) * column_lead
             column = _term(its_columns, left, width, column_step, out, OUT, WIDE)
-            z = tl.reshape(tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + column[None, :, :], (POSITIONS, BLOCK_OUT))
+            z = tl.reshape(
+                tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + column[None, :, :], (POSITIONS, BLOCK_OUT)
+            )
         if RELU:
             z = tl.where(z < 0, 0.0, z)
         known = exists[:, None] & (out < OUT)[None, :]
         at = index[:, None] * OUT + out[None, :]
         tl.store(y + origin * OUT + at, z.to(y.dtype.element_ty), mask=known)
+
+
+@triton.jit
+def _transposed_product(g, s, total, PRECISION: tl.constexpr):
+    """total + g^T s, (PARTS, out, in): by parts of the positions, one for each warp where there are few
+    channels, since a product this small is not divided otherwise."""
+    parts: tl.constexpr = total.shape[0]
+    if parts == 1:
+        before = tl.reshape(total, (g.shape[1], s.shape[1]))
+        found = tl.dot(tl.trans(g), s, before, input_precision=PRECISION)
+        total = tl.reshape(found, total.shape)
+    else:
+        g = tl.reshape(g, (parts, g.shape[0] // parts, g.shape[1]))
+        s = tl.reshape(s, (parts, s.shape[0] // parts, s.shape[1]))
+        total = tl.dot(tl.permute(g, (0, 2, 1)), s, total, input_precision=PRECISION)
+    return total
 
 
 @triton.jit(do_not_specialize=["size"])
@@ -119,6 +141,7 @@ def gradient(
     IN: tl.constexpr, OUT: tl.constexpr, WHOLE: tl.constexpr, DX: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, RELU: tl.constexpr, PRECISION: tl.constexpr,
     TALL: tl.constexpr, POSITIONS: tl.constexpr, BLOCK_IN: tl.constexpr, BLOCK_OUT: tl.constexpr,
+    PARTS: tl.constexpr,
 ):  # fmt: skip
     """The gradient of y = relu(x W^T + rows + columns). With g = dy where y > 0, and 0 elsewhere,
 
@@ -143,7 +166,7 @@ def gradient(
     if WHOLE:
         w = _block(weight, out, block, weight_out, weight_in, OUT, IN)
         transposed = tl.trans(w)
-    dw = tl.zeros((BLOCK_OUT, BLOCK_IN), tl.float32)
+    dw = tl.zeros((PARTS, BLOCK_OUT, BLOCK_IN), tl.float32)
     program = tl.program_id(0) // blocks
     for unit in tl.range(program, leads * high * chunks, tl.num_programs(0) // blocks):
         strip = unit // chunks
@@ -178,7 +201,7 @@ def gradient(
                 known = exists[:, None] & (block < IN)[None, :]
                 at = index[:, None] * IN + block[None, :]
                 tl.store(dx + origin * IN + at, source, mask=known)
-            dw = tl.dot(tl.trans(g), s, dw, input_precision=PRECISION)
+            dw = _transposed_product(g, s, dw, PRECISION)
             if ROWS or COLUMNS:
                 apart = tl.reshape(g.to(tl.float32), (TALL, WIDE, BLOCK_OUT))
                 row_sum += tl.sum(apart, 1)
@@ -192,7 +215,7 @@ def gradient(
             tl.store(drows + at[:, None] * OUT + out[None, :], row_sum, mask=known)
     known = (out < OUT)[:, None] & (block < IN)[None, :]
     at = (program.to(tl.int64) * OUT + out)[:, None] * IN + block[None, :]
-    tl.store(dweight + at, dw, mask=known)
+    tl.store(dweight + at, tl.sum(dw, 0), mask=known)
 
 
 @triton.jit

@@ -55,11 +55,9 @@ def product(
     outs, ins = weight.shape
     grid = terms.grid
     y = x.new_empty((*x.shape[:-1], outs))
-    resident = tuning.whole(ins, outs)
+    resident = tuning.whole(ins, outs, x.dtype)
     kernel = tuning.whole_product if resident else tuning.blocked_product
-    blocks = (
-        {"BLOCK_IN": tuning.padded(ins), "BLOCK_OUT": tuning.padded(outs)} if resident else {}
-    )
+    blocks = {"BLOCK_IN": tuning.padded(ins), "BLOCK_OUT": tuning.padded(outs)} if resident else {}
     tall = tuning.tall(grid.height, grid.width)
     at_once = multiprocessors(x.device) * _per_multiprocessor(max(ins, outs))
 
@@ -84,11 +82,11 @@ def gradient(
 ) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor | None]:
     """The gradients of `product`: of x (where there is need), of the weight, of rows and of columns.
 
-    `y` is its result, needed where `relu` and not `tuning.whole(in, out)`.
+    `y` is its result, needed where `relu` and not `tuning.whole(in, out, dtype)`.
     """
     outs, ins = weight.shape
     grid = terms.grid
-    one = tuning.whole(ins, outs)
+    one = tuning.whole(ins, outs, x.dtype)
     block_in, block_out = (
         (tuning.padded(ins), tuning.padded(outs))
         if one

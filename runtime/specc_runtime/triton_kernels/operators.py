@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.library import custom_op
 
 from . import formulas, launch, tuning
-from .grid import Grid, Terms, arranged
+from .grid import Terms, arranged
 
 
 def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -119,7 +119,7 @@ def _(
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     x, weight, terms, ctx.relu = inputs
     outs, ins = weight.shape
-    read = [output] if ctx.relu and not tuning.whole(ins, outs) else []
+    read = [output] if ctx.relu and not tuning.whole(ins, outs, x.dtype) else []
     ctx.terms = len(terms)
     ctx.save_for_backward(x, weight, *terms, *read)
 
