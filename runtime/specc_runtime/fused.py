@@ -109,7 +109,7 @@ def _slabs(*shape: int) -> Iterator[tuple[slice, slice]]:
             yield slice(first, first + height), slice(second, second + width)
 
 
-def _cut(x: Tensor, slab: tuple[slice, slice]) -> Tensor:
+def _restricted(x: Tensor, slab: tuple[slice, slice]) -> Tensor:
     """The part of `x` that meets a slab; a dimension of size 1 meets all of them."""
     whole = slice(None)
     return x[tuple(cut if n > 1 else whole for cut, n in zip(slab, x.shape, strict=False))]
@@ -165,12 +165,12 @@ class _MixSpread(torch.autograd.Function):
 
     @staticmethod
     def forward(weight: Tensor, rectified: bool, count: int, *tensors: Tensor) -> Tensor:
-        parts, zero = tensors[:count], weight.new_zeros(1)
+        parts, terms = tensors[:count], tensors[count:] or (weight.new_zeros(1),)
         blocks = weight.t().split([each.shape[-1] for each in parts])
         out = weight.new_empty(*parts[0].shape[:-1], len(weight))
         for slab in _slabs(*out.shape):
-            first, second, *rest = *(_cut(each, slab) for each in tensors[count:]), zero, zero
-            total = torch.add(first, second, out=out[slab])
+            first, *rest = (_restricted(each, slab) for each in terms)
+            total = out[slab].copy_(first)
             for term in rest:
                 total += term
             for part, block in zip(parts, blocks, strict=True):
@@ -250,7 +250,7 @@ def _gradients_in_slabs(
     for slab in _slabs(*grad.shape):
         piece = _masked(grad[slab], None if out is None else out[slab])
         rows = piece.reshape(-1, len(weight))
-        for of_term in (_cut(each, slab) for each in of_terms):
+        for of_term in (_restricted(each, slab) for each in of_terms):
             of_term += piece.sum_to_size(of_term.shape)
         for part, of_part, (block, of_block) in zip(parts, of_parts, blocks, strict=True):
             of_block.addmm_(rows.t(), part[slab].reshape(len(rows), -1))
