@@ -3,7 +3,8 @@
 A term of a layer's output is constant along some axes. Where the axes can be cut in three groups of
 neighbours so that each term is constant along the second group or along the third, the terms are a
 vector for each row `(leads, height)` and one for each column `(leads, width)`, and a tile of rows and
-columns reads and sums few of them.
+columns reads and sums few of them. Three terms that are constant along one of three axes each have no
+such cut; they are summed up beforehand, as columns of a tensor that is one row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import prod
+from math import inf, prod
 
 import torch
 from torch import Tensor
@@ -56,18 +57,21 @@ class Grid:
         """Whether a term of this shape, without channels, is constant along the second group."""
         return all(size == 1 for size in term[self.first : self.second])
 
-    def cost(self, terms: Sequence[tuple[int, ...]]) -> int:
-        """Vectors that the terms occupy: all positions for one that is neither a row nor a column."""
+    def cost(self, terms: Sequence[tuple[int, ...]]) -> float:
+        """Vectors that the terms occupy, as rows and columns; infinite where one is neither."""
+        if not all(self.is_row(term) or self.is_column(term) for term in terms):
+            return inf
         rows = any(self.is_row(term) and prod(term) > 1 for term in terms)
-        columns = any(not self.is_row(term) and self.is_column(term) for term in terms)
-        others = sum(not self.is_row(term) and not self.is_column(term) for term in terms)
-        each = rows * self.height + columns * self.width + others * self.height * self.width
-        return self.leads * each
+        columns = not all(self.is_row(term) for term in terms)
+        return self.leads * (rows * self.height + columns * self.width)
 
 
 @cache
 def grid_of(axes: tuple[int, ...], terms: tuple[tuple[int, ...], ...]) -> Grid:
-    """The cut under which the terms, shapes as long as `axes`, occupy least; the longest rows of those."""
+    """The cut under which the terms, shapes as long as `axes`, occupy least; the longest rows of those.
+
+    There always is one: where rows are all that there is, each term is one of columns.
+    """
     count = len(axes)
     cuts = (Grid(axes, a, b) for a in range(count + 1) for b in range(a, count + 1))
     return min(cuts, key=lambda grid: (grid.cost(terms), grid.first, grid.second))
@@ -75,43 +79,27 @@ def grid_of(axes: tuple[int, ...], terms: tuple[tuple[int, ...], ...]) -> Grid:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is added to a product: a vector for each row, one for each column, and what is neither.
-
-    `rows` is `(leads, height, out)` and `columns` `(leads, width, out)`, channels contiguous; `others`
-    broadcast to the result and are added outside the kernel.
-    """
+    """What is added to a product: a vector for each row, `(leads, height, out)`, and one for each
+    column, `(leads, width, out)`, channels contiguous."""
 
     grid: Grid
-    rows: Tensor | None
-    columns: Tensor | None
-    others: tuple[Tensor, ...]
-
-
-def position_shape(term: Tensor, axes: int) -> tuple[int, ...]:
-    """The shape of a term without channels, as long as the positions it broadcasts to."""
-    return (*(1 for _ in range(axes + 1 - term.ndim)), *term.shape[:-1])
+    rows: Tensor | None = None
+    columns: Tensor | None = None
 
 
 def arranged(axes: torch.Size, channels: int, terms: Sequence[Tensor]) -> Terms:
     """The terms of a result `(*axes, channels)`, summed up by kind."""
-    shapes = tuple(position_shape(term, len(axes)) for term in terms)
+    shapes = tuple((*(1 for _ in range(len(axes) + 1 - t.ndim)), *t.shape)[:-1] for t in terms)
     grid = grid_of(tuple(axes), shapes)
-    rows = [t for t, s in zip(terms, shapes, strict=True) if grid.is_row(s)]
-    columns = [
-        t for t, s in zip(terms, shapes, strict=True) if grid.is_column(s) and not grid.is_row(s)
-    ]
-    others = tuple(
-        t
-        for t, s in zip(terms, shapes, strict=True)
-        if not grid.is_row(s) and not grid.is_column(s)
-    )
+    kinds = [grid.is_row(shape) for shape in shapes]
+    rows = [term for term, row in zip(terms, kinds, strict=True) if row]
+    columns = [term for term, row in zip(terms, kinds, strict=True) if not row]
     row_sum = _total(rows, (*grid.row_shape, channels))
     column_sum = _total(columns, (*grid.column_shape, channels))
     return Terms(
         grid,
         None if row_sum is None else row_sum.reshape(grid.leads, grid.height, channels),
         None if column_sum is None else column_sum.reshape(grid.leads, grid.width, channels),
-        others,
     )
 
 

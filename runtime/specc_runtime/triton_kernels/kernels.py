@@ -52,6 +52,16 @@ def _term(term, first, count, step, out, OUT: tl.constexpr, SIZE: tl.constexpr):
     return tl.load(term + at, mask=known, other=0.0).to(tl.float32)
 
 
+@triton.jit
+def _dot(a, b, total, PRECISION: tl.constexpr):
+    """total + a b. Triton's interpreter takes the bits of a bfloat16 for a whole number here."""
+    if PRECISION == "interpreted":
+        total = tl.dot(a.to(tl.float32), b.to(tl.float32), total)
+    else:
+        total = tl.dot(a, b, total, input_precision=PRECISION)
+    return total
+
+
 @triton.jit(do_not_specialize=["size"])
 def product(
     x, gate, weight, rows, columns, y,
@@ -82,22 +92,22 @@ def product(
         left = (tile % wide) * WIDE
         index, exists = _tile(top, left, height, width, TALL, WIDE)
         origin = _origin(lead, top, left, height, width)
+        z = tl.zeros((POSITIONS, BLOCK_OUT), tl.float32)
         if IN <= BLOCK_IN:
             s = _channels(x + origin * IN, index, exists, block, IN)
             if GATE:
                 s = tl.where(
                     _channels(gate + origin * IN, index, exists, block, IN) <= 0, 0.0, s
                 ).to(s.dtype)
-            z = tl.dot(s, w, input_precision=PRECISION)
+            z = _dot(s, w, z, PRECISION)
         else:
-            z = tl.zeros((POSITIONS, BLOCK_OUT), tl.float32)
             for start in tl.range(0, IN, BLOCK_IN):
                 s = _channels(x + origin * IN, index, exists, start + block, IN)
                 if GATE:
                     opened = _channels(gate + origin * IN, index, exists, start + block, IN)
                     s = tl.where(opened <= 0, 0.0, s).to(s.dtype)
                 part = _block(weight, start + block, out, weight_in, weight_out, IN, OUT)
-                z = tl.dot(s, part, z, input_precision=PRECISION)
+                z = _dot(s, part, z, PRECISION)
         if ROWS:
             its_rows = rows + lead.to(tl.int64) * row_lead
             row = _term(its_rows, top, height, row_step, out, OUT, TALL)
@@ -124,12 +134,12 @@ def _transposed_product(g, s, total, PRECISION: tl.constexpr):
     parts: tl.constexpr = total.shape[0]
     if parts == 1:
         before = tl.reshape(total, (g.shape[1], s.shape[1]))
-        found = tl.dot(tl.trans(g), s, before, input_precision=PRECISION)
+        found = _dot(tl.trans(g), s, before, PRECISION)
         total = tl.reshape(found, total.shape)
     else:
         g = tl.reshape(g, (parts, g.shape[0] // parts, g.shape[1]))
         s = tl.reshape(s, (parts, s.shape[0] // parts, s.shape[1]))
-        total = tl.dot(tl.permute(g, (0, 2, 1)), s, total, input_precision=PRECISION)
+        total = _dot(tl.permute(g, (0, 2, 1)), s, total, PRECISION)
     return total
 
 
@@ -184,7 +194,8 @@ def gradient(
             g = _channels(dy + origin * OUT, index, exists, out, OUT)
             if RELU:
                 if WHOLE:
-                    z = tl.dot(s, transposed, input_precision=PRECISION)
+                    z = tl.zeros((POSITIONS, BLOCK_OUT), tl.float32)
+                    z = _dot(s, transposed, z, PRECISION)
                     if ROWS:
                         z = tl.reshape(z, (TALL, WIDE, BLOCK_OUT)) + row_term[:, None, :]
                         z = tl.reshape(z, (POSITIONS, BLOCK_OUT))
@@ -197,7 +208,8 @@ def gradient(
                     z = _channels(y + origin * OUT, index, exists, out, OUT).to(tl.float32)
                 g = tl.where(z <= 0, 0.0, g).to(g.dtype)
             if DX:
-                source = tl.dot(g, w, input_precision=PRECISION).to(dx.dtype.element_ty)
+                source = tl.zeros((POSITIONS, BLOCK_IN), tl.float32)
+                source = _dot(g, w, source, PRECISION).to(dx.dtype.element_ty)
                 known = exists[:, None] & (block < IN)[None, :]
                 at = index[:, None] * IN + block[None, :]
                 tl.store(dx + origin * IN + at, source, mask=known)
@@ -219,10 +231,7 @@ def gradient(
 
 
 @triton.jit
-def _box(
-    lead, i, j, height, width, channel,
-    CHANNELS: tl.constexpr,
-):  # fmt: skip
+def _box(lead, i, j, height, width, channel, CHANNELS: tl.constexpr):
     """Offsets of a tile (TALL, WIDE, channels), and which of its entries exist."""
     index = ((lead.to(tl.int64) * height + i) * width)[:, None] + j[None, :]
     exists = (i < height)[:, None] & (j < width)[None, :]
@@ -234,7 +243,7 @@ def _box(
 def pool(
     x, rows, columns,
     leads, height, width, chunk, size,
-    CHANNELS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    CHANNELS: tl.constexpr, COLUMNS: tl.constexpr,
     TALL: tl.constexpr, POSITIONS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Sums of x over each row, (leads, height, chunks, CHANNELS), and over the columns of each strip
@@ -259,10 +268,9 @@ def pool(
             known = (j < width)[:, None] & (channel < CHANNELS)[None, :]
             at = (strip.to(tl.int64) * width + j)[:, None] * CHANNELS + channel[None, :]
             tl.store(columns + at, tl.sum(tile, 0), mask=known)
-    if ROWS:
-        known = (i < height)[:, None] & (channel < CHANNELS)[None, :]
-        at = (lead.to(tl.int64) * height + i) * chunks + unit % chunks
-        tl.store(rows + at[:, None] * CHANNELS + channel[None, :], row_sum, mask=known)
+    known = (i < height)[:, None] & (channel < CHANNELS)[None, :]
+    at = (lead.to(tl.int64) * height + i) * chunks + unit % chunks
+    tl.store(rows + at[:, None] * CHANNELS + channel[None, :], row_sum, mask=known)
 
 
 @triton.jit(do_not_specialize=["size"])

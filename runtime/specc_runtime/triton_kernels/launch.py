@@ -25,9 +25,27 @@ def multiprocessors(device: torch.device) -> int:
     )
 
 
+def covered(x: Tensor, weight: Tensor, grid: Grid) -> bool:
+    """Whether there is anything to compute, on a device with the matrix units that the kernels need, and
+    positions in a tile can be told apart by 32 bits."""
+    if x.numel() == 0 or weight.numel() == 0:
+        return False
+    apart = tuning.tall(grid.height, grid.width) * grid.width * max(weight.shape)
+    device = x.device
+    return apart < 2**31 and (device.type != "cuda" or capability(device) >= (8, 0))
+
+
+@cache
+def capability(device: torch.device) -> tuple[int, int]:
+    """The compute capability of a GPU."""
+    return torch.cuda.get_device_capability(device)
+
+
 def precision(dtype: torch.dtype) -> str:
     """How matrix units multiply: float32 as TF32 where torch is told so, else as three such products,
     whose error is about that of float32."""
+    if tuning.INTERPRETED:
+        return "interpreted"
     return "tf32" if dtype != torch.float32 or _tf32() else "tf32x3"
 
 
@@ -119,7 +137,7 @@ def gradient(
         TALL=tall, BLOCK_IN=block_in, BLOCK_OUT=block_out,
     )  # fmt: skip
     if need and not one:
-        dx = product(dy, weight.T, Terms(grid, None, None, ()), False, gate=y if relu else None)
+        dx = product(dy, weight.T, Terms(grid), False, gate=y if relu else None)
     return (
         dx,
         dweight.sum(0).to(weight.dtype),
@@ -128,32 +146,24 @@ def gradient(
     )
 
 
-def sums(
-    x: Tensor, grid: Grid, channels: int, rows: bool, columns: bool
-) -> tuple[Tensor | None, Tensor | None]:
-    """Sums of x over each row, `(leads, height, channels)`, and over each column, `(leads, width,
-    channels)`, in float32, in one pass."""
+def sums(x: Tensor, grid: Grid, channels: int, columns: bool) -> tuple[Tensor, ...]:
+    """Sums of x over each row, `(leads, height, channels)`, and where told so over each column,
+    `(leads, width, channels)`, in float32 and one pass."""
     block = min(tuning.padded(channels), 128)
     tall = tuning.tall(grid.height, grid.width)
     strips = -(-grid.height // tall)
-    blocks = -(-channels // block)
     chunk = tuning.chunk(grid.leads, grid.height, grid.width, 8 * multiprocessors(x.device))
     chunks = -(-grid.width // chunk)
-
-    def parts(*shape: int) -> Tensor:
-        return x.new_empty(shape, dtype=torch.float32)
-
-    row_sums = parts(grid.leads, grid.height, chunks, channels) if rows else None
-    column_sums = parts(grid.leads, strips, grid.width, channels) if columns else None
-    tuning.pool[(grid.leads * strips * chunks * blocks,)](
-        x, x if row_sums is None else row_sums, x if column_sums is None else column_sums,
-        grid.leads, grid.height, grid.width, chunk, tuning.power(x.numel() // channels),
-        CHANNELS=channels, ROWS=rows, COLUMNS=columns, TALL=tall, BLOCK=block,
+    programs = grid.leads * strips * chunks * -(-channels // block)
+    rows = x.new_empty((grid.leads, grid.height, chunks, channels), dtype=torch.float32)
+    strip = (grid.leads, strips, grid.width, channels) if columns else (0,)
+    column_sums = x.new_empty(strip, dtype=torch.float32)
+    tuning.pool[(programs,)](
+        x, rows, column_sums,
+        grid.leads, grid.height, grid.width, chunk, tuning.power(prod(grid.axes)),
+        CHANNELS=channels, COLUMNS=columns, TALL=tall, BLOCK=block,
     )  # fmt: skip
-    return (
-        None if row_sums is None else row_sums.sum(2),
-        None if column_sums is None else column_sums.sum(1),
-    )
+    return (rows.sum(2), column_sums.sum(1)) if columns else (rows.sum(2),)
 
 
 def spread(

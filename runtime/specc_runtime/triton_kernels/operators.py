@@ -1,6 +1,7 @@
 """The kernels as operators of PyTorch, `specc_triton::*`, with shapes for tracing, derivatives and vmap.
 
-Each has a first derivative by kernels. Derivatives of that, and `vmap`, go by `formulas`.
+Each has a first derivative by kernels. Derivatives of that, and `vmap`, go by `formulas`, and so does what
+a device cannot do.
 """
 
 from __future__ import annotations
@@ -11,13 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.library import custom_op
+from triton.runtime.errors import OutOfResources
 
 from . import formulas, launch, tuning
-from .grid import Terms, arranged
-
-
-def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [each.contiguous() for each in tensors]
+from .grid import Grid, arranged
 
 
 def _apart(tensors: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
@@ -42,17 +40,31 @@ def _mapped(operator: Any, formula: Callable[..., Any]) -> None:
     operator.register_vmap(mapped)
 
 
+def _gradient_formula(
+    dy: Tensor,
+    y: Tensor | None,
+    x: Tensor,
+    weight: Tensor,
+    terms: list[Tensor],
+    relu: bool,
+    need: bool,
+) -> list[Tensor]:
+    """As `mix_spread_gradient`; where y is positive it computes anew."""
+    dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
+    return [*others, dx] if need else others
+
+
 @custom_op("specc_triton::mix_spread", mutates_args=())
 def mix_spread(x: Tensor, weight: Tensor, terms: list[Tensor], relu: bool) -> Tensor:
     """relu(x W^T + the sum of the terms): x `(*axes, in)`, weight `(out, in)`, terms that broadcast to
     the result `(*axes, out)`. Without relu where told so."""
-    if x.numel() == 0 or weight.numel() == 0:
-        return formulas.mix_spread(x, weight, terms, relu)
     known = arranged(x.shape[:-1], weight.shape[0], terms)
-    y = launch.product(x.contiguous(), weight, known, relu and not known.others)
-    for other in known.others:
-        y += other
-    return y.relu_() if relu and known.others else y
+    if not launch.covered(x, weight, known.grid):
+        return formulas.mix_spread(x, weight, terms, relu)
+    try:
+        return launch.product(x.contiguous(), weight, known, relu)
+    except OutOfResources:
+        return formulas.mix_spread(x, weight, terms, relu)
 
 
 @mix_spread.register_fake
@@ -72,34 +84,27 @@ def mix_spread_gradient(
 ) -> list[Tensor]:
     """The gradients of `mix_spread`, whose result y is wanted where `relu` and it has many channels:
     of the weight, of each term, and where there is need of x."""
-    if x.numel() == 0 or weight.numel() == 0:
-        dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
-        return _apart([*others, dx] if need else others, [dy])
-    x, dy = _contiguous((x, dy))
     known = arranged(x.shape[:-1], weight.shape[0], terms)
-    if relu and known.others:  # the kernel knows nothing of these, and cannot compute y again
-        y = formulas.mix_spread(x, weight, terms, True) if y is None else y
-        dy, relu = torch.where(y <= 0, 0, dy), False
-    if y is not None:
-        y = y.contiguous()
-    dx, dweight, drows, dcolumns = launch.gradient(dy, y, x, weight, known, relu, need)
-    dterms = [_term_gradient(term, known, dy, drows, dcolumns) for term in terms]
-    return [*_apart([dweight, *dterms], [dy]), *([] if dx is None else [dx])]
+    if not launch.covered(x, weight, known.grid):
+        return _apart(_gradient_formula(dy, y, x, weight, terms, relu, need), [dy])
+    x, dy = x.contiguous(), dy.contiguous()
+    try:
+        read = None if y is None else y.contiguous()
+        dx, dweight, drows, dcolumns = launch.gradient(dy, read, x, weight, known, relu, need)
+    except OutOfResources:
+        return _apart(_gradient_formula(dy, y, x, weight, terms, relu, need), [dy])
+    dterms = [_term_gradient(term, known.grid, drows, dcolumns) for term in terms]
+    return _apart([dweight, *dterms, *([] if dx is None else [dx])], [dy])
 
 
 def _term_gradient(
-    term: Tensor, known: Terms, dy: Tensor, drows: Tensor | None, dcolumns: Tensor | None
+    term: Tensor, grid: Grid, drows: Tensor | None, dcolumns: Tensor | None
 ) -> Tensor:
     """The gradient of one of the terms, from the sums over rows or columns that it was added to."""
-    grid, channels = known.grid, dy.shape[-1]
-    shape = (*(1 for _ in range(dy.ndim - term.ndim)), *term.shape)[:-1]
-    if grid.is_row(shape) and drows is not None:
-        sums = drows.reshape(*grid.row_shape, channels)
-    elif grid.is_column(shape) and dcolumns is not None:
-        sums = dcolumns.reshape(*grid.column_shape, channels)
-    else:
-        sums = dy
-    return formulas.summed_to(sums, term).to(term.dtype)
+    shape = (*(1 for _ in range(len(grid.axes) + 1 - term.ndim)), *term.shape)[:-1]
+    sums, axes = (drows, grid.row_shape) if grid.is_row(shape) else (dcolumns, grid.column_shape)
+    assert sums is not None
+    return formulas.summed_to(sums.reshape(*axes, sums.shape[-1]), term).to(term.dtype)
 
 
 @mix_spread_gradient.register_fake
@@ -134,20 +139,6 @@ def _backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, list[Tensor]
     return dx, dweight, dterms, None
 
 
-def _gradient_formula(
-    dy: Tensor,
-    y: Tensor | None,
-    x: Tensor,
-    weight: Tensor,
-    terms: list[Tensor],
-    relu: bool,
-    need: bool,
-) -> list[Tensor]:
-    """As `mix_spread_gradient`; where y is positive it computes anew."""
-    dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
-    return [*others, dx] if need else others
-
-
 def _save_gradient(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
     dy, _, x, weight, terms, ctx.relu, ctx.need = inputs
     ctx.save_for_backward(dy, x, weight, *terms)
@@ -159,7 +150,7 @@ def _second(ctx: Any, weights: list[Tensor | None]) -> tuple[Any, ...]:
     def gradient(dy: Tensor, x: Tensor, weight: Tensor, *terms: Tensor) -> list[Tensor]:
         return _gradient_formula(dy, None, x, weight, list(terms), ctx.relu, ctx.need)
 
-    results, pull = torch.func.vjp(gradient, *ctx.saved_tensors)
+    results, pull, *_ = torch.func.vjp(gradient, *ctx.saved_tensors)
     pairs = zip(weights, results, strict=True)
     known = [torch.zeros_like(result) if each is None else each for each, result in pairs]
     dy, x, weight, *terms = pull(known)

@@ -6,7 +6,7 @@ other's derivative.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -41,16 +41,12 @@ def means(x: Tensor, dims: list[int]) -> list[Tensor]:
     if x.numel() == 0:
         return formulas.means(x, dims)
     x = x.contiguous()
-    found = {}
+    found: dict[int, Tensor] = {}
     for some in passes(dims):
         grid, channels = _grid(x.shape, some)
-        rows, columns = launch.sums(x, grid, channels, True, len(some) == 2)
-        found[some[-1]] = rows
-        found[some[0]] = rows if len(some) == 1 else columns
-    return [
-        (found[dim] / x.shape[dim]).to(x.dtype).reshape(*x.shape[:dim], *x.shape[dim + 1 :])
-        for dim in dims
-    ]
+        totals = launch.sums(x, grid, channels, len(some) == 2)
+        found |= {dim: total / x.shape[dim] for dim, total in zip(some[::-1], totals, strict=True)}
+    return [found[dim].to(x.dtype).reshape(*x.shape[:dim], *x.shape[dim + 1 :]) for dim in dims]
 
 
 @means.register_fake
@@ -134,3 +130,6 @@ class Pooled(torch.autograd.Function):
             dx = known[0].new_zeros(()).expand(ctx.shape)
             return formulas.means_gradient(dx, known, dims), None
         return means_gradient(dx, known, dims), None
+
+
+pooled: Callable[[Tensor, tuple[int, ...]], tuple[Tensor, ...]] = Pooled.apply

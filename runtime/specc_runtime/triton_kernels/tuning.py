@@ -101,16 +101,16 @@ def _tuned(
     return triton.autotune(chosen, [*channels, "size"], {"early_config_prune": pruned})(kernel)
 
 
-def _product_fits(known: Mapping[str, Any], config: Config) -> bool:
+def product_fits(known: Mapping[str, Any], config: Config) -> bool:
     positions, ins, outs = known["POSITIONS"], known["BLOCK_IN"], known["BLOCK_OUT"]
     resident = known["IN"] <= ins
     staged = positions * ins * (2 if known["GATE"] else 1) + (0 if resident else ins * outs)
     numbers = config.num_stages * staged + (ins * outs if resident else 0)
     each = positions * outs / (32 * config.num_warps)
-    return 4 <= each <= 128 and numbers * known["x"].element_size() <= SHARED
+    return 4 <= each <= 128 and bool(numbers * known["x"].element_size() <= SHARED)
 
 
-def _gradient_fits(known: Mapping[str, Any], config: Config) -> bool:
+def gradient_fits(known: Mapping[str, Any], config: Config) -> bool:
     """Few channels are summed up by as many parts as there are warps, others by one."""
     positions, ins, outs = known["POSITIONS"], known["BLOCK_IN"], known["BLOCK_OUT"]
     recomputed = known["RELU"] and known["WHOLE"]
@@ -121,11 +121,11 @@ def _gradient_fits(known: Mapping[str, Any], config: Config) -> bool:
     parts = config.num_warps if min(ins, outs) < 64 else 1
     if known["PARTS"] != parts or positions < 16 * parts:
         return False
-    return 4 <= each <= REGISTERS and numbers * known["x"].element_size() <= SHARED
+    return 4 <= each <= REGISTERS and bool(numbers * known["x"].element_size() <= SHARED)
 
 
 def _box_fits(known: Mapping[str, Any], config: Config) -> bool:
-    return 4 <= known["POSITIONS"] * known["BLOCK"] / (32 * config.num_warps) <= 128
+    return bool(4 <= known["POSITIONS"] * known["BLOCK"] / (32 * config.num_warps) <= 128)
 
 
 WHOLE = [
@@ -155,10 +155,10 @@ BOXES = [
     _config(*each) for each in ((64, 4, 3), (128, 4, 3), (256, 4, 2), (256, 8, 2), (512, 8, 2))
 ]
 
-whole_product = _tuned(kernels.product, ["IN", "OUT"], _product_fits, WHOLE, _config(32, 4, 1))
+whole_product = _tuned(kernels.product, ["IN", "OUT"], product_fits, WHOLE, _config(32, 4, 1))
 blocked_product = _tuned(
-    kernels.product, ["IN", "OUT"], _product_fits, BLOCKED, _config(32, 4, 1, 0, 16, 16)
+    kernels.product, ["IN", "OUT"], product_fits, BLOCKED, _config(32, 4, 1, 0, 16, 16)
 )
-gradient = _tuned(kernels.gradient, ["IN", "OUT"], _gradient_fits, GRADIENT, _config(32, 4, 1, 2))
+gradient = _tuned(kernels.gradient, ["IN", "OUT"], gradient_fits, GRADIENT, _config(32, 4, 1, 2))
 pool = _tuned(kernels.pool, ["CHANNELS"], _box_fits, BOXES, _config(32, 4, 1))
 spread = _tuned(kernels.spread, ["CHANNELS"], _box_fits, BOXES, _config(32, 4, 1))
