@@ -200,7 +200,7 @@ def inputs() -> list[Tensor]:
     return [torch.randn(shape).to(DEVICE).requires_grad_() for shape in shapes]
 
 
-def agree(found: Tensor | tuple[Tensor, ...], true: Tensor | tuple[Tensor, ...]) -> None:
+def agree(found: object, true: object) -> None:
     torch.testing.assert_close(found, true, rtol=1e-4, atol=1e-4)
 
 
@@ -212,21 +212,36 @@ def test_second_derivatives(inputs: list[Tensor]) -> None:
     agree(second(layer), second(plain))
 
 
-def test_transforms(inputs: list[Tensor]) -> None:
-    x, *others = (each.detach() for each in inputs)
+def test_operators_are_mapped(inputs: list[Tensor]) -> None:
+    x, weight, *_ = (each.detach() for each in inputs)
+    rows, columns = torch.randn(2, 7, 4, 1, 6).to(DEVICE), torch.randn(7, 2, 1, 5, 6).to(DEVICE)
+    weights = torch.stack([weight * scale for scale in range(7)])
+    dy = torch.randn(2, 4, 5, 6).to(DEVICE)
 
-    def loss(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        return lambda x, *others: function(x[None], *others).square().sum()
+    def each(weight: Tensor, row: Tensor, column: Tensor) -> list[Tensor]:
+        y = operators.mix_spread(x, weight, [row, column], True)
+        arguments = dy, None, x, weight, [row, column], True, True
+        return [y, *operators.mix_spread_gradient(*arguments), *pools.means(row, [1, 2])]
 
-    def each(function: Callable[..., Tensor]) -> tuple[Tensor, ...]:
-        per_sample = torch.func.grad(loss(function), argnums=(0, 1, 2, 3))
-        found: tuple[Tensor, ...] = torch.vmap(per_sample, (0, None, None, None))(x, *others)
-        return found
+    mapped = torch.vmap(each, (0, 1, 0))(weights, rows, columns)
+    for index in range(7):
+        agree([m[index] for m in mapped], each(weights[index], rows[:, index], columns[index]))
+    spread = torch.vmap(pools.means_gradient, (1, (None, 0), None))(
+        rows, (rows[:, 0, :, 0], rows.transpose(0, 1)[:, :, 0]), [2, 1]
+    )
+    agree(spread[3], rows[:, 3] + rows[:, 0, :, :1] + rows[:, 3, :1] / 4)
 
-    agree(each(layer), each(plain))
-    several = torch.stack([others[0], 2 * others[0]])
-    mapped = torch.vmap(layer, (None, 0, None, None))(x, several, *others[1:])
-    agree(mapped[1], plain(x, several[1], *others[1:]))
+
+def test_transforms_take_tensor_code(inputs: list[Tensor]) -> None:
+    x, weight, *_ = (each.detach() for each in inputs)
+
+    def kernels(x: Tensor) -> Tensor:
+        found = triton_kernels.mix_spread((x,), weight, (), True), triton_kernels.pooled(x, 1)
+        assert found == (None, None)
+        return x.sum()
+
+    torch.func.grad(kernels)(x)
+    torch.vmap(kernels)(x)
 
 
 def test_compiled_as_one_graph_for_every_batch_size(inputs: list[Tensor]) -> None:

@@ -10,7 +10,7 @@ dimensions; all gradients meet in one pass.
 
 float32, bfloat16 and float16, accumulated in float32; float32 as TF32 where torch is told so. Nothing is
 added up atomically: equal calls give equal results. What the kernels do not cover is left to tensor code:
-other dtypes, mixed dtypes, second derivatives, `vmap`. Triton is imported when a kernel is first asked
+other dtypes, mixed dtypes, second derivatives, transforms of `torch.func`. Triton is imported when a kernel is first asked
 for. With TRITON_INTERPRET=1 it runs them on the CPU, slowly.
 """
 
@@ -37,9 +37,14 @@ def enable(device: str = "cuda") -> bool:
     return True
 
 
+def _transformed() -> bool:
+    """Whether `grad`, `vmap` or the like are at work: operators with a derivative cannot be mapped then."""
+    return bool(torch._C._are_functorch_transforms_active())
+
+
 def pooled(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
-    """As `fused.pooled`, or None for a dtype without kernels."""
-    if not dims or x.dtype not in DTYPES:
+    """As `fused.pooled`, or None for a dtype without kernels, and under transforms of `torch.func`."""
+    if not dims or x.dtype not in DTYPES or _transformed():
         return None
     from .pools import pooled
 
@@ -50,7 +55,9 @@ def mix_spread(
     parts: tuple[Tensor, ...], weight: Tensor, terms: tuple[Tensor, ...], rectified: bool
 ) -> Tensor | None:
     """As `fused.mix_spread` with ReLU where `rectified`, or None where the dtypes are mixed or have no
-    kernels. Several sources are joined first."""
+    kernels, and under transforms of `torch.func`. Several sources are joined first."""
+    if _transformed():
+        return None
     device = weight.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)

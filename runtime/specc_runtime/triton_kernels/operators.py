@@ -6,7 +6,7 @@ a device cannot do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,30 +28,6 @@ def _apart(tensors: Sequence[Tensor], given: Sequence[Tensor]) -> list[Tensor]:
         results.append(tensor.clone() if shared else tensor)
         known.add(results[-1].untyped_storage().data_ptr())
     return results
-
-
-def _mapped(operator: Any, formula: Callable[..., Any]) -> None:
-    """`vmap` of an operator maps its formula."""
-
-    def mapped(_: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        result = torch.vmap(formula, in_dims=dims)(*arguments)
-        return result, [0] * len(result) if isinstance(result, list) else 0
-
-    operator.register_vmap(mapped)
-
-
-def _gradient_formula(
-    dy: Tensor,
-    y: Tensor | None,
-    x: Tensor,
-    weight: Tensor,
-    terms: list[Tensor],
-    relu: bool,
-    need: bool,
-) -> list[Tensor]:
-    """As `mix_spread_gradient`; where y is positive it computes anew."""
-    dx, *others = formulas.mix_spread_gradient(dy, x, weight, terms, relu)
-    return [*others, dx] if need else others
 
 
 @custom_op("specc_triton::mix_spread", mutates_args=())
@@ -86,13 +62,13 @@ def mix_spread_gradient(
     of the weight, of each term, and where there is need of x."""
     known = arranged(x.shape[:-1], weight.shape[0], terms)
     if not launch.covered(x, weight, known.grid):
-        return _apart(_gradient_formula(dy, y, x, weight, terms, relu, need), [dy])
+        return _apart(formulas.mix_spread_gradient(dy, x, weight, terms, relu, need), [dy])
     x, dy = x.contiguous(), dy.contiguous()
     try:
         read = None if y is None else y.contiguous()
         dx, dweight, drows, dcolumns = launch.gradient(dy, read, x, weight, known, relu, need)
     except OutOfResources:
-        return _apart(_gradient_formula(dy, y, x, weight, terms, relu, need), [dy])
+        return _apart(formulas.mix_spread_gradient(dy, x, weight, terms, relu, need), [dy])
     dterms = [_term_gradient(term, known.grid, drows, dcolumns) for term in terms]
     return _apart([dweight, *dterms, *([] if dx is None else [dx])], [dy])
 
@@ -148,7 +124,7 @@ def _second(ctx: Any, weights: list[Tensor | None]) -> tuple[Any, ...]:
     """The derivative of the gradient, by its formula."""
 
     def gradient(dy: Tensor, x: Tensor, weight: Tensor, *terms: Tensor) -> list[Tensor]:
-        return _gradient_formula(dy, None, x, weight, list(terms), ctx.relu, ctx.need)
+        return formulas.mix_spread_gradient(dy, x, weight, terms, ctx.relu, ctx.need)
 
     results, pull, *_ = torch.func.vjp(gradient, *ctx.saved_tensors)
     pairs = zip(weights, results, strict=True)
@@ -157,7 +133,42 @@ def _second(ctx: Any, weights: list[Tensor | None]) -> tuple[Any, ...]:
     return dy, None, x, weight, terms, None, None
 
 
+def _mapped(
+    info: Any, dims: tuple[Any, ...], x: Tensor, weight: Tensor, terms: list[Tensor], relu: bool
+) -> tuple[Tensor, int]:
+    count, ndim = info.batch_size, x.ndim - (dims[0] is not None)
+    front = formulas.in_front
+    x, weight = front(x, dims[0], count), front(weight, dims[1], count)
+    terms = [front(each, d, count, ndim) for each, d in zip(terms, dims[2], strict=True)]
+    return formulas.mix_spread(x, weight, terms, relu, mapped=True), 0
+
+
+def _mapped_gradient(
+    info: Any,
+    dims: tuple[Any, ...],
+    dy: Tensor,
+    y: Tensor | None,
+    x: Tensor,
+    weight: Tensor,
+    terms: list[Tensor],
+    relu: bool,
+    need: bool,
+) -> tuple[list[Tensor], list[int]]:
+    count, ndim = info.batch_size, dy.ndim - (dims[0] is not None)
+    front = formulas.in_front
+    dy, x, weight = (
+        front(dy, dims[0], count),
+        front(x, dims[2], count),
+        front(weight, dims[3], count),
+    )
+    long = [front(each, d, count, ndim) for each, d in zip(terms, dims[4], strict=True)]
+    found = formulas.mix_spread_gradient(dy, x, weight, long, relu, need, mapped=True)
+    for index, (term, dim) in enumerate(zip(terms, dims[4], strict=True), 1):
+        found[index] = found[index].reshape(formulas.in_front(term, dim, count).shape)
+    return found, [0] * len(found)
+
+
 mix_spread.register_autograd(_backward, setup_context=_save)
 mix_spread_gradient.register_autograd(_second, setup_context=_save_gradient)
-_mapped(mix_spread, formulas.mix_spread)
-_mapped(mix_spread_gradient, _gradient_formula)
+mix_spread.register_vmap(_mapped)
+mix_spread_gradient.register_vmap(_mapped_gradient)

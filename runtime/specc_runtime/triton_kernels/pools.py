@@ -89,13 +89,21 @@ def _second(ctx: Any, dx: Tensor) -> tuple[Tensor, list[Tensor], None]:
     return dx, means(dx, ctx.dims), None
 
 
-def _mapped_means(_: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-    result = torch.vmap(formulas.means, in_dims=dims)(*arguments)
-    return result, [0] * len(result)
+def _mapped_means(
+    info: Any, mapped: tuple[Any, ...], x: Tensor, dims: list[int]
+) -> tuple[list[Tensor], list[int]]:
+    x = formulas.in_front(x, mapped[0], info.batch_size)
+    return means(x, [dim + 1 for dim in dims]), [0] * len(dims)
 
 
-def _mapped_gradient(_: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-    return torch.vmap(formulas.means_gradient, in_dims=dims)(*arguments), 0
+def _mapped_gradient(
+    info: Any, mapped: tuple[Any, ...], dx: Tensor, dmeans: list[Tensor], dims: list[int]
+) -> tuple[Tensor, int]:
+    count = info.batch_size
+    dx = formulas.in_front(dx, mapped[0], count)
+    pairs = zip(dmeans, mapped[1], strict=True)
+    dmeans = [formulas.in_front(each, dim, count) for each, dim in pairs]
+    return means_gradient(dx, dmeans, [dim + 1 for dim in dims]), 0
 
 
 means.register_autograd(_backward, setup_context=_save)
@@ -107,17 +115,11 @@ means_gradient.register_vmap(_mapped_gradient)
 class Pooled(torch.autograd.Function):
     """x and its means over dimensions; the gradients of all of them meet in one pass."""
 
-    generate_vmap_rule = True
-
     @staticmethod
-    def forward(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ...]:
-        return x.view_as(x), *means(x, list(dims))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, tuple[int, ...]], output: Any) -> None:
-        ctx.dims = inputs[1]
+    def forward(ctx: Any, x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, ...]:
+        ctx.dims, ctx.shape = dims, x.shape
         ctx.set_materialize_grads(False)
-        ctx.shape = inputs[0].shape
+        return x.view_as(x), *means(x, list(dims))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor | None, None]:
