@@ -238,9 +238,7 @@ def medians(contenders: dict[str, Run], options: argparse.Namespace) -> dict[str
     return {name: median(each) for name, each in times.items()}
 
 
-def ceilings(
-    dtype: torch.dtype, gigabytes: float, size: int, repeats: int, device: str
-) -> Ceilings:
+def ceilings(dtype: torch.dtype, options: argparse.Namespace) -> Ceilings:
     """Both, measured."""
     device, size = options.device, options.size
     source = torch.randn(
