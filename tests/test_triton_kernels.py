@@ -6,14 +6,19 @@ equality, and ReLU has no entries that rounding takes to the other side of zero.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-pytest.importorskip("triton")
+triton = pytest.importorskip("triton")
 
 from specc_runtime import fused, triton_kernels
 from specc_runtime.triton_kernels import grid, operators, pools, tuning
@@ -354,3 +359,65 @@ def test_few_configurations_remain_for_any_number_of_channels(
     for each in kept:
         assert each.kwargs["POSITIONS"] >= max(rows, 16 * each.kwargs["PARTS"])
     assert 1 <= len(tuning.kept(tuning.BLOCKED, known, tuning.product_fits)) <= 11
+
+
+def test_the_fastest_configuration_that_fits_is_found() -> None:
+    """As on a GPU, but with timings that are given: the slowest tile is the largest."""
+    configs = [triton.Config({"POSITIONS": positions}) for positions in (16, 64, 32)]
+
+    def fits(known: dict[str, int], config: triton.Config) -> bool:
+        return known["POSITIONS"] > 16
+
+    times = iter([2.0, 1.0])
+
+    def measure(run: Callable[[], None], quantiles: object) -> list[float]:
+        run()
+        return [next(times)] * 3
+
+    kernel = triton.autotune(
+        configs,
+        ["CHANNELS", "size"],
+        {
+            "early_config_prune": lambda configs, known, **more: tuning.kept(
+                configs, {**known, **more}, fits
+            )
+        },
+        do_bench=measure,
+    )(tuning.pool.fn)
+    x, rows = whole(3, 5, 2), torch.empty(3, 1, 2, device=DEVICE)
+    kernel[(1,)](
+        x, rows, rows, 1, 3, 5, 64, 16, CHANNELS=2, COLUMNS=False, TALL=4, BLOCK=16
+    )  # fmt: skip
+    assert torch.equal(rows[:, 0], x.sum(1))
+    assert kernel.best_config.kwargs == {"POSITIONS": 32}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("channels", [16, 40, 128, 256])
+def test_kernels_compile_for_a_gpu_and_fit_its_shared_memory(dtype: str, channels: int) -> None:
+    script = Path(__file__).parent / "compiled_kernels.py"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    known = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    lines = subprocess.run(
+        [sys.executable, script, dtype, str(channels)],
+        env={**known, "PYTHONPATH": paths}, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    least: dict[str, int] = {}
+    for line in lines:
+        kernel, _, size = line.split("\t")
+        least[kernel] = min(int(size), least.get(kernel, int(size)))
+    assert set(least) == {"product", "gradient", "pool", "spread"}
+    assert max(least.values()) <= 227 * 1024
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs(tmp_path: Path) -> None:
+    script = Path(__file__).parent / "benchmarks" / "gpu.py"
+    written = tmp_path / "gpu.json"
+    arguments = ["--interpret", "--channels", "3", "--dtypes", "bfloat16", "--json", str(written)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run([sys.executable, script, *arguments], env=environment, check=True)
+    rows = json.loads(written.read_text(encoding="utf-8"))["rows"]
+    assert {row["operation"] for row in rows} == {"mix", "mix+grad", "pool", "pool+grad"}
+    assert all(row["error"] < 1e-2 for row in rows if row["contender"] == "kernels")

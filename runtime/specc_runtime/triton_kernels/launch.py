@@ -83,15 +83,16 @@ def product(
         tiles = grid.leads * -(-grid.height // tall) * -(-grid.width * tall // known["POSITIONS"])
         return (min(tiles, at_once) if resident else tiles * -(-outs // known["BLOCK_OUT"]),)
 
-    kernel[programs](
-        x, x if gate is None else gate, weight,
-        x if terms.rows is None else terms.rows, x if terms.columns is None else terms.columns, y,
-        grid.leads, grid.height, grid.width, *weight.stride(),
-        *_steps(terms.rows), *_steps(terms.columns), tuning.power(x.numel() // ins),
-        IN=ins, OUT=outs, GATE=gate is not None, ROWS=terms.rows is not None,
-        COLUMNS=terms.columns is not None, RELU=relu, PRECISION=precision(x.dtype),
-        TALL=tall, **blocks,
-    )  # fmt: skip
+    with torch.cuda.device_of(x):
+        kernel[programs](
+            x, x if gate is None else gate, weight,
+            x if terms.rows is None else terms.rows, x if terms.columns is None else terms.columns, y,
+            grid.leads, grid.height, grid.width, *weight.stride(),
+            *_steps(terms.rows), *_steps(terms.columns), tuning.power(x.numel() // ins),
+            IN=ins, OUT=outs, GATE=gate is not None, ROWS=terms.rows is not None,
+            COLUMNS=terms.columns is not None, RELU=relu, PRECISION=precision(x.dtype),
+            TALL=tall, **blocks,
+        )  # fmt: skip
     return y
 
 
@@ -125,17 +126,18 @@ def gradient(
     drows = None if terms.rows is None else parts(grid.leads, grid.height, chunks, outs)
     dcolumns = None if terms.columns is None else parts(grid.leads, strips, grid.width, outs)
     dx = torch.empty_like(x) if need and one else None
-    tuning.gradient[(programs * blocks,)](
-        dy, dy if y is None else y, x, weight,
-        x if terms.rows is None else terms.rows, x if terms.columns is None else terms.columns,
-        x if dx is None else dx, dweight, dweight if drows is None else drows,
-        dweight if dcolumns is None else dcolumns,
-        grid.leads, grid.height, grid.width, chunk, *weight.stride(),
-        *_steps(terms.rows), *_steps(terms.columns), tuning.power(x.numel() // ins),
-        IN=ins, OUT=outs, WHOLE=one, DX=dx is not None, ROWS=terms.rows is not None,
-        COLUMNS=terms.columns is not None, RELU=relu, PRECISION=precision(x.dtype),
-        TALL=tall, BLOCK_IN=block_in, BLOCK_OUT=block_out,
-    )  # fmt: skip
+    with torch.cuda.device_of(x):
+        tuning.gradient[(programs * blocks,)](
+            dy, dy if y is None else y, x, weight,
+            x if terms.rows is None else terms.rows, x if terms.columns is None else terms.columns,
+            x if dx is None else dx, dweight, dweight if drows is None else drows,
+            dweight if dcolumns is None else dcolumns,
+            grid.leads, grid.height, grid.width, chunk, *weight.stride(),
+            *_steps(terms.rows), *_steps(terms.columns), tuning.power(x.numel() // ins),
+            IN=ins, OUT=outs, WHOLE=one, DX=dx is not None, ROWS=terms.rows is not None,
+            COLUMNS=terms.columns is not None, RELU=relu, PRECISION=precision(x.dtype),
+            TALL=tall, BLOCK_IN=block_in, BLOCK_OUT=block_out,
+        )  # fmt: skip
     if need and not one:
         dx = product(dy, weight.T, Terms(grid), False, gate=y if relu else None)
     return (
@@ -158,11 +160,12 @@ def sums(x: Tensor, grid: Grid, channels: int, columns: bool) -> tuple[Tensor, .
     rows = x.new_empty((grid.leads, grid.height, chunks, channels), dtype=torch.float32)
     strip = (grid.leads, strips, grid.width, channels) if columns else (0,)
     column_sums = x.new_empty(strip, dtype=torch.float32)
-    tuning.pool[(programs,)](
-        x, rows, column_sums,
-        grid.leads, grid.height, grid.width, chunk, tuning.power(prod(grid.axes)),
-        CHANNELS=channels, COLUMNS=columns, TALL=tall, BLOCK=block,
-    )  # fmt: skip
+    with torch.cuda.device_of(x):
+        tuning.pool[(programs,)](
+            x, rows, column_sums,
+            grid.leads, grid.height, grid.width, chunk, tuning.power(prod(grid.axes)),
+            CHANNELS=channels, COLUMNS=columns, TALL=tall, BLOCK=block,
+        )  # fmt: skip
     return (rows.sum(2), column_sums.sum(1)) if columns else (rows.sum(2),)
 
 
@@ -179,10 +182,11 @@ def spread(
         tiles = grid.leads * -(-grid.height // tall) * -(-grid.width // wide)
         return (tiles * -(-channels // block),)
 
-    tuning.spread[programs](
-        x, x if rows is None else rows, x if columns is None else columns, y,
-        grid.leads, grid.height, grid.width, 1 / grid.width, 1 / grid.height,
-        tuning.power(prod(grid.axes)),
-        CHANNELS=channels, ROWS=rows is not None, COLUMNS=columns is not None, TALL=tall, BLOCK=block,
-    )  # fmt: skip
+    with torch.cuda.device_of(x):
+        tuning.spread[programs](
+            x, x if rows is None else rows, x if columns is None else columns, y,
+            grid.leads, grid.height, grid.width, 1 / grid.width, 1 / grid.height,
+            tuning.power(prod(grid.axes)),
+            CHANNELS=channels, ROWS=rows is not None, COLUMNS=columns is not None, TALL=tall, BLOCK=block,
+        )  # fmt: skip
     return y

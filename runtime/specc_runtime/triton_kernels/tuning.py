@@ -124,7 +124,7 @@ def gradient_fits(known: Mapping[str, Any], config: Config) -> bool:
     return 4 <= each <= REGISTERS and bool(numbers * known["x"].element_size() <= SHARED)
 
 
-def _box_fits(known: Mapping[str, Any], config: Config) -> bool:
+def box_fits(known: Mapping[str, Any], config: Config) -> bool:
     return bool(4 <= known["POSITIONS"] * known["BLOCK"] / (32 * config.num_warps) <= 128)
 
 
@@ -160,5 +160,5 @@ blocked_product = _tuned(
     kernels.product, ["IN", "OUT"], product_fits, BLOCKED, _config(32, 4, 1, 0, 16, 16)
 )
 gradient = _tuned(kernels.gradient, ["IN", "OUT"], gradient_fits, GRADIENT, _config(32, 4, 1, 2))
-pool = _tuned(kernels.pool, ["CHANNELS"], _box_fits, BOXES, _config(32, 4, 1))
-spread = _tuned(kernels.spread, ["CHANNELS"], _box_fits, BOXES, _config(32, 4, 1))
+pool = _tuned(kernels.pool, ["CHANNELS"], box_fits, BOXES, _config(32, 4, 1))
+spread = _tuned(kernels.spread, ["CHANNELS"], box_fits, BOXES, _config(32, 4, 1))
