@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-triton = pytest.importorskip("triton")
+pytest.importorskip("triton")
+
+import triton
 
 from specc_runtime import fused, triton_kernels
 from specc_runtime.triton_kernels import grid, operators, pools, tuning
