@@ -18,6 +18,10 @@ os.environ.setdefault(
     "TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"specc-inductor-{os.getuid()}")
 )
 
+# Kernels for GPUs run in Triton's interpreter where there is no GPU; triton reads this when imported.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

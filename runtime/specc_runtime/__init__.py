@@ -1,5 +1,6 @@
 """What generated modules import: torch and nothing of the compiler."""
 
+from . import triton_kernels
 from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .circulant import CirculantMix
@@ -66,6 +67,8 @@ from .tensors import (
 )
 from .tied import TiedMix, init_tied_mix_
 from .tied_blocks import TiedBlock, TiedFactor
+
+triton_kernels.enable()
 
 __all__ = [
     "GRU",
