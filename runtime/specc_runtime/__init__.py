@@ -1,5 +1,8 @@
 """What generated modules import: torch and nothing of the compiler."""
 
+import os
+
+from . import native
 from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .circulant import CirculantMix
@@ -30,6 +33,7 @@ from .fused import mix_spread, pooled
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
+from .memory import keep_memory
 from .models import Model, compile
 from .modules import (
     Codes,
@@ -132,6 +136,7 @@ __all__ = [
     "init_mix_",
     "init_tied_mix_",
     "inner",
+    "keep_memory",
     "lower",
     "lower_symplectic",
     "masked_max",
@@ -143,6 +148,7 @@ __all__ = [
     "max_pool",
     "mix_points",
     "mix_spread",
+    "native",
     "normalise_scale",
     "outer",
     "permutations",
@@ -156,3 +162,6 @@ __all__ = [
     "take_apart",
     "unmoved",
 ]
+
+if os.environ.get("SPECC_NATIVE") == "1":
+    native.enable()

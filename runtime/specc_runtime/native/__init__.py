@@ -15,13 +15,12 @@ import hashlib
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from ..fused import KERNELS, _fit
+from ..fused import KERNELS, _fit, _transformed
 from .rules import register_rules
 
 WIDEST = 256
@@ -117,16 +116,11 @@ def _mix_spread(
 def _takes(x: Tensor, *others: Tensor) -> bool:
     """Whether these are float32 tensors on a CPU of one number of dimensions, outside of any transform."""
     tensors = (x, *others)
-    if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu"):
+    if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or _transformed():
         return False
     if not all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors):
         return False
     return torch.compiler.is_compiling() or (
-        all(type(each) in (Tensor, nn.Parameter) for each in tensors) and not _transformed()
+        all(type(each) in (Tensor, nn.Parameter) for each in tensors)
+        and forward_ad._current_level < 0
     )
-
-
-def _transformed() -> bool:
-    """Whether a transform of `torch.func` or forward differentiation is at work: they see no C++."""
-    level: Any = forward_ad._current_level
-    return level >= 0 or torch._C._functorch.peek_interpreter_stack() is not None

@@ -12,7 +12,7 @@ constexpr int WIDE = 4;  // vectors of columns in a tile, at most
 
 // Rows of a tile so that it, a row of the matrix and a factor stay in registers.
 constexpr int tile_rows(int columns) {
-  constexpr int many[] = {0, 8, 8, 6, 6}, few[] = {0, 8, 6, 4, 3};
+  constexpr int many[] = {0, 8, 8, 4, 4}, few[] = {0, 8, 4, 4, 2};
   return LANES == 16 ? many[columns] : few[columns];
 }
 
@@ -107,17 +107,20 @@ inline void product(const Run& run, const Packed& matrix) {
   }
 }
 
-template <int ROWS, int COLUMNS>
+template <int ROWS, int COLUMNS, bool WHOLE>
 inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
-  int64_t left = x.depth - start;
+  int64_t left = x.depth - start - (COLUMNS - 1) * LANES;
   Vector sum[ROWS][COLUMNS];
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < COLUMNS; ++v) sum[r][v] = load(to + r * to_step + start + v * LANES);
-  for (int64_t k = 0; k < count; ++k) {
+  const float* row = x.rows + start;
+  for (int64_t k = 0; k < count; ++k, row += x.step, g += g_step) {
     Vector across[COLUMNS];
-    for (int v = 0; v < COLUMNS; ++v) across[v] = load(x.rows + k * x.step + start + v * LANES, left - v * LANES);
+    for (int v = 0; v + 1 < COLUMNS; ++v) across[v] = load(row + v * LANES);
+    const float* end = row + (COLUMNS - 1) * LANES;
+    across[COLUMNS - 1] = WHOLE ? load(end) : load(end, left);
     for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += g[k * g_step + r] * across[v];
+      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += g[r] * across[v];
   }
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < COLUMNS; ++v) store(to + r * to_step + start + v * LANES, sum[r][v]);
@@ -125,8 +128,11 @@ inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t 
 
 template <int ROWS, int COLUMNS>
 void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
-  for (; column + ROWS <= columns; column += ROWS)
-    outer_tile<ROWS, COLUMNS>(g + column, g_step, x, start, count, to + column * to_step, to_step);
+  bool whole = x.depth - start >= COLUMNS * LANES;
+  for (; column + ROWS <= columns; column += ROWS) {
+    auto tile = whole ? outer_tile<ROWS, COLUMNS, true> : outer_tile<ROWS, COLUMNS, false>;
+    tile(g + column, g_step, x, start, count, to + column * to_step, to_step);
+  }
   if constexpr (ROWS > 1)
     outer_tiles<ROWS / 2, COLUMNS>(g, g_step, columns, column, x, start, count, to, to_step);
 }
