@@ -1,6 +1,8 @@
 """What generated modules import: torch and nothing of the compiler."""
 
-from . import triton_kernels
+import os
+
+from . import native, triton_kernels
 from .actions import alternating, combined, cyclic, dihedral, dual, matrices, permutations, unmoved
 from .attention import FusedAttention, SeparateAttention
 from .circulant import CirculantMix
@@ -31,6 +33,7 @@ from .fused import Activation, as_is, each_with_means, mix_spread, with_means
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
+from .memory import keep_memory
 from .models import Model, compile
 from .modules import (
     BatchedMix,
@@ -69,6 +72,8 @@ from .tied import TiedMix, init_tied_mix_
 from .tied_blocks import TiedBlock, TiedFactor
 
 triton_kernels.enable()
+if os.environ.get("SPECC_NATIVE") == "1":
+    native.enable()
 
 __all__ = [
     "GRU",
@@ -141,6 +146,7 @@ __all__ = [
     "init_mix_",
     "init_tied_mix_",
     "inner",
+    "keep_memory",
     "lower",
     "lower_symplectic",
     "masked_max",
@@ -152,6 +158,7 @@ __all__ = [
     "max_pool",
     "mix_points",
     "mix_spread",
+    "native",
     "normalise_scale",
     "outer",
     "permutations",

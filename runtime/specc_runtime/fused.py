@@ -108,7 +108,45 @@ def _formula(weight: Tensor, rectified: bool, count: int, *tensors: Tensor) -> T
     total = F.linear(tensors[0] if count == 1 else torch.cat(tensors[:count], -1), weight)
     for term in tensors[count:]:
         total = total + term
-    return F.relu(total) if rectified else total
+    return _rectify(total) if rectified else total
+
+
+def _rectify(total: Tensor) -> Tensor:
+    """ReLU, with the derivative that Inductor is fast with where it compiles for a CPU."""
+    traced = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    if traced and total.device.type == "cpu" and not _transformed():
+        return _rectified(total)
+    return F.relu(total)
+
+
+def _transformed() -> bool:
+    """Whether a transform of `torch.func` is at work."""
+    functorch = torch._C._functorch
+    return isinstance(functorch.peek_interpreter_stack(), functorch.CInterpreter)
+
+
+class _Rectified(torch.autograd.Function):
+    """ReLU whose derivative is the sign of its result.
+
+    The usual one compares the result with 0, and torch.compile keeps the answers from forward to
+    backward as bytes; to pack and unpack these takes Inductor longer than the rest of a layer.
+    """
+
+    @staticmethod
+    def forward(total: Tensor) -> Tensor:
+        return F.relu(total)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return grad * torch.sign(positive)
+
+
+_rectified: Callable[[Tensor], Tensor] = _Rectified.apply
 
 
 def _slabs(*shape: int) -> Iterator[tuple[slice, slice]]:

@@ -1,0 +1,126 @@
+"""The operations on full-size tensors in C++, for float32 on a CPU: built once, when first enabled.
+
+`enable()` compiles the sources beside this file with the machine's C++ compiler (a minute or so; kept
+in torch's folder for extensions) and has `with_means` and `mix_spread` use them wherever they fit: float32, at
+most `WIDEST` channels, no autocast. All else, and what is exported, takes the plain path as before.
+With `SPECC_NATIVE=1` in the environment, importing `specc_runtime` enables them.
+
+The operators are `torch.ops.specc_native.*`, with gradients, shapes for tracing and a rule for vmap.
+For a given number of threads results are the same bits each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import forward_ad
+
+from ..fused import KERNELS, _fit, _transformed
+from .rules import register_rules
+
+WIDEST = 256
+"""Channels of a source or a result up to which a product is kept in registers and the nearest cache."""
+
+SOURCES = ("kernels.cpp", "operators.cpp")
+
+FLAGS = {
+    "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
+    "AVX2": ("-mavx2", "-mfma"),
+}
+"""By what torch calls the processor's capability; a build serves every processor that has it."""
+
+
+def enable() -> bool:
+    """Uses the kernels from now on; says whether it could, and warns where there is no compiler."""
+    try:
+        _load()
+    except (OSError, RuntimeError) as error:
+        warnings.warn(
+            f"the C++ kernels could not be built, so the plain path is used: {error}", stacklevel=2
+        )
+        return False
+    KERNELS["with_means", "cpu"] = _with_means
+    KERNELS["mix_spread", "cpu"] = _mix_spread
+    return True
+
+
+def disable() -> None:
+    """Uses the plain path again."""
+    KERNELS.pop(("with_means", "cpu"), None)
+    KERNELS.pop(("mix_spread", "cpu"), None)
+
+
+def enabled() -> bool:
+    """Whether the kernels are in use."""
+    return KERNELS.get(("mix_spread", "cpu")) is _mix_spread
+
+
+@cache
+def _load() -> None:
+    """Builds the operators, or finds them built, and gives torch their rules.
+
+    The name of the build holds a digest of sources, flags and torch's version: where a home folder is
+    shared by different machines, each finds what it can run.
+    """
+    from torch.utils.cpp_extension import load
+
+    folder = Path(__file__).parent
+    flags = ["-O3", "-fopenmp", *FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.[ch]*"))]
+    digest = hashlib.sha256("\0".join([*texts, *flags, torch.__version__]).encode()).hexdigest()
+    load(
+        f"specc_native_{digest[:16]}",
+        [str(folder / name) for name in SOURCES],
+        extra_cflags=flags,
+        extra_ldflags=["-fopenmp"],
+        is_python_module=False,
+    )
+    register_rules()
+
+
+def _with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
+    """`with_means` where the kernel fits: the gradients of the means are added to that of `x` in place."""
+    own = [dim % x.dim() for dim in dims]
+    if not dims or not _takes(x) or x.dim() - 1 in own:
+        return None
+    operators = torch.ops.specc_native
+    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and x.requires_grad):
+        return x, *operators.pool(x, own)
+    same, means = operators.pooled(x, own)
+    return same, *means
+
+
+def _mix_spread(
+    parts: tuple[Tensor, ...], weight: Tensor, terms: tuple[Tensor, ...], rectified: bool
+) -> Tensor | None:
+    """`mix_spread` up to its activation where the kernel fits; the rectifier is a part of it."""
+    widths = [each.shape[-1] for each in parts]
+    fits = (
+        _takes(*parts, weight, *terms)
+        and max(*widths, len(weight)) <= WIDEST
+        and weight.shape[1] == sum(widths)
+        and all(each.shape[-1] == len(weight) for each in terms)
+        and (torch.compiler.is_compiling() or _fit(parts, terms))
+    )
+    if not fits:
+        return None
+    found: Tensor = torch.ops.specc_native.mix(parts, weight, terms, rectified)
+    return found
+
+
+def _takes(x: Tensor, *others: Tensor) -> bool:
+    """Whether these are float32 tensors on a CPU of one number of dimensions, outside of any transform."""
+    tensors = (x, *others)
+    if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or _transformed():
+        return False
+    if not all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors):
+        return False
+    return torch.compiler.is_compiling() or (
+        all(type(each) in (Tensor, nn.Parameter) for each in tensors)
+        and forward_ad._current_level < 0
+    )

@@ -1,0 +1,245 @@
+#include "kernels.h"
+
+#include "product.h"
+#include "rows.h"
+#include "sums.h"
+
+namespace specc {
+namespace {
+
+// Floats of a run of rows that stay in the first cache with what is made of them.
+constexpr int64_t RUN = 4096;
+
+int64_t run_of(int64_t channels) { return std::max<int64_t>(32, RUN / channels); }
+
+at::Tensor with_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
+
+Tensors with_rows(at::TensorList given) {
+  Tensors found;
+  for (const at::Tensor& each : given) found.push_back(with_rows(each));
+  return found;
+}
+
+std::vector<Operand> operands(const Tensors& tensors, const Grid& grid) {
+  std::vector<Operand> found;
+  for (const at::Tensor& each : tensors) found.emplace_back(each, grid);
+  return found;
+}
+
+void list(std::vector<Operand*>& all, std::vector<Operand>& some) {
+  for (Operand& each : some) all.push_back(&each);
+}
+
+// Terms at a run of rows: those that are one row for the whole run are added up in `base`.
+struct Added {
+  const std::vector<Operand>& terms;
+  std::vector<float> base;
+
+  Added(const std::vector<Operand>& terms, int64_t channels)
+      : terms(terms), base(vectors(channels) * LANES) {}
+
+  void at(const Grid& grid, const int64_t* index, int64_t row, int64_t channels, Run& run) {
+    run.addends.clear();
+    run.base = nullptr;
+    for (const Operand& each : terms) {
+      const float* from = each.data + each.offset(grid, index, row);
+      if (each.step(grid) != 0) {
+        run.addends.push_back({from, each.step(grid)});
+        continue;
+      }
+      for (int64_t j = 0; j < channels; j += LANES) {
+        Vector before = run.base ? load(base.data() + j) : Vector{};
+        store(base.data() + j, before + load(from + j, channels - j));
+      }
+      run.base = base.data();
+    }
+  }
+};
+
+}  // namespace
+
+int64_t mask_bytes(int64_t channels) { return vectors(channels) * (int64_t)sizeof(Bits); }
+
+Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
+  at::Tensor x = with_rows(given);
+  int64_t channels = x.size(-1);
+  Grid grid(x.sizes().slice(0, x.dim() - 1));
+  std::vector<std::vector<int64_t>> shapes;
+  for (int64_t dim : dims) {
+    shapes.push_back(x.sizes().vec());
+    shapes.back()[dim] = 1;
+  }
+  Sums sums(shapes, grid, x.options());
+  Operand from(x, grid);
+  std::vector<Operand*> all = {&from};
+  list(all, sums.operands);
+  coalesce(grid, all);
+  Shares shares(grid, channels);
+  sums.share(grid, shares);
+  if (x.numel() > 0)
+    shares.run([&](int64_t thread, int64_t first, int64_t end) {
+      walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
+        const float* rows = from.data + from.offset(grid, index, row);
+        sums.add(grid, index, row, thread, rows, from.step(grid), count, channels);
+      });
+    });
+  Tensors means = sums.results();
+  for (size_t i = 0; i < means.size(); ++i)
+    means[i] = means[i].squeeze(dims[i]).div_((double)x.size(dims[i]));
+  return means;
+}
+
+void spread_(const at::Tensor& x, at::TensorList given) {
+  if (x.numel() == 0) return;
+  int64_t channels = x.size(-1);
+  Tensors terms = with_rows(given);
+  Grid grid(x.sizes().slice(0, x.dim() - 1));
+  Operand to(x, grid);
+  std::vector<Operand> from = operands(terms, grid);
+  std::vector<Operand*> all = {&to};
+  list(all, from);
+  coalesce(grid, all);
+  Shares shares(grid, 2 * channels);
+  shares.run([&](int64_t, int64_t first, int64_t end) {
+    Added added(from, channels);
+    Run run;
+    walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
+      added.at(grid, index, row, channels, run);
+      float* out = to.data + to.offset(grid, index, row);
+      for (int64_t r = 0; r < count; ++r, out += to.step(grid))
+        for (int64_t j = 0; j < channels; j += LANES) {
+          Vector sum = load(out + j, channels - j);
+          if (run.base) sum += load(run.base + j);
+          for (const Addend& each : run.addends) sum += load(each.rows + r * each.step + j, channels - j);
+          store(out + j, sum, channels - j);
+        }
+    });
+  });
+}
+
+std::tuple<at::Tensor, at::Tensor> mix_forward(
+    at::TensorList given_sources, const at::Tensor& weight, at::TensorList given_terms, bool rectify, bool masked) {
+  Tensors sources = with_rows(given_sources), terms = with_rows(given_terms);
+  int64_t channels = weight.size(0);
+  std::vector<int64_t> sizes = sources[0].sizes().vec();
+  sizes.back() = channels;
+  at::Tensor out = at::empty(sizes, weight.options());
+  Grid grid(out.sizes().slice(0, out.dim() - 1));
+  int64_t bytes = mask_bytes(channels);
+  at::Tensor mask = at::empty({masked ? grid.rows() : 0, bytes}, weight.options().dtype(at::kByte));
+  if (out.numel() == 0) return {out, mask};
+
+  Operand to(out, grid);
+  std::vector<Operand> from = operands(sources, grid), added_terms = operands(terms, grid);
+  std::vector<Operand*> all = {&to};
+  list(all, from);
+  list(all, added_terms);
+  coalesce(grid, all);
+  Packed matrix(weight.data_ptr<float>(), weight.size(1), channels, weight.stride(1), weight.stride(0));
+  Bits* bits = masked ? reinterpret_cast<Bits*>(mask.data_ptr<uint8_t>()) : nullptr;
+  Shares shares(grid, channels + weight.size(1));
+  shares.run([&](int64_t, int64_t first, int64_t end) {
+    Added added(added_terms, channels);
+    Run run;
+    run.rectify = rectify;
+    run.step = to.step(grid);
+    for (size_t i = 0; i < from.size(); ++i)
+      run.factors.push_back({nullptr, from[i].step(grid), sources[i].size(-1)});
+    walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
+      added.at(grid, index, row, channels, run);
+      for (size_t i = 0; i < from.size(); ++i)
+        run.factors[i].rows = from[i].data + from[i].offset(grid, index, row);
+      run.out = to.data + to.offset(grid, index, row);
+      run.bits = bits ? bits + place * vectors(channels) : nullptr;
+      run.count = count;
+      product(run, matrix);
+    });
+  });
+  return {out, mask};
+}
+
+Tensors mix_backward(
+    const at::Tensor& given_grad, const at::Tensor& mask, at::TensorList given_sources, const at::Tensor& weight,
+    at::IntArrayRef flat_shapes, const std::vector<bool>& needed) {
+  at::Tensor grad = with_rows(given_grad);
+  Tensors sources = with_rows(given_sources), of_sources;
+  int64_t channels = weight.size(0), dims = grad.dim();
+  Grid grid(grad.sizes().slice(0, dims - 1));
+  std::vector<std::vector<int64_t>> shapes;
+  for (size_t at = 0; at < flat_shapes.size(); at += dims) shapes.push_back(flat_shapes.slice(at, dims).vec());
+  Sums sums(shapes, grid, grad.options());
+  Operand upper(grad, grid);
+  std::vector<Operand> from = operands(sources, grid), to;
+  std::vector<Operand*> all = {&upper};
+  std::vector<Packed> matrices;
+  std::vector<int64_t> columns = {0};  // where the product with each source starts in a row, padded
+  int64_t column = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    int64_t depth = sources[i].size(-1);
+    of_sources.push_back(needed[i] ? at::empty_like(sources[i]) : at::empty({0}, grad.options()));
+    to.emplace_back(needed[i] ? of_sources[i] : sources[i], grid);
+    matrices.emplace_back(weight.data_ptr<float>() + column * weight.stride(1), channels, depth, weight.stride(0), weight.stride(1));
+    columns.push_back(columns.back() + vectors(depth) * LANES);
+    column += depth;
+  }
+  list(all, from);
+  list(all, to);
+  list(all, sums.operands);
+  coalesce(grid, all);
+  Shares shares(grid, 2 * (channels + weight.size(1)));
+  sums.share(grid, shares);
+  int64_t width = columns.back(), padded = vectors(channels) * LANES;
+  at::Tensor products = at::zeros({shares.threads, channels, width}, grad.options());
+  bool masks = mask.numel() > 0;
+  const Bits* bits = masks ? reinterpret_cast<const Bits*>(mask.data_ptr<uint8_t>()) : nullptr;
+
+  if (grad.numel() > 0)
+    shares.run([&](int64_t thread, int64_t first, int64_t end) {
+      int64_t block = std::max<int64_t>(64, RUN / padded);
+      std::vector<float> scratch(block * padded);
+      float* g = scratch.data();
+      float* of_weight = products.data_ptr<float>() + thread * channels * width;
+      Run run;
+      run.factors.push_back({g, padded, channels});
+      walk(grid, first, end, block, [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
+        const float* rows = upper.data + upper.offset(grid, index, row);
+        for (int64_t r = 0; r < count; ++r)
+          for (int64_t j = 0; j < channels; j += LANES) {
+            Vector v = load(rows + r * upper.step(grid) + j, channels - j);
+            if (masks) v = kept(v, bits[(place + r) * vectors(channels) + j / LANES]);
+            store(g + r * padded + j, v);
+          }
+        sums.add(grid, index, row, thread, g, padded, count, channels);
+        for (size_t i = 0; i < from.size(); ++i) {
+          const float* x = from[i].data + from[i].offset(grid, index, row);
+          outer_product(g, padded, channels, {x, from[i].step(grid), sources[i].size(-1)}, count, of_weight + columns[i], width);
+          if (!needed[i]) continue;
+          run.count = count;
+          run.out = to[i].data + to[i].offset(grid, index, row);
+          run.step = to[i].step(grid);
+          product(run, matrices[i]);
+        }
+      });
+    });
+
+  at::Tensor padded_sum = products.sum(0);
+  Tensors blocks;
+  for (size_t i = 0; i < sources.size(); ++i) blocks.push_back(padded_sum.narrow(1, columns[i], sources[i].size(-1)));
+  Tensors results = {at::cat(blocks, 1)};
+  results.insert(results.end(), of_sources.begin(), of_sources.end());
+  for (const at::Tensor& each : sums.results()) results.push_back(each);
+  return results;
+}
+
+at::Tensor unpacked(const at::Tensor& mask, at::IntArrayRef sizes) {
+  at::Tensor found = at::ones(sizes, mask.options().dtype(at::kFloat));
+  if (mask.numel() == 0) return found;
+  int64_t channels = sizes.back();
+  const Bits* bits = reinterpret_cast<const Bits*>(mask.data_ptr<uint8_t>());
+  float* to = found.data_ptr<float>();
+  for (int64_t r = 0; r < mask.size(0); ++r, bits += vectors(channels), to += channels)
+    for (int64_t j = 0; j < channels; ++j) to[j] = (bits[j / LANES] >> (j % LANES)) & 1;
+  return found;
+}
+
+}  // namespace specc

@@ -1,0 +1,153 @@
+// Products of rows with a small matrix in registers: rows of the result in tiles of a few rows and up to
+// four vectors of columns, with all that is added to them, the rectifier and its bits before they are stored.
+#pragma once
+
+#include "vectors.h"
+
+#include <vector>
+
+namespace specc {
+
+constexpr int WIDE = 4;  // vectors of columns in a tile, at most
+
+// Rows of a tile so that it, a row of the matrix and a factor stay in registers.
+constexpr int tile_rows(int columns) {
+  constexpr int many[] = {0, 8, 8, 4, 4}, few[] = {0, 8, 4, 4, 2};
+  return LANES == 16 ? many[columns] : few[columns];
+}
+
+// Rows of numbers, one `step` apart, that meet `depth` rows of the matrix.
+struct Factor {
+  const float* rows;
+  int64_t step, depth;
+};
+
+// Rows that are added to those of the result.
+struct Addend {
+  const float* rows;
+  int64_t step;
+};
+
+// A matrix `(depth, columns)`, packed into panels of WIDE vectors with zeros to fill the last of them.
+struct Packed {
+  int64_t depth, columns;
+  std::vector<float> data;
+
+  // Element (k, j) is at `from[k * row + j * column]`.
+  Packed(const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column)
+      : depth(depth), columns(columns), data(depth * vectors(columns) * LANES) {
+    for (int64_t j = 0; j < columns; ++j) {
+      int64_t start = j / (WIDE * LANES) * (WIDE * LANES);
+      int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns) * LANES - start);
+      for (int64_t k = 0; k < depth; ++k)
+        data[start * depth + k * width + j - start] = from[k * row + j * column];
+    }
+  }
+};
+
+// A run of rows of a result.
+struct Run {
+  int64_t count;
+  float* out;
+  int64_t step;
+  std::vector<Factor> factors;   // their depths make up the depth of the matrix
+  const float* base = nullptr;   // one row for all, padded to whole vectors
+  std::vector<Addend> addends;
+  bool rectify = false;
+  Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
+};
+
+template <int ROWS, int COLUMNS>
+inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
+  constexpr int64_t width = COLUMNS * LANES;
+  int64_t left = matrix.columns - start;
+  Vector sum[ROWS][COLUMNS];
+  for (int v = 0; v < COLUMNS; ++v) {
+    Vector base = run.base ? load(run.base + start + v * LANES) : Vector{};
+    for (int r = 0; r < ROWS; ++r) sum[r][v] = base;
+  }
+  for (const Addend& each : run.addends)
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < COLUMNS; ++v)
+        sum[r][v] += load(each.rows + (row + r) * each.step + start + v * LANES, left - v * LANES);
+  const float* panel = matrix.data.data() + start * matrix.depth;
+  for (const Factor& each : run.factors) {
+    const float* x = each.rows + row * each.step;
+    for (int64_t k = 0; k < each.depth; ++k, panel += width) {
+      Vector across[COLUMNS];
+      for (int v = 0; v < COLUMNS; ++v) across[v] = load(panel + v * LANES);
+      for (int r = 0; r < ROWS; ++r)
+        for (int v = 0; v < COLUMNS; ++v) sum[r][v] += x[r * each.step + k] * across[v];
+    }
+  }
+  Bits* bits = run.bits ? run.bits + row * vectors(matrix.columns) + start / LANES : nullptr;
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < COLUMNS; ++v) {
+      if (bits) bits[r * vectors(matrix.columns) + v] = passing(sum[r][v]);
+      Vector result = run.rectify ? rectified(sum[r][v]) : sum[r][v];
+      store(run.out + (row + r) * run.step + start + v * LANES, result, left - v * LANES);
+    }
+}
+
+template <int ROWS, int COLUMNS>
+void tiles(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
+  for (; row + ROWS <= run.count; row += ROWS) tile<ROWS, COLUMNS>(run, row, matrix, start);
+  if constexpr (ROWS > 1) tiles<ROWS / 2, COLUMNS>(run, row, matrix, start);
+}
+
+// out = rectify(base + addends + factors @ matrix), row by row.
+inline void product(const Run& run, const Packed& matrix) {
+  for (int64_t start = 0; start < matrix.columns; start += WIDE * LANES) {
+    switch (std::min<int64_t>(WIDE, vectors(matrix.columns - start))) {
+      case 1: tiles<tile_rows(1), 1>(run, 0, matrix, start); break;
+      case 2: tiles<tile_rows(2), 2>(run, 0, matrix, start); break;
+      case 3: tiles<tile_rows(3), 3>(run, 0, matrix, start); break;
+      default: tiles<tile_rows(4), 4>(run, 0, matrix, start);
+    }
+  }
+}
+
+template <int ROWS, int COLUMNS, bool WHOLE>
+inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+  int64_t left = x.depth - start - (COLUMNS - 1) * LANES;
+  Vector sum[ROWS][COLUMNS];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < COLUMNS; ++v) sum[r][v] = load(to + r * to_step + start + v * LANES);
+  const float* row = x.rows + start;
+  for (int64_t k = 0; k < count; ++k, row += x.step, g += g_step) {
+    Vector across[COLUMNS];
+    for (int v = 0; v + 1 < COLUMNS; ++v) across[v] = load(row + v * LANES);
+    const float* end = row + (COLUMNS - 1) * LANES;
+    across[COLUMNS - 1] = WHOLE ? load(end) : load(end, left);
+    for (int r = 0; r < ROWS; ++r)
+      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += g[r] * across[v];
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < COLUMNS; ++v) store(to + r * to_step + start + v * LANES, sum[r][v]);
+}
+
+template <int ROWS, int COLUMNS>
+void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+  bool whole = x.depth - start >= COLUMNS * LANES;
+  for (; column + ROWS <= columns; column += ROWS) {
+    auto tile = whole ? outer_tile<ROWS, COLUMNS, true> : outer_tile<ROWS, COLUMNS, false>;
+    tile(g + column, g_step, x, start, count, to + column * to_step, to_step);
+  }
+  if constexpr (ROWS > 1)
+    outer_tiles<ROWS / 2, COLUMNS>(g, g_step, columns, column, x, start, count, to, to_step);
+}
+
+// to += g^T x over `count` rows, `(columns of g, depth of x)` with rows of `to` of whole vectors.
+inline void outer_product(const float* g, int64_t g_step, int64_t columns, const Factor& x, int64_t count, float* to, int64_t to_step) {
+  constexpr int most = LANES == 16 ? 16 : 8;
+  for (int64_t start = 0; start < x.depth; start += WIDE * LANES) {
+    switch (std::min<int64_t>(WIDE, vectors(x.depth - start))) {
+      case 1: outer_tiles<most, 1>(g, g_step, columns, 0, x, start, count, to, to_step); break;
+      case 2: outer_tiles<tile_rows(2), 2>(g, g_step, columns, 0, x, start, count, to, to_step); break;
+      case 3: outer_tiles<tile_rows(3), 3>(g, g_step, columns, 0, x, start, count, to, to_step); break;
+      default: outer_tiles<tile_rows(4), 4>(g, g_step, columns, 0, x, start, count, to, to_step);
+    }
+  }
+}
+
+}  // namespace specc

@@ -1,0 +1,124 @@
+// Tensors `(batch, *axes, channels)` as rows of channels: which rows of several tensors, with broadcast
+// ones among them, belong together, and how they are shared out among threads.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace specc {
+
+constexpr int MAX_DIMS = 8;
+
+// The sizes of all dimensions but channels.
+struct Grid {
+  int dims = 0;
+  int64_t size[MAX_DIMS];
+
+  explicit Grid(at::IntArrayRef sizes) : dims((int)sizes.size()) {
+    std::copy(sizes.begin(), sizes.end(), size);
+  }
+  int64_t inner() const { return size[dims - 1]; }
+  int64_t rows() const {
+    int64_t product = 1;
+    for (int d = 0; d < dims; ++d) product *= size[d];
+    return product;
+  }
+};
+
+// Where the rows of one tensor are; a stride of 0 where it is broadcast.
+struct Operand {
+  float* data = nullptr;
+  int64_t stride[MAX_DIMS] = {};
+
+  // `skipped` dimensions at the front of the tensor are not of the grid.
+  Operand(const at::Tensor& x, const Grid& grid, int64_t skipped = 0) : data(x.data_ptr<float>()) {
+    int64_t missing = grid.dims + 1 + skipped - x.dim();
+    for (int d = 0; d < grid.dims; ++d) {
+      int64_t own = d + skipped - missing;
+      stride[d] = own < skipped || x.size(own) == 1 ? 0 : x.stride(own);
+    }
+  }
+  int64_t step(const Grid& grid) const { return stride[grid.dims - 1]; }
+  int64_t offset(const Grid& grid, const int64_t* index, int64_t row) const {
+    int64_t sum = row * stride[grid.dims - 1];
+    for (int d = 0; d + 1 < grid.dims; ++d) sum += index[d] * stride[d];
+    return sum;
+  }
+  // Whether one row stands for several along the first `leading` dimensions.
+  bool shared(const Grid& grid, int leading) const {
+    for (int d = 0; d < leading; ++d)
+      if (stride[d] == 0 && grid.size[d] > 1) return true;
+    return false;
+  }
+};
+
+// Leaves out dimensions of size 1, and makes one of neighbours that are one for every operand.
+inline void coalesce(Grid& grid, const std::vector<Operand*>& operands) {
+  int last = -1;
+  for (int d = 0; d < grid.dims; ++d) {
+    int64_t n = grid.size[d];
+    if (n == 1) continue;
+    bool joined = last >= 0 && std::all_of(operands.begin(), operands.end(), [&](Operand* each) {
+      return each->stride[last] == each->stride[d] * n;
+    });
+    if (joined) {
+      grid.size[last] *= n;
+    } else {
+      grid.size[++last] = n;
+    }
+    for (Operand* each : operands) each->stride[last] = each->stride[d];
+  }
+  if (last < 0) {
+    grid.size[++last] = 1;
+    for (Operand* each : operands) each->stride[0] = 0;
+  }
+  grid.dims = last + 1;
+}
+
+// Calls f(index, row, count, first) for runs of at most `block` rows along the innermost dimension.
+template <class F>
+void walk(const Grid& grid, int64_t first, int64_t end, int64_t block, F f) {
+  int64_t index[MAX_DIMS] = {}, inner = grid.inner(), row = first % inner, rest = first / inner;
+  for (int d = grid.dims - 2; d >= 0; --d) {
+    index[d] = rest % grid.size[d];
+    rest /= grid.size[d];
+  }
+  while (first < end) {
+    int64_t count = std::min({inner - row, end - first, block});
+    f(index, row, count, first);
+    first += count;
+    row += count;
+    if (row < inner) continue;
+    row = 0;
+    for (int d = grid.dims - 2; d >= 0 && ++index[d] == grid.size[d]; --d) index[d] = 0;
+  }
+}
+
+// Rows for each thread: whole positions along the first `leading` dimensions, as few as will do. The
+// shares depend on nothing but sizes and the number of threads, and so do sums over threads.
+struct Shares {
+  int64_t threads, units, unit;
+  int leading = 0;
+
+  // `work` is what one row costs, in floats read or written.
+  Shares(const Grid& grid, int64_t work) {
+    int64_t rows = grid.rows();
+    threads = std::clamp<int64_t>(rows * work / 32768, 1, at::in_parallel_region() ? 1 : at::get_num_threads());
+    units = 1;
+    while (leading < grid.dims && threads > 1 && units < 4 * threads) units *= grid.size[leading++];
+    unit = units > 0 ? rows / units : 0;
+  }
+  int64_t first(int64_t thread) const { return units * thread / threads * unit; }
+
+  template <class F>
+  void run(F f) const {
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t thread = begin; thread < end; ++thread) f(thread, first(thread), first(thread + 1));
+    });
+  }
+};
+
+}  // namespace specc
