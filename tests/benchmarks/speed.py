@@ -18,6 +18,9 @@ All this under two settings of glibc's allocator, each in a process of its own: 
 to keep freed memory (`pooling`), for torch and JAX alike. Within a process contenders take turns; with
 `--isolate` each has a process of its own. Before anything is timed, small spaces show that the published
 maps and ours span the same.
+
+Figures are good on a quiet machine alone. Where others use its processors, `OMP_WAIT_POLICY=PASSIVE` in the environment
+keeps the threads of torch from waiting for each other.
 """
 
 from __future__ import annotations

@@ -6,11 +6,10 @@ the same if each of these matrices is a combination of the other's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 import specc
 
@@ -31,27 +30,26 @@ def unit_inputs(space: Space) -> dict[str, np.ndarray]:
     }
 
 
-def matrices(
-    space: Space, module: nn.Module, call: Callable[[dict[str, Tensor]], dict[str, Tensor]]
-) -> Dense:
-    """Of a torch module without biases on one channel, called by `call` on `(batch, *axes, 1)`."""
+def matrices(space: Space, module: nn.Module) -> Dense:
+    """Of a torch module on one channel, one for each number of its parameters that want a gradient."""
     x = {name: torch.from_numpy(value) for name, value in unit_inputs(space).items()}
-    found = []
-    parameters = [each for each in module.parameters() if each.requires_grad]
-    count = sum(each.numel() for each in parameters)
+    parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
+    shapes = [each.shape for each in parameters.values()]
+    sizes = [each.numel() for each in parameters.values()]
+
+    def matrix(flat: Tensor) -> Tensor:
+        parts = (part.view(shape) for part, shape in zip(flat.split(sizes), shapes, strict=True))
+        results = functional_call(module, dict(zip(parameters, parts, strict=True)), (x,))
+        return torch.cat([results[name].flatten(1) for name in space.tensors], 1).T.flatten()
+
     with torch.no_grad():
-        for unit in torch.eye(count):
-            nn.utils.vector_to_parameters(unit, parameters)
-            results = call(x)
-            flat = torch.cat([results[name].flatten(1) for name in space.tensors], 1)
-            found.append(flat.T.flatten().numpy())
-    return np.stack(found)
+        return vmap(matrix)(torch.eye(sum(sizes))).numpy()
 
 
 def our_matrices(space: Space) -> Dense:
     """Of the generated layer."""
-    module = specc.load(specification(space, bias=False)).Linear()
-    return matrices(space, module, module)
+    module = specc.load(specification(space, "Linear", bias=False)).Linear()
+    return matrices(space, module)
 
 
 def published_matrices(space: Space) -> Dense:

@@ -21,9 +21,12 @@ MODELS = {"layer": 1, "network": DEPTH}
 """And of how many layers they are."""
 
 
-def ours(space: Space, model: str, prepare: Callable[[nn.Module], Callable[..., object]]) -> Contender:
+def ours(
+    space: Space, model: str, prepare: Callable[[nn.Module], Callable[..., object]]
+) -> Contender:
     """A generated module; `prepare` makes of it what is called."""
-    module = getattr(specc.load(specification(space)), model.capitalize())()
+    name = model.capitalize()
+    module = getattr(specc.load(specification(space, name)), name)()
     return in_torch(prepare(module), module, _tensors(space))
 
 

@@ -74,23 +74,25 @@ def space_of(
     return Space(name, title, MappingProxyType(named), MappingProxyType(words), batch, channels)
 
 
-def specification(space: Space, bias: bool = True) -> str:
-    """A `.spec`: `Layer`, and `Network` of four layers, each with a ReLU after it; `Linear` without."""
-    lines = [str(axis) for axis in space.axes.values()]
-    lines += ["space W {"]
-    lines += [f"    {tensor}: [{', '.join(axes)}]" for tensor, axes in space.tensors.items()]
+def specification(space: Space, model: str, bias: bool = True) -> str:
+    """A `.spec` with one model, `Linear`; `Layer`, with a ReLU after it; `Network`, of four of these."""
     kind, layer = f"W(; {space.channels})", f"equivariant(w, {space.channels}"
     layer += ")" if bias else ", bias = false)"
-    lines += [
-        "}",
-        f"model Linear(w: {kind}) -> {kind} {{ return {layer} }}",
-        f"model Layer(w: {kind}) -> {kind} {{ return relu({layer}) }}",
-        f"model Network(w: {kind}) -> {kind} {{",
-        f"    repeat {DEPTH} {{ w = relu({layer}) }}",
-        "    return w",
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
+    body = {
+        "Linear": f"return {layer}",
+        "Layer": f"return relu({layer})",
+        "Network": f"repeat {DEPTH} {{ w = relu({layer}) }} return w",
+    }
+    return "\n".join(
+        [
+            *map(str, space.axes.values()),
+            "space W {",
+            *(f"    {tensor}: [{', '.join(axes)}]" for tensor, axes in space.tensors.items()),
+            "}",
+            f"model {model}(w: {kind}) -> {kind} {{ {body[model]} }}",
+            "",
+        ]
+    )
 
 
 def mlp(name: str, widths: tuple[int, ...], batch: int, channels: int) -> Space:
@@ -108,7 +110,11 @@ def cnn(
 ) -> Space:
     """Convolutions between channels, places of the kernel pinned, and a linear layer of their means."""
     axes = [Axis(f"n{number}", width) for number, width in enumerate(widths)]
-    axes += [Axis("classes", classes), Axis("y", kernel, pinned=True), Axis("x", kernel, pinned=True)]
+    axes += [
+        Axis("classes", classes),
+        Axis("y", kernel, pinned=True),
+        Axis("x", kernel, pinned=True),
+    ]
     tensors = {}
     for number in range(1, len(widths)):
         tensors[f"weight{number}"] = f"n{number} n{number - 1} y x"
