@@ -115,28 +115,32 @@ def _shapes(model: ModelReport) -> dict[str, tuple[int, ...]]:
 
 
 def heaviest_lines(source: str, count: int) -> list[tuple[str, int, int]]:
-    """Lines of the generated module: their text, the bytes then resident, and those the line added.
+    """Lines of the generated module: their text, the most bytes resident after them, and those they added.
 
-    Two runs of a line in a loop count as two.
+    All runs of a line in a loop count together.
     """
     import torch
 
     import specc
 
     (predicted,) = (each for each in specc.explain(source).models if each.name == "Layer")
-    loaded = specc.load(source)
-    module = loaded.Layer().requires_grad_(False)
+    module = specc.load(source).Layer().requires_grad_(False)
     x = {name: torch.randn(shape) for name, shape in _shapes(predicted).items()}
     file = inspect.getfile(type(module))
     with torch.no_grad():
-        start = memory.resident()
+        before = memory.resident()
         lines = memory.after_each_line(lambda: module(x), file)
-    before = [start, *(each.resident for each in lines[:-1])]
-    found = [
-        (linecache.getline(file, each.number).strip(), each.resident, each.resident - then)
-        for each, then in zip(lines, before, strict=True)
+    most: dict[int, int] = {}
+    added: dict[int, int] = {}
+    for each in lines:
+        most[each.number] = max(most.get(each.number, 0), each.resident)
+        added[each.number] = added.get(each.number, 0) + each.resident - before
+        before = each.resident
+    heaviest = sorted(added, key=lambda number: -added[number])[:count]
+    return [
+        (linecache.getline(file, number).strip(), most[number], added[number])
+        for number in heaviest
     ]
-    return sorted(found, key=lambda each: -each[2])[:count]
 
 
 def in_a_process(*arguments: str) -> str:

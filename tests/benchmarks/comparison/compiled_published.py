@@ -92,6 +92,6 @@ def _by_layers(space: Space, options: dict[str, str] | None) -> tuple[Compiled, 
         while pulls:
             own, gradient = back(pulls.pop(), gradient)
             gradients.append(own)
-        return x, gradients, gradient
+        return x, (gradients[::-1], gradient)
 
     return forwards, training
