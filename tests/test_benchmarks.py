@@ -4,6 +4,7 @@ least work has the sizes of a layer's products, and figures come out of the tabl
 
 from __future__ import annotations
 
+import mmap
 from functools import partial
 from itertools import product
 from math import comb
@@ -15,15 +16,12 @@ from comparison import agreement, measure, memory, report
 from comparison.contender import Absent
 from comparison.floor import floor, levels
 from comparison.measure import Times
-from comparison.partitions import Map, maps
-from comparison.spaces import SPACES, TINY, Axis, Space, mlp, rnn, space_of
+from comparison.partitions import Map, count_maps, maps
+from comparison.spaces import SPACES, TINY, Axis, mlp, rnn, space_of
 from rich.console import Console
 
+SIZE = 256_000_000
 TINY_BY_NAME = {space.name: space for space in TINY}
-
-
-def all_maps(space: Space) -> int:
-    return sum(len(maps(space, one, other)) for one in space.tensors for other in space.tensors)
 
 
 def bell(count: int) -> int:
@@ -34,7 +32,7 @@ def bell(count: int) -> int:
 @pytest.mark.parametrize("layers", [2, 3, 4, 7])
 def test_the_maps_of_an_mlp_are_as_many_as_the_formula_says(layers: int) -> None:
     space = mlp("mlp", (5,) * (layers + 1), batch=1, channels=1)
-    assert all_maps(space) == 4 * layers**2 + 10 * layers - 4
+    assert count_maps(space) == 4 * layers**2 + 10 * layers - 4
 
 
 @pytest.mark.parametrize(("read", "written"), [(0, 0), (1, 1), (2, 1), (2, 2), (3, 2)])
@@ -156,7 +154,7 @@ def test_the_published_network_is_the_same_at_once_and_layer_by_layer(
     jax = pytest.importorskip("jax")
     from comparison import compiled_published
 
-    space = TINY_BY_NAME["mlp"]
+    space = TINY_BY_NAME["cnn"]
     at_once = compiled_published.contender(space, 2, fused=True)
     monkeypatch.setattr(compiled_published, "MOST_MAPS", 0)
     monkeypatch.setattr(compiled_published, "WITHOUT_YNN", {})
@@ -243,10 +241,30 @@ def test_tables_render_and_are_kept() -> None:
     assert "CNN 3-32-64-64-10" in report.legend(["cnn"])
 
 
-def test_a_large_tensor_is_seen_in_memory() -> None:
+def filled() -> mmap.mmap:
+    """A buffer of its own from the system, of which every page is written."""
+    held = mmap.mmap(-1, SIZE)
+    held.write(b"1" * SIZE)
+    return held
+
+
+def test_memory_counts_what_is_held_and_the_peak_what_was() -> None:
     before = memory.resident()
     memory.forget_peak()
-    held = torch.ones(16_000_000)
-    assert memory.resident() - before > 60_000_000
-    del held
-    assert memory.peak() - before > 60_000_000
+    held = filled()
+    assert memory.resident() - before > 0.9 * SIZE
+    held.close()
+    assert memory.resident() - before < 0.5 * SIZE
+    assert memory.peak() - before > 0.9 * SIZE
+
+
+def test_memory_is_told_line_by_line() -> None:
+    """After the line that takes it, and after the line that lets it go."""
+
+    def run() -> None:
+        held = filled()
+        held.close()
+
+    first = run.__code__.co_firstlineno
+    found = {line.number: line.resident for line in memory.after_each_line(run, __file__)}
+    assert found[first + 1] - found[first + 2] > 0.9 * SIZE

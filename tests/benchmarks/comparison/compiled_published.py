@@ -16,9 +16,9 @@ import numpy as np
 
 from . import partitions, published
 from .contender import Absent, Contender
+from .partitions import MOST_MAPS
 from .spaces import Space
 
-MOST_MAPS = 1000
 WITHOUT_YNN = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 Compiled = Callable[..., object]
@@ -26,11 +26,7 @@ Compiled = Callable[..., object]
 
 def contender(space: Space, depth: int, fused: bool) -> Contender:
     """Runs that wait for their results."""
-    count = sum(
-        len(partitions.maps(space, output, source))
-        for output in space.tensors
-        for source in space.tensors
-    )
+    count = partitions.count_maps(space)
     if count > MOST_MAPS and fused:
         raise Absent(f"{count} maps, which are compiled in one way only")
     options = None if fused else WITHOUT_YNN

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from .spaces import Space
 
+MOST_MAPS = 1000
+"""With more, compiling a network at once would take hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Map:
@@ -33,6 +36,11 @@ def maps(space: Space, output: str, source: str) -> list[Map]:
         Map(blocks[: len(written)], blocks[len(written) :])
         for blocks in _partitions((*written, *read), parents)
     ]
+
+
+def count_maps(space: Space) -> int:
+    """Between all tensors."""
+    return sum(len(maps(space, one, other)) for one in space.tensors for other in space.tensors)
 
 
 def _parents(space: Space, axes: tuple[str, ...]) -> list[int | None]:
