@@ -14,6 +14,7 @@ import pytest
 import torch
 from comparison import agreement, measure, memory, report
 from comparison.contender import Absent
+from comparison.contenders import CONTENDERS
 from comparison.floor import floor, levels
 from comparison.measure import Times
 from comparison.partitions import Map, count_maps, maps
@@ -229,9 +230,13 @@ def test_tables_have_medians_and_ratios() -> None:
     assert dict(zip(report.HEAD, second, strict=True))["eager (ms)"] == "40.0"
 
 
+def test_every_contender_has_a_column() -> None:
+    assert tuple(CONTENDERS) == report.CONTENDERS
+
+
 def test_tables_render_and_are_kept() -> None:
     found = [times("eager", 12.0), times("floor", 4.0)]
-    console = Console(width=250, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=300, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(report.table("a title", found))
     text = console.export_text()
     assert "a title" in text and "12.0" in text and "3.00" in text

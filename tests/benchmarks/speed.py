@@ -9,8 +9,8 @@ with the gradients of all parameters and inputs, in float32 on two threads. The 
 - **JAX**: the published method (arXiv:2402.05232), a product for each map, under `jax.jit`, as XLA
   compiles it by default and with its fusions for the YNN library off; the faster one counts;
 - **nfn**: the NP layers of the package of that name, where the space is a chain of weights and biases;
-- **eager**, **native**, **compiled**: the generated module in plain PyTorch, with the runtime's kernels, and under
-  `specc_runtime.compile`; *best* is the fastest of them;
+- **eager**, **native**, **compiled**, **native compiled**: the generated module in plain PyTorch, with the runtime's
+  kernels, and both under `specc_runtime.compile`; *best* is the fastest of them;
 - **floor**: the products between full-size tensors into warm buffers, each tensor read once and written
   once; with gradients three such products, and each tensor once for each direction.
 
@@ -41,7 +41,7 @@ from rich.console import Console
 
 MODELS = ("layer", "network")
 WAYS = ("forward", "training")
-QUICK_LEFT_OUT = ("compiled",)
+QUICK_LEFT_OUT = ("compiled", "native compiled")
 """What takes longer to compile than all the rest to run; so do the maps of large spaces in JAX."""
 
 

@@ -63,10 +63,21 @@ def compiled(space: Space, model: str) -> Contender:
     return _switched(ours(space, model, compile), False)
 
 
-def native(space: Space, model: str) -> Contender:
-    if _native() is None:
+def native(
+    space: Space, model: str, prepare: Callable[[nn.Module], Callable[..., object]]
+) -> Contender:
+    kernels = _native()
+    if kernels is None:
         raise Absent("this runtime has no `specc_runtime.native`")
-    return _switched(ours(space, model, lambda module: module), True)
+    if not kernels.enable():
+        raise Absent("the kernels could not be built")
+    return _switched(ours(space, model, prepare), True)
+
+
+def natively_compiled(space: Space, model: str) -> Contender:
+    from specc_runtime import compile
+
+    return native(space, model, compile)
 
 
 def _native() -> ModuleType | None:
@@ -114,12 +125,11 @@ CONTENDERS: Mapping[str, Callable[[Space, str], Contender]] = {
     "JAX, YNN off": partial(in_jax, fused=False),
     "nfn": in_nfn,
     "eager": eager,
-    "native": native,
+    "native": partial(native, prepare=lambda module: module),
     "compiled": compiled,
+    "native compiled": natively_compiled,
     "floor": floored,
 }
-OURS = ("eager", "native", "compiled")
-PUBLISHED = ("JAX", "JAX, YNN off")
 
 
 def contenders(
