@@ -41,6 +41,7 @@ from .modules import (
     init_mix_,
     reset_parameters,
 )
+from .packages import Package, load_package, package
 from .points import PointLinear, mix_points
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
@@ -96,6 +97,7 @@ __all__ = [
     "Mix",
     "Model",
     "NormAct",
+    "Package",
     "Part",
     "PerTensor",
     "PointLinear",
@@ -132,6 +134,7 @@ __all__ = [
     "init_mix_",
     "init_tied_mix_",
     "inner",
+    "load_package",
     "lower",
     "lower_symplectic",
     "masked_max",
@@ -145,6 +148,7 @@ __all__ = [
     "mix_spread",
     "normalise_scale",
     "outer",
+    "package",
     "permutations",
     "pixel_shuffle",
     "pooled",
