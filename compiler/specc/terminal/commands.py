@@ -29,7 +29,7 @@ from .stages import Stage, show_stage
 from .tabulate import tabulate, tabulate_verification
 
 
-def _flag(purpose: str) -> Parameter:
+def flag(purpose: str) -> Parameter:
     return Parameter(help=purpose, negative=(), show_default=False)
 
 
@@ -65,8 +65,8 @@ Define = Annotated[
 Out = Annotated[
     Path | None, Parameter(name=("--out", "-o"), help="Write here, not beside the specification.")
 ]
-Check = Annotated[bool, _flag("Write nothing; fail where a module is not up to date.")]
-Standalone = Annotated[bool, _flag("Write modules that need torch alone.")]
+Check = Annotated[bool, flag("Write nothing; fail where a module is not up to date.")]
+Standalone = Annotated[bool, flag("Write modules that need torch alone.")]
 MaxMaps = Annotated[PositiveInt, Parameter(help="The most maps that a layer may have.")]
 Plan = Annotated[
     Formulation | None,
@@ -98,7 +98,7 @@ def build(
     """Writes a module for each specification, or says what would be written."""
     params = definitions(define)
     if show is not None:
-        programs = _understood(files, max_maps, params)
+        programs = understood(files, max_maps, params)
         _print("\n\n".join(show_stage(program, show, plan) for program in programs))
         return 0
     modules: dict[Path, str] = {}
@@ -217,14 +217,14 @@ def graph(
     format: Drawing = "text",
 ) -> int:
     """Draws models: what is computed from what, with types and symmetry."""
-    (program,) = _understood((file,), max_maps, definitions(define), model)
+    (program,) = understood((file,), max_maps, definitions(define), model)
     match format:
         case "text":
             console = output()
             drawings = [draw(typed, width(console)) for typed in program.models]
             write([line for drawing in drawings for line in (*drawing, Text())][:-1], console)
         case "json":
-            _print_data(graph_data(program.models))
+            print_data(graph_data(program.models))
         case "dot":
             _print(dot(program.models))
         case "mermaid":
@@ -243,10 +243,10 @@ def explain(
     format: TextOrJson = "text",
 ) -> int:
     """Says what was derived: groups, spaces, and the maps, levels and cost of every layer."""
-    (program,) = _understood((file,), max_maps, definitions(define), model)
+    (program,) = understood((file,), max_maps, definitions(define), model)
     derived = report(program, plan)
     if format == "json":
-        _print_data(derived)
+        print_data(derived)
     else:
         console = output()
         write(tabulate(derived, console.width), console)
@@ -274,20 +274,20 @@ def verify(
 
         return check_space(file, network, input, model)
     params = definitions(define)
-    _understood((file,), max_maps, params, model)
+    understood((file,), max_maps, params, model)
     clashes = {"model", "module", "max_maps"} & params.keys()
     if clashes:
         raise SpecError(f"`verify` cannot set a build parameter called `{min(clashes)}`")
     found = api.verify(file, model, module=module, max_maps=max_maps, **params)
     if format == "json":
-        _print_data(found)
+        print_data(found)
     else:
         console = output()
         write(tabulate_verification(found, console.width), console)
     return 0 if found.ok else MISTAKE
 
 
-def _understood(
+def understood(
     files: Sequence[Path],
     max_maps: int,
     params: Mapping[str, Static],
@@ -313,7 +313,7 @@ def _only(program: Program, model: str | None) -> Program:
     return replace(program, models=(program.models[names.index(model)],))
 
 
-def _print_data(record: BaseModel) -> None:
+def print_data(record: BaseModel) -> None:
     _print(json.dumps(record.model_dump(by_alias=True), indent=2))
 
 
