@@ -199,6 +199,7 @@ class TestPackage:
             compiled(**draw(make(SPEC), batch))
 
 
+@pytest.mark.slow
 def test_what_specc_did_not_write(tmp_path: Path) -> None:
     class Twice(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

@@ -164,6 +164,15 @@ def bench_program(
     return bench_program(program, _executed(program.source.name, text), settings, plan)
 
 
+def write_packages(
+    program: Program, text: str, target: Path, weights: Path | None = None
+) -> list[Path]:
+    """Writes a package for each model of a program, beside its module, whose source is `text`."""
+    from .running.packages import write_packages
+
+    return write_packages(program, _executed(program.source.name, text), target, weights)
+
+
 def as_source(source: Path | str) -> Source:
     """A specification's text: a path, a name that ends in `.spec`, or the text itself."""
     if isinstance(source, Path) or (source.endswith(".spec") and "\n" not in source):

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map, tree_unflatten, treespec_loads
 
-from .equivariant import Equivariant
 from .inputs import InputError, Shapes, check_against, check_mask, reference_of
 from .models import Model
 from .storage import size_of, words_of
@@ -30,8 +29,8 @@ Values = dict[str, Tensor | dict[str, Tensor]]
 KEY = "specc"
 """Under this key of a package's metadata stands its `Signature`, as JSON."""
 
-EVERY_PARAMETER = {"joint_graph_constant_folding": False}
-"""Else parameters whose entries are all equal, biases of zero, are built into the code for good."""
+EVERY_PARAMETER = {"always_keep_tensor_constants": True, "joint_graph_constant_folding": False}
+"""Else short parameters, and those whose entries are all equal, are built into the code for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +117,9 @@ def sizes_of(model: nn.Module) -> dict[str, int]:
     """The sizes of axes that the layers of a model were built with, where all that name one agree."""
     found: dict[str, set[int]] = {}
     for layer in model.modules():
-        if isinstance(layer, Equivariant):
-            for axis, size in layer.sizes.items():
-                found.setdefault(axis, set()).add(size)
+        sizes: Mapping[str, int] = getattr(type(layer), "sizes", {})  # of layers, inlined ones too
+        for axis, size in sizes.items():
+            found.setdefault(axis, set()).add(size)
     return {axis: sizes.pop() for axis, sizes in found.items() if len(sizes) == 1}
 
 

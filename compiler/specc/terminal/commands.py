@@ -73,6 +73,13 @@ Plan = Annotated[
     Parameter(help="Stack the pools of a level for one product, or add up one for each."),
 ]
 Show = Annotated[Stage | None, Parameter(help="Print what a stage made; write nothing.")]
+Aot = Annotated[bool, flag("Write a package compiled ahead of time for each model, too.")]
+Packaged = Annotated[
+    str | None, Parameter(name="--model", help="The one model of which `--aot` writes a package.")
+]
+Weights = Annotated[
+    Path | None, Parameter(help="Its parameters: a state_dict, `.pt` or `.safetensors`.")
+]
 Module = Annotated[
     Path | None, Parameter(help="A module that was built; one made in memory if none is named.")
 ]
@@ -94,9 +101,16 @@ def build(
     max_maps: MaxMaps = MOST_MAPS,
     plan: Plan = None,
     show: Show = None,
+    aot: Aot = False,
+    packaged: Packaged = None,
+    weights: Weights = None,
 ) -> int:
     """Writes a module for each specification, or says what would be written."""
     params = definitions(define)
+    if not aot and (packaged or weights):
+        raise SpecError("`--model` and `--weights` say what is packaged", hint="add `--aot`")
+    if aot and (check or show):
+        raise SpecError("`--aot` writes packages, and `--check` and `--show` write nothing")
     if show is not None:
         programs = understood(files, max_maps, params)
         _print("\n\n".join(show_stage(program, show, plan) for program in programs))
@@ -112,7 +126,14 @@ def build(
                 file, params, max_maps=max_maps, plan=plan, standalone=standalone
             )
     errors.raise_if_any()
-    return _compare(modules) if check else _write(modules)
+    if check:
+        return _compare(modules)
+    programs = understood(files, max_maps, params, packaged) if aot else []
+    for program, (target, text) in zip(programs, modules.items(), strict=False):
+        for path in api.write_packages(program, text, target, weights):
+            _tell("written", path)
+    _write(modules)
+    return 0
 
 
 def _compare(modules: Mapping[Path, str]) -> int:
@@ -127,7 +148,7 @@ def _compare(modules: Mapping[Path, str]) -> int:
     return MISTAKE if outdated else 0
 
 
-def _write(modules: Mapping[Path, str]) -> int:
+def _write(modules: Mapping[Path, str]) -> None:
     """Writes the modules that are not up to date, if nobody else has written what is there."""
     errors = Errors()
     there = {target: _read(target) for target in modules}
@@ -142,7 +163,6 @@ def _write(modules: Mapping[Path, str]) -> int:
         else:
             api.write_atomically(target, text)
             _tell("written", target)
-    return 0
 
 
 def _read(target: Path) -> str | None:
