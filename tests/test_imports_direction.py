@@ -24,6 +24,7 @@ STAGES = (
     {"compile"},
     {"report", "verification"},
     {"tracing"},
+    {"running"},
     {"api"},
     {"terminal"},
 )
@@ -60,8 +61,8 @@ def users(library: str) -> set[str]:
     [
         ("lark", {"text/parse", "text/transform"}),
         ("networkx", {"graph", "terminal/draw"}),
-        ("torch", {"verification", "tracing"}),
-        ("specc_runtime", set[str]()),
+        ("torch", {"verification", "tracing", "running", "terminal/bench"}),
+        ("specc_runtime", {"running"}),
     ],
 )
 def test_library_is_imported_only_by(library: str, allowed: set[str]) -> None:

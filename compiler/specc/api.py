@@ -24,6 +24,8 @@ from .report import Report, report
 from .text.parse import read_source
 
 if TYPE_CHECKING:
+    from .running.bench import Settings
+    from .running.records import Timings
     from .types import Collection
     from .verification import Verification
 
@@ -145,6 +147,30 @@ def verify(
     text = generate(source, params, max_maps=max_maps)
     loaded = import_file(Path(module)) if module else _executed(program.source.name, text)
     return verify_program(program, loaded, model)
+
+
+def bench_program(
+    program: Program,
+    params: Mapping[str, Static],
+    settings: Settings,
+    *,
+    max_maps: int = MOST_MAPS,
+    plan: Formulation | None = None,
+) -> Timings:
+    """Measures the models of a checked specification; see `specc.bench`."""
+    from .running.bench import bench_program
+
+    text = compile(program.source, params, max_maps, plan)
+    return bench_program(program, _executed(program.source.name, text), settings, plan)
+
+
+def write_packages(
+    program: Program, text: str, target: Path, weights: Path | None = None
+) -> list[Path]:
+    """Writes a package for each model of a program, beside its module, whose source is `text`."""
+    from .running.packages import write_packages
+
+    return write_packages(program, _executed(program.source.name, text), target, weights)
 
 
 def as_source(source: Path | str) -> Source:

@@ -46,6 +46,7 @@ from .modules import (
     init_mix_,
     reset_parameters,
 )
+from .packages import Package, load_package, package
 from .points import PointLinear, mix_points
 from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
@@ -108,6 +109,7 @@ __all__ = [
     "Mix",
     "Model",
     "NormAct",
+    "Package",
     "Part",
     "PerTensor",
     "PointLinear",
@@ -147,6 +149,7 @@ __all__ = [
     "init_tied_mix_",
     "inner",
     "keep_memory",
+    "load_package",
     "lower",
     "lower_symplectic",
     "masked_max",
@@ -161,6 +164,7 @@ __all__ = [
     "native",
     "normalise_scale",
     "outer",
+    "package",
     "permutations",
     "pixel_shuffle",
     "put_together",

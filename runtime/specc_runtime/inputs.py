@@ -29,21 +29,35 @@ def check_inputs(
     Keys that are not declared are left alone: integer buffers are among the weights of a network.
     Raises `InputError`.
     """
+    check_against(reference_of(module), shapes, values)
+
+
+def reference_of(module: nn.Module) -> Tensor | None:
+    """The parameter whose dtype and device inputs must have: a real one if there is any."""
     parameters = list(module.parameters())
     complex_ = next((p for p in parameters if p.is_complex()), None)
-    parameter = next((p for p in parameters if p.is_floating_point()), complex_)
+    return next((p for p in parameters if p.is_floating_point()), complex_)
+
+
+def check_against(
+    reference: Tensor | None,
+    shapes: Shapes,
+    values: Mapping[str, Tensor | Mapping[str, Tensor]],
+) -> dict[str, tuple[int, str]]:
+    """As `check_inputs`, with the dtype and device of a tensor; the size of each word and where it was seen."""
     sizes: dict[str, tuple[int, str]] = {}
     for name, declared in shapes.items():
         value = values[name]
         if isinstance(declared, str):
-            _check_tensor(name, value, declared, parameter, sizes)
+            _check_tensor(name, value, declared, reference, sizes)
             continue
         if not isinstance(value, Mapping):
             raise InputError(f"`{name}` is a dict of tensors, and {_kind(value)}{_how(value)}")
         for key, shape in declared.items():
             if key not in value:
                 raise InputError(f"`{name}` lacks `{key}`: it needs {_listed(declared)}")
-            _check_tensor(f'{name}["{key}"]', value[key], shape, parameter, sizes)
+            _check_tensor(f'{name}["{key}"]', value[key], shape, reference, sizes)
+    return sizes
 
 
 def check_mask(name: str, mask: Tensor, shape: tuple[int, ...]) -> None:

@@ -18,7 +18,7 @@ from .tables import axis_words, mask_table, moves, shape_words
 
 def emit_module(plan: ModulePlan) -> list[str]:
     """The lines of the class."""
-    words = _words(plan)
+    words = model_words(plan)
     body = docstring(_paragraphs(plan))
     if plan.is_model:
         body += ["", *_tables(plan, words)]
@@ -27,7 +27,8 @@ def emit_module(plan: ModulePlan) -> list[str]:
     return [f"class {plan.name}({base}):", *indent(body)]
 
 
-def _words(plan: ModulePlan) -> dict[str, str]:
+def model_words(plan: ModulePlan) -> dict[str, str]:
+    """The words for axes in the shapes of a model's inputs, masks and outputs."""
     kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
     of_masks = (each for axis in plan.masks for each in mask_axes(axis))
     return axis_words((*(axis for kind in kinds for axis in axes_of(kind)), *of_masks))
@@ -38,7 +39,7 @@ def _paragraphs(plan: ModulePlan) -> list[str]:
     outputs = ", ".join(map(str, plan.declared))
     kinds = [*(argument.type for argument in plan.arguments), *plan.declared]
     axes = dict.fromkeys(axis for kind in kinds for axis in axes_of(kind) if not axis.pinned)
-    words = _words(plan)
+    words = model_words(plan)
     summary = f"({inputs}) -> {outputs}"
     if not axes:
         return [summary]

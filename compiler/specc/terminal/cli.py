@@ -27,8 +27,12 @@ _COMMANDS = {
     "graph": "Draw models: what is computed from what, with types and symmetry.",
     "explain": "Groups, spaces, and for each equivariant layer its maps, levels and cost.",
     "verify": "Test modules from outside: equivariance in float64, completeness by rank.",
+    "bench": "Measure modules and their layers, beside the predicted cost.",
     "trace": "Derive the permutation symmetry of a PyTorch model's weights, and verify it.",
 }
+
+_WITH_TORCH = ("bench", "trace")
+"""Commands in modules of their own, which import torch."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +72,7 @@ def application() -> App:
         result_action="return_value",
     )
     for name, purpose in _COMMANDS.items():
-        home = "trace" if name == "trace" else "commands"
+        home = name if name in _WITH_TORCH else "commands"
         app.command(f"specc.terminal.{home}:{name}", name=name, help=purpose)
     app.register_install_completion_command(
         name="--install-completion", group=Group("Completion"), help="Complete in this shell."

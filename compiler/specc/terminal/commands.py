@@ -29,7 +29,7 @@ from .stages import Stage, show_stage
 from .tabulate import tabulate, tabulate_verification
 
 
-def _flag(purpose: str) -> Parameter:
+def flag(purpose: str) -> Parameter:
     return Parameter(help=purpose, negative=(), show_default=False)
 
 
@@ -65,14 +65,21 @@ Define = Annotated[
 Out = Annotated[
     Path | None, Parameter(name=("--out", "-o"), help="Write here, not beside the specification.")
 ]
-Check = Annotated[bool, _flag("Write nothing; fail where a module is not up to date.")]
-Standalone = Annotated[bool, _flag("Write modules that need torch alone.")]
+Check = Annotated[bool, flag("Write nothing; fail where a module is not up to date.")]
+Standalone = Annotated[bool, flag("Write modules that need torch alone.")]
 MaxMaps = Annotated[PositiveInt, Parameter(help="The most maps that a layer may have.")]
 Plan = Annotated[
     Formulation | None,
     Parameter(help="Stack the pools of a level for one product, or add up one for each."),
 ]
 Show = Annotated[Stage | None, Parameter(help="Print what a stage made; write nothing.")]
+Aot = Annotated[bool, flag("Write a package compiled ahead of time for each model, too.")]
+Packaged = Annotated[
+    str | None, Parameter(name="--model", help="The one model of which `--aot` writes a package.")
+]
+Weights = Annotated[
+    Path | None, Parameter(help="Its parameters: a state_dict, `.pt` or `.safetensors`.")
+]
 Module = Annotated[
     Path | None, Parameter(help="A module that was built; one made in memory if none is named.")
 ]
@@ -94,11 +101,18 @@ def build(
     max_maps: MaxMaps = MOST_MAPS,
     plan: Plan = None,
     show: Show = None,
+    aot: Aot = False,
+    packaged: Packaged = None,
+    weights: Weights = None,
 ) -> int:
     """Writes a module for each specification, or says what would be written."""
     params = definitions(define)
+    if not aot and (packaged or weights):
+        raise SpecError("`--model` and `--weights` say what is packaged", hint="add `--aot`")
+    if aot and (check or show):
+        raise SpecError("`--aot` writes packages, and `--check` and `--show` write nothing")
     if show is not None:
-        programs = _understood(files, max_maps, params)
+        programs = understood(files, max_maps, params)
         _print("\n\n".join(show_stage(program, show, plan) for program in programs))
         return 0
     modules: dict[Path, str] = {}
@@ -112,7 +126,14 @@ def build(
                 file, params, max_maps=max_maps, plan=plan, standalone=standalone
             )
     errors.raise_if_any()
-    return _compare(modules) if check else _write(modules)
+    if check:
+        return _compare(modules)
+    programs = understood(files, max_maps, params, packaged) if aot else []
+    for program, (target, text) in zip(programs, modules.items(), strict=False):
+        for path in api.write_packages(program, text, target, weights):
+            _tell("written", path)
+    _write(modules)
+    return 0
 
 
 def _compare(modules: Mapping[Path, str]) -> int:
@@ -127,7 +148,7 @@ def _compare(modules: Mapping[Path, str]) -> int:
     return MISTAKE if outdated else 0
 
 
-def _write(modules: Mapping[Path, str]) -> int:
+def _write(modules: Mapping[Path, str]) -> None:
     """Writes the modules that are not up to date, if nobody else has written what is there."""
     errors = Errors()
     there = {target: _read(target) for target in modules}
@@ -142,7 +163,6 @@ def _write(modules: Mapping[Path, str]) -> int:
         else:
             api.write_atomically(target, text)
             _tell("written", target)
-    return 0
 
 
 def _read(target: Path) -> str | None:
@@ -217,14 +237,14 @@ def graph(
     format: Drawing = "text",
 ) -> int:
     """Draws models: what is computed from what, with types and symmetry."""
-    (program,) = _understood((file,), max_maps, definitions(define), model)
+    (program,) = understood((file,), max_maps, definitions(define), model)
     match format:
         case "text":
             console = output()
             drawings = [draw(typed, width(console)) for typed in program.models]
             write([line for drawing in drawings for line in (*drawing, Text())][:-1], console)
         case "json":
-            _print_data(graph_data(program.models))
+            print_data(graph_data(program.models))
         case "dot":
             _print(dot(program.models))
         case "mermaid":
@@ -243,10 +263,10 @@ def explain(
     format: TextOrJson = "text",
 ) -> int:
     """Says what was derived: groups, spaces, and the maps, levels and cost of every layer."""
-    (program,) = _understood((file,), max_maps, definitions(define), model)
+    (program,) = understood((file,), max_maps, definitions(define), model)
     derived = report(program, plan)
     if format == "json":
-        _print_data(derived)
+        print_data(derived)
     else:
         console = output()
         write(tabulate(derived, console.width), console)
@@ -274,20 +294,20 @@ def verify(
 
         return check_space(file, network, input, model)
     params = definitions(define)
-    _understood((file,), max_maps, params, model)
+    understood((file,), max_maps, params, model)
     clashes = {"model", "module", "max_maps"} & params.keys()
     if clashes:
         raise SpecError(f"`verify` cannot set a build parameter called `{min(clashes)}`")
     found = api.verify(file, model, module=module, max_maps=max_maps, **params)
     if format == "json":
-        _print_data(found)
+        print_data(found)
     else:
         console = output()
         write(tabulate_verification(found, console.width), console)
     return 0 if found.ok else MISTAKE
 
 
-def _understood(
+def understood(
     files: Sequence[Path],
     max_maps: int,
     params: Mapping[str, Static],
@@ -313,7 +333,7 @@ def _only(program: Program, model: str | None) -> Program:
     return replace(program, models=(program.models[names.index(model)],))
 
 
-def _print_data(record: BaseModel) -> None:
+def print_data(record: BaseModel) -> None:
     _print(json.dumps(record.model_dump(by_alias=True), indent=2))
 
 
