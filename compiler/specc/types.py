@@ -21,7 +21,9 @@ from .groups import (
     Symmetric,
     Tied,
     absolute,
+    absolute_name,
     dual,
+    dual_name,
 )
 
 
@@ -128,19 +130,18 @@ class Axis:
         return self.structure in (Structure.IDENTITY, Structure.PERMUTATION)
 
     def absolute(self) -> Axis:
-        """`abs(s)`: the axis of what has lost the signs of a signed permutation; another as it is."""
-        if self.structure is not Structure.SIGNED:
+        """`abs(s)`: the axis of what has lost the signs of a monomial matrix; another as it is."""
+        if self.structure not in (Structure.SIGNED, Structure.MONOMIAL):
             return self
         group = absolute(self.group)
-        return replace(self, name=f"abs({self.name})", group=group, element=self.mover)
+        return replace(self, name=absolute_name(self.name), group=group, element=self.mover)
 
     def dual(self) -> Axis:
         """`dual(v)`: the axis of linear forms; itself where its group keeps a form."""
         group = dual(self.group, self.size)
         if group == self.group:
             return self
-        inner = self.name.removeprefix("dual(").removesuffix(")")
-        name = inner if inner != self.name else f"dual({self.name})"
+        name = dual_name(self.name)
         return replace(
             self, name=name, group=group, element="" if name == self.mover else self.mover
         )
