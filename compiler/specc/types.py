@@ -17,6 +17,7 @@ from .groups import (
     Linear,
     Orthogonal,
     Pinned,
+    Stabiliser,
     Structure,
     Symmetric,
     Tied,
@@ -106,7 +107,7 @@ class Axis:
     @property
     def unitary(self) -> bool:
         """Whether it holds coordinates of complex vectors, moved by a unitary group."""
-        return isinstance(self.group, Linear) and self.group.unitary
+        return isinstance(self.group, Linear | Stabiliser) and self.group.unitary
 
     @property
     def masked(self) -> bool:

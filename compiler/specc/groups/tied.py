@@ -208,7 +208,7 @@ class Matrices(Tied):
 
     def action(self, size: int) -> Action:
         if self.lie:
-            negative = tuple(_negative_transpose(each) for each in self.matrices)
+            negative = tuple(negative_transpose(each) for each in self.matrices)
             return Represented((), negative if self.dual else self.matrices)
         found = [_signed_permutation(matrix) for matrix in self.matrices]
         monomial = [each for each in found if each is not None]
@@ -254,7 +254,8 @@ def _absolute(matrix: Matrix) -> Matrix:
     return tuple(tuple(value if value > 0 else -value for value in row) for row in matrix)
 
 
-def _negative_transpose(matrix: Matrix) -> Matrix:
+def negative_transpose(matrix: Matrix) -> Matrix:
+    """What the dual of a Lie-algebra element is."""
     return tuple(tuple(-value for value in row) for row in transposed(matrix))
 
 
