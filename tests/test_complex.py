@@ -179,7 +179,6 @@ def test_refused(text: str, said: str) -> None:
 WRONG = {
     "axis a = U(2, imaginary)": "a unitary group is written `U(n)` or `U(n, real)`",
     "axis a = SU()": "this group is written `SU(n)` or `SU(n, real)`",
-    "axis a = U(2) fixing (1, 0)": "`fixing` needs a real group, and U(2) acts on complex vectors",
     "axis e = E(2)  model M(x: [e] complex) -> [e] { return x }": "the points that E(n) moves are real",
     "space G { a: [; 2] }  model M(x: G complex) -> G { return x }": "`complex` follows the type of one tensor",
 }

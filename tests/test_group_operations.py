@@ -33,13 +33,18 @@ AXES: dict[str, Axis] = {
     "boost": groups.matrices([[[0, 1], [1, 0]]], lie=True, name="a"),
     "Sp": groups.symplectic(4, "a"),
     "GL": groups.general_linear(2, "a"),
+    "P": groups.matrices([[[0, 2], [0.5, 0]]], name="a"),
+    "N": groups.matrices([[[0, -2], [-0.5, 0]], [[-1, 0], [0, 1]]], name="a"),
 }
-"""One axis of each kind: permutations, signed permutations, groups that mix coordinates."""
+"""One axis of each kind: permutations, signed permutations, groups that mix coordinates or scale them,
+by positive numbers (P) or by any (N)."""
 
 PERMUTED = frozenset({"S", "C"})
 SIGNED = frozenset({"B", "M"})
 NORMED = frozenset({"O", "turn"})
 FORMED = NORMED | {"boost", "Sp"}
+POSITIVE = frozenset({"P"})
+SCALED = frozenset({"P", "N"})
 ALL = frozenset(AXES)
 
 PINNED = frozenset({"t", "u", "w"})
@@ -64,18 +69,19 @@ ROWS = (
     # Layers
     Row("return equivariant(x, 3)", "[t, u, a; 3]", ALL),
     Row("return equivariant((x, z), [a; 3])", "[a; 3]", ALL),
-    Row("return invariant(x, 3)", "[; 3]", PERMUTED),
-    Row("return invariant(outer(x, x), 3)", "[; 3]", PERMUTED | SIGNED | FORMED),
+    Row("return invariant(x, 3)", "[; 3]", PERMUTED | POSITIVE),
+    Row("return invariant(outer(x, x), 3)", "[; 3]", PERMUTED | SIGNED | FORMED | SCALED),
     Row("return coded(x, over = t)", X, PERMUTED),
     Row("return linear(x, 3)", "[t, u, a; 3]", ALL),
     Row("return mlp(x, 3)", "[t, u, a; 3]", ALL),
-    Row("return mlp(x, 5, 3)", "[t, u, a; 3]", PERMUTED),
+    Row("return mlp(x, 5, 3)", "[t, u, a; 3]", PERMUTED | POSITIVE),
+    Row("return mlp(x, 5, 3, act = abs)", "[t, u, a; 3]", PERMUTED | POSITIVE),
     Row("return mlp(x, 5, 3, act = tanh)", "[t, u, a; 3]", PERMUTED | SIGNED),
     Row("return mlp(x, 5, 3, act = cos)", "[t, u, a; 3]", PERMUTED),
     Row("return layer_norm(x)", X, PERMUTED),
     Row("return layer_norm(x, affine = false)", X, PERMUTED | SIGNED),
     Row("return rms_norm(x)", X, PERMUTED | SIGNED),
-    Row("return dropout(x)", X, PERMUTED | SIGNED),
+    Row("return dropout(x)", X, PERMUTED | SIGNED | SCALED),
     Row("return batch_norm(x)", X, PERMUTED),
     Row("return batch_norm(x, affine = false)", X, PERMUTED),
     Row("return group_norm(x, 2)", X, PERMUTED),
@@ -94,7 +100,7 @@ ROWS = (
     Row("return min[a](x)", "[t, u; 4]", PERMUTED),
     Row("return sum[t](x)", "[u, a; 4]", ALL),
     Row("return mean[t, u](x)", "[a; 4]", ALL),
-    Row("return max[t](x)", "[u, a; 4]", PERMUTED),
+    Row("return max[t](x)", "[u, a; 4]", PERMUTED | POSITIVE),
     Row("return attention(x, over = t, heads = 2)", X, PERMUTED),
     Row("return attention(x, over = a, heads = 2)", X, PERMUTED),
     Row(
@@ -112,7 +118,9 @@ ROWS = (
     Row("return conv(x, 3, over = a, kernel = 1, bias = false)", "[t, u, a; 3]", frozenset()),
     Row("return conv_transpose(x, 3, over = t, kernel = 1)", "[t, u, a; 3]", PERMUTED),
     Row("return conv_transpose(x, 3, over = t, kernel = 1, bias = false)", "[t, u, a; 3]", ALL),
-    Row("return max_pool(x, over = t, kernel = 3, stride = 1, padding = 1)", X, PERMUTED),
+    Row(
+        "return max_pool(x, over = t, kernel = 3, stride = 1, padding = 1)", X, PERMUTED | POSITIVE
+    ),
     Row("return avg_pool(x, over = t, kernel = 3, stride = 1, padding = 1)", X, ALL),
     Row("return mean[t](upsample(x, over = t))", "[u, a; 4]", ALL),
     Row("return mean[t, u](pixel_shuffle(x, over = [t, u]))", "[a; 1]", ALL),
@@ -161,6 +169,11 @@ ROWS = (
     Row("return cos(x) * x", X, PERMUTED | SIGNED),
     Row("return abs(x) ^ x", X, PERMUTED),
     Row("return x ^ 2 + abs(x) * cos(x)", PLUS, PERMUTED | SIGNED),
+    Row("return relu(x) - leaky_relu(x)", X, PERMUTED | POSITIVE),
+    Row("return abs(x)", PLUS, PERMUTED | SIGNED | SCALED),
+    Row("return relu(abs(x) - 2 * abs(x)) + abs(x) * sigmoid(z)", PLUS, PERMUTED | SIGNED | SCALED),
+    Row("return x * abs(x)", X, PERMUTED | SIGNED),
+    Row("return x ^ 1", X, ALL),
     Row("return x + x ^ 2", X, PERMUTED),
     Row("return x ^ 3 + tanh(x)", X, PERMUTED | SIGNED),
     Row("return z / x", X, PERMUTED | SIGNED),
@@ -228,7 +241,8 @@ def test_every_refusal_names_the_axis_or_shows_the_types() -> None:
     for row in ROWS:
         for group in sorted(ALL - row.groups):
             for error in mistakes_of(model_text(row, AXES[group])):
-                assert "a`" in error.message or "[" in error.message, error.message
+                named = any(each in error.message for each in ("a`", "abs(a)`", "["))
+                assert named, error.message
 
 
 @pytest.mark.parametrize("group", AXES)

@@ -23,6 +23,9 @@ from torch.nn import functional as F
 from specc.operations import FUNCTIONS
 
 QUARTER = [[[0, -1], [1, 0]]]
+SWAP = [[[0, 2], [0.5, 0]]]
+STRETCHED = [[[0, 0, 0.125], [2, 0, 0], [0, 4, 0]], [[0, 0.5, 0], [2, 0, 0], [0, 0, 1]]]
+SIGNED_SWAP = [[[0, -2], [-0.5, 0]], [[-1, 0], [0, 1]]]
 MIRROR = [[[-1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]]]
 
 REPRESENTATIONS: dict[str, tuple[Axis, ...]] = {
@@ -49,6 +52,17 @@ REPRESENTATIONS: dict[str, tuple[Axis, ...]] = {
     "GL": (groups.general_linear(2),),
     "GL and its dual": (groups.general_linear(2), dual(groups.general_linear(2))),
     "shears": (groups.matrices([[[0, 1], [0, 0]]], lie=True),),
+    "a swap that scales": (groups.matrices(SWAP),),
+    "cycles that scale": (groups.matrices(STRETCHED),),
+    "its dual": (dual(groups.matrices(STRETCHED)),),
+    "scaled twice": (groups.matrices(SWAP),) * 2,
+    "scaled, and S": (groups.matrices(SWAP), finite.symmetric(3, "node")),
+    "scaled, and B": (groups.matrices(SWAP), finite.signed(2, "s")),
+    "scaled, and O": (groups.matrices(SWAP), groups.orthogonal(2, "o")),
+    "a swap that scales and changes signs": (groups.matrices(SIGNED_SWAP),),
+    "its square": (groups.matrices(SIGNED_SWAP),) * 2,
+    "squeezes": (groups.matrices([[[1, 0], [0, -1]]], lie=True),),
+    "scalings": (groups.matrices([[[1]]], lie=True),),
     "boosts": (groups.matrices([[[0, 1], [1, 0]]], lie=True),),
 }
 
@@ -83,6 +97,7 @@ CALLS = (
     Pointwise("x + 1", lambda x: x + 1),
     Pointwise("1 - x", lambda x: 1 - x),
     Pointwise("x ^ 2", lambda x: x**2),
+    Pointwise("x ^ 1", lambda x: x),
     Pointwise("x ^ 3", lambda x: x**3),
     Pointwise("x ^ -1", lambda x: x**-1),
     Pointwise("2 ^ x", lambda x: 2**x),
@@ -109,10 +124,11 @@ def _finite(call: Pointwise, x: Tensor) -> Tensor:
 
 
 def is_monomial(axes: tuple[Axis, ...]) -> bool:
-    """Whether all elements are signed permutations, so that their absolute values are a group."""
+    """Whether all elements have one entry in each row that is not zero, so that their absolute values
+    are a group."""
     rng = np.random.default_rng(1)
     matrices = [each.abs() for _ in range(8) for each in random_element(axes, rng).values()]
-    return all(bool(((m < 1e-9) | ((m - 1).abs() < 1e-9)).all()) for m in matrices)
+    return all(bool(((m > 1e-9).sum(0) == 1).all()) for m in matrices)
 
 
 def accepted(call: Pointwise, axes: tuple[Axis, ...], result: str) -> bool:
@@ -143,6 +159,10 @@ def test_brute_force_finds_what_is_known() -> None:
         ("tanh(x)", "quarter turns"): True,
         ("tanh(x)", "SO"): False,
         ("2 * x", "GL and its dual"): True,
+        ("relu(x)", "a swap that scales"): True,
+        ("relu(x)", "a swap that scales and changes signs"): False,
+        ("abs(x)", "squeezes"): True,
+        ("tanh(x)", "scaled twice"): False,
     }
     for (call, name), expected in known.items():
         axes = REPRESENTATIONS[name]

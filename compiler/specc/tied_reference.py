@@ -85,7 +85,8 @@ def _basis_of(factor: Factor, written: Operand, read: Operand | None) -> Numbers
     """The basis of one factor, `(dimension, *output indices, *input indices)`."""
     outputs = tuple(written.tensor.axes[place] for place in factor.outputs)
     inputs = tuple(read.tensor.axes[place] for place in factor.inputs) if read else ()
-    return _basis(outputs, inputs, factor.swaps, factor.support)
+    support = factor.ring.support if factor.ring else None
+    return _basis(outputs, inputs, factor.swaps, support)
 
 
 @cache

@@ -17,11 +17,14 @@ from .groups import (
     Linear,
     Orthogonal,
     Pinned,
+    Stabiliser,
     Structure,
     Symmetric,
     Tied,
     absolute,
+    absolute_name,
     dual,
+    dual_name,
 )
 
 
@@ -104,7 +107,7 @@ class Axis:
     @property
     def unitary(self) -> bool:
         """Whether it holds coordinates of complex vectors, moved by a unitary group."""
-        return isinstance(self.group, Linear) and self.group.unitary
+        return isinstance(self.group, Linear | Stabiliser) and self.group.unitary
 
     @property
     def masked(self) -> bool:
@@ -128,19 +131,18 @@ class Axis:
         return self.structure in (Structure.IDENTITY, Structure.PERMUTATION)
 
     def absolute(self) -> Axis:
-        """`abs(s)`: the axis of what has lost the signs of a signed permutation; another as it is."""
-        if self.structure is not Structure.SIGNED:
+        """`abs(s)`: the axis of what has lost the signs of a monomial matrix; another as it is."""
+        if self.structure not in (Structure.SIGNED, Structure.MONOMIAL):
             return self
         group = absolute(self.group)
-        return replace(self, name=f"abs({self.name})", group=group, element=self.mover)
+        return replace(self, name=absolute_name(self.name), group=group, element=self.mover)
 
     def dual(self) -> Axis:
         """`dual(v)`: the axis of linear forms; itself where its group keeps a form."""
         group = dual(self.group, self.size)
         if group == self.group:
             return self
-        inner = self.name.removeprefix("dual(").removesuffix(")")
-        name = inner if inner != self.name else f"dual({self.name})"
+        name = dual_name(self.name)
         return replace(
             self, name=name, group=group, element="" if name == self.mover else self.mover
         )

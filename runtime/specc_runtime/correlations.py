@@ -3,7 +3,8 @@
 A map that commutes with C(n), or with D(n), is known from where its first output position is 0. When
 every other index is counted from the first one of its tensor, the *carrier*, it is a circular
 correlation along the carrier, y[o] = sum over t of K[t] x[o + t]: one product of matrices for each
-frequency, or for each offset t of a window.
+frequency, or for each offset t of a window. Positions that a group shifts as those of a torus are put
+in its order, and count as an index for each of its rings.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .rings import is_reflected, ring_table
+from .rings import ring_sizes, ring_table
 from .tied_blocks import TiedBlock, TiedFactor, expanded, tied_expansion, tied_table_rows
 
 
 class CirculantForm(NamedTuple):
-    """A block as a correlation. Indices are numbered as in `TiedBlock`: factor by factor.
+    """A block as a correlation. Indices are numbered as in `TiedBlock`, factor by factor, but for one
+    that is shifted on a torus there is one for each of its rings.
 
     `coefficients` are for each factor its dimension and the rows of its table, none for a matrix or
     where each entry has its own coefficient. `kernel` are the indices that coefficients have, with
     `taps` of each; `inputs` and `outputs` those of the tensors in their order, `sizes` those of all.
     `carriers` are pairs of an output and an input index, `followers` pairs of a carrier and an index
     that is counted from it. `windows` are for each carrier how many offsets a kernel has, the most
-    negative first; None for all n of them from 0 on.
+    negative first; None for all n of them from 0 on. `read` and `written` are the indices of the
+    tensors themselves: how many positions each has, and the number of its factor.
     """
 
     coefficients: tuple[tuple[int, int], ...]
@@ -40,6 +43,8 @@ class CirculantForm(NamedTuple):
     carriers: tuple[tuple[int, int], ...]
     followers: tuple[tuple[int, int], ...]
     windows: tuple[int | None, ...]
+    read: tuple[tuple[int, int], ...]
+    written: tuple[tuple[int, int], ...]
 
     @property
     def dimension(self) -> int:
@@ -56,50 +61,74 @@ class CirculantForm(NamedTuple):
 
 
 def is_circulant(block: TiedBlock) -> bool:
-    """Whether a cyclic or dihedral group moves indices on both sides of a block."""
-    return any(factor.is_ring for factor in block.factors)
+    """Whether a group of a ring or a torus moves indices on both sides of a block."""
+    return any(factor.is_toroidal for factor in block.factors)
 
 
 def circulant_form(block: TiedBlock) -> CirculantForm:
     """The block as a correlation along its rings."""
-    sizes = [size for factor in block.factors for size in factor.sizes]
-    taps = list(sizes)
+    sizes: list[int] = []
+    taps: list[int] = []
     coefficients: list[tuple[int, int]] = []
     carriers: list[tuple[int, int]] = []
     followers: list[tuple[int, int]] = []
-    start = 0
-    for factor in block.factors:
-        middle, end = start + len(factor.outputs), start + len(factor.sizes)
-        if factor.is_ring:
-            taps[middle] = factor.support or factor.sizes[0]
-            rows = factor.dimension if is_reflected(factor.outputs[0]) else 0
-            carriers.append((start, middle))
-            followers += [(start, k) for k in range(start + 1, middle)]
-            followers += [(middle, k) for k in range(middle + 1, end)]
-        else:
-            rows = tied_table_rows(factor)
-        coefficients.append((factor.dimension, rows))
-        start = end
+    apart: list[tuple[int, int, list[int]]] = []
+    for number, factor in enumerate(block.factors):
+        indices = []
+        for size, rings in _rings_of_indices(factor):
+            indices.append(list(range(len(sizes), len(sizes) + len(rings))))
+            apart.append((size, number, indices[-1]))
+            sizes += rings
+            taps += [factor.support] if factor.support else rings
+        outputs, inputs = indices[: len(factor.outputs)], indices[len(factor.outputs) :]
+        if factor.is_toroidal:
+            carriers += zip(outputs[0], inputs[0], strict=True)
+            for first, *others in (outputs, inputs):
+                followers += [pair for each in others for pair in zip(first, each, strict=True)]
+        coefficients.append((factor.dimension, _table_rows(factor)))
     assert block.order is not None
     split = sum(len(factor.outputs) for factor in block.factors)
-    first = {output for output, _ in carriers}
-    kernel = [k for k in range(len(sizes)) if k not in first]
+    ordered = [apart[k] for k in block.order]
+    known = {output for output, _ in carriers}
+    kernel = [k for k in range(len(sizes)) if k not in known]
     return CirculantForm(
         coefficients=tuple(coefficients),
         kernel=tuple(kernel),
         taps=tuple(taps[k] for k in kernel),
-        outputs=tuple(block.order[:split]),
-        inputs=tuple(block.order[split:]),
+        outputs=tuple(k for _, _, ids in ordered[:split] for k in ids),
+        inputs=tuple(k for _, _, ids in ordered[split:] for k in ids),
         sizes=tuple(sizes),
         carriers=tuple(carriers),
         followers=tuple(followers),
-        windows=tuple(factor.support for factor in block.factors if factor.is_ring),
+        windows=tuple(
+            factor.support
+            for factor in block.factors
+            if factor.is_toroidal
+            for _ in ring_sizes(factor.outputs[0])
+        ),
+        read=tuple((size, number) for size, number, _ in ordered[split:]),
+        written=tuple((size, number) for size, number, _ in ordered[:split]),
     )
+
+
+def _rings_of_indices(factor: TiedFactor) -> list[tuple[int, tuple[int, ...]]]:
+    """The positions of each index, and the lengths of its rings: one where it has none."""
+    if not factor.is_toroidal:
+        return [(size, (size,)) for size in factor.sizes]
+    rings = ring_sizes(factor.outputs[0])
+    return [(size, rings) for size in factor.sizes]
+
+
+def _table_rows(factor: TiedFactor) -> int:
+    if not factor.is_toroidal:
+        return tied_table_rows(factor)
+    is_own = ring_table(factor.outputs[0], len(factor.sizes), factor.support) is None
+    return 0 if is_own else factor.dimension
 
 
 def circulant_expansion(factor: TiedFactor, weight: Tensor) -> Tensor | None:
     """What takes coefficients of a factor to entries of the kernel, see `tied_expansion`."""
-    if not factor.is_ring:
+    if not factor.is_toroidal:
         return tied_expansion(factor, weight)
     table = ring_table(factor.outputs[0], len(factor.sizes), factor.support)
     return None if table is None else table.to(weight.device)
@@ -129,10 +158,11 @@ def correlation_kernel(
     return entries.flatten(split + 1).flatten(len(carriers), split)
 
 
-def as_correlated(x: Tensor, form: CirculantForm) -> Tensor:
+def as_correlated(x: Tensor, form: CirculantForm, orders: Orders) -> Tensor:
     """Inputs (..., columns) as (*carriers, batch, inputs beside them)."""
+    placed = _rearranged(x, form.read, orders, 0)
     sizes = [form.sizes[k] for k in form.inputs]
-    apart = x.reshape(-1, *sizes, x.shape[-1] // prod(sizes))
+    apart = placed.reshape(-1, *sizes, x.shape[-1] // prod(sizes))
     carriers = len(form.carriers)
     ids = form.leading(form.inputs)
     order = [1 + form.inputs.index(k) for k in ids]
@@ -141,8 +171,8 @@ def as_correlated(x: Tensor, form: CirculantForm) -> Tensor:
     return _counted_from_carriers(apart, named, form.followers, 1).flatten(carriers + 1)
 
 
-def from_correlated(y: Tensor, form: CirculantForm) -> Tensor:
-    """(*carriers, batch, outputs beside them) as (batch, *outputs, channels)."""
+def from_correlated(y: Tensor, form: CirculantForm, orders: Orders) -> Tensor:
+    """(*carriers, batch, outputs beside them) as (batch, rows)."""
     carriers = len(form.carriers)
     ids = form.leading(form.outputs)
     sizes = [form.sizes[k] for k in ids[carriers:]]
@@ -150,7 +180,27 @@ def from_correlated(y: Tensor, form: CirculantForm) -> Tensor:
     named = (*ids[:carriers], -1, *ids[carriers:], -2)
     apart = _counted_from_carriers(apart, named, form.followers, -1)
     order = [named.index(k) for k in form.outputs]
-    return apart.permute(carriers, *order, -1)
+    rows = apart.permute(carriers, *order, -1).flatten(1)
+    return _rearranged(rows, form.written, orders, 1)
+
+
+Orders = Sequence[Tensor | None]
+"""For each factor what `torus_order` gives."""
+
+
+def _rearranged(
+    values: Tensor, indices: Sequence[tuple[int, int]], orders: Orders, way: int
+) -> Tensor:
+    """Values (..., positions and channels) in the order of tori (way 0), or of positions again (1)."""
+    if all(orders[factor] is None for _, factor in indices):
+        return values
+    sizes = [size for size, _ in indices]
+    apart = values.reshape(-1, *sizes, values.shape[-1] // prod(sizes))
+    for dim, (_, factor) in enumerate(indices, start=1):
+        order = orders[factor]
+        if order is not None:
+            apart = apart.index_select(dim, order[way])
+    return apart.flatten(1)
 
 
 def _counted_from_carriers(
@@ -170,17 +220,21 @@ def _counted_from_carriers(
 
 
 def correlated(
-    x: Tensor, weight: Tensor, form: CirculantForm, bases: Sequence[Tensor | None]
+    x: Tensor,
+    weight: Tensor,
+    form: CirculantForm,
+    bases: Sequence[Tensor | None],
+    orders: Orders,
 ) -> Tensor:
     """The product of a block with inputs (..., columns): (..., rows)."""
     axes = len(form.carriers)
     kernel = correlation_kernel(weight, form, bases)
-    rows = as_correlated(x, form)
+    rows = as_correlated(x, form, orders)
     if axes <= 3 and None not in form.windows:
         made = correlated_by_window(rows, kernel, axes)
     else:
         made = correlated_by_frequencies(rows, around(kernel, rows.shape, form.windows), axes)
-    return from_correlated(made.to(x.dtype), form).reshape(*x.shape[:-1], -1)
+    return from_correlated(made.to(x.dtype), form, orders).reshape(*x.shape[:-1], -1)
 
 
 def around(kernel: Tensor, sizes: Sequence[int], windows: Sequence[int | None]) -> Tensor:
@@ -196,19 +250,43 @@ def around(kernel: Tensor, sizes: Sequence[int], windows: Sequence[int | None]) 
 
 def correlated_by_frequencies(rows: Tensor, kernel: Tensor, axes: int) -> Tensor:
     """y[p] = sum over t of K[t] x[p + t] for each row, by Fourier transforms along the carriers."""
-    dims = list(range(axes))
     dtype = torch.promote_types(rows.dtype, torch.float32)
     rows, kernel = rows.to(dtype), kernel.to(dtype)
+    outer, inner = _transformed_together(axes)
     if dtype.is_complex:
-        responses = torch.fft.fftn(kernel.conj(), dim=dims).conj()
-        found = torch.fft.fftn(rows, dim=dims) @ responses.mT
-        made: Tensor = torch.fft.ifftn(found, dim=dims)
+        responses = _frequencies(torch.fft.fftn(kernel.conj(), dim=inner), outer).conj()
+        found = _frequencies(torch.fft.fftn(rows, dim=inner), outer) @ responses.mT
+        made: Tensor = torch.fft.ifftn(_values(found, outer), dim=inner)
         return made
-    sizes = list(rows.shape[:axes])
-    responses = torch.fft.rfftn(kernel, dim=dims).conj()
-    found = torch.fft.rfftn(rows, dim=dims) @ responses.mT
-    made = torch.fft.irfftn(found, s=sizes, dim=dims)
+    sizes = [rows.shape[dim] for dim in inner]
+    responses = _frequencies(torch.fft.rfftn(kernel, dim=inner), outer).conj()
+    found = _frequencies(torch.fft.rfftn(rows, dim=inner), outer) @ responses.mT
+    made = torch.fft.irfftn(_values(found, outer), s=sizes, dim=inner)
     return made
+
+
+MOST_TOGETHER = 3
+"""Libraries of Fourier transforms take so many dimensions at once."""
+
+
+def _transformed_together(axes: int) -> tuple[list[list[int]], list[int]]:
+    """The dimensions of the transforms, and those of the last, whose values may be real."""
+    dims = list(range(axes))
+    split = max(0, axes - MOST_TOGETHER)
+    outer = [dims[i : min(i + MOST_TOGETHER, split)] for i in range(0, split, MOST_TOGETHER)]
+    return outer, dims[split:]
+
+
+def _frequencies(values: Tensor, outer: Sequence[Sequence[int]]) -> Tensor:
+    for dims in outer:
+        values = torch.fft.fftn(values, dim=dims)
+    return values
+
+
+def _values(frequencies: Tensor, outer: Sequence[Sequence[int]]) -> Tensor:
+    for dims in outer:
+        frequencies = torch.fft.ifftn(frequencies, dim=dims)
+    return frequencies
 
 
 def correlated_by_window(rows: Tensor, kernel: Tensor, axes: int) -> Tensor:

@@ -18,14 +18,14 @@ from .tied_blocks import TiedArrangement, TiedBlock, TiedFactor, assembled, tied
 
 
 class TiedPiece(NamedTuple):
-    """A block that has maps: where it stands, and for each factor the buffer of its basis."""
+    """A block that has maps: where it stands, and the numbers of its factors."""
 
     row: int
     column: int
     dimension: int
     block: TiedBlock
     form: TiedArrangement | CirculantForm
-    buffers: tuple[str, ...]
+    factors: tuple[int, ...]
 
 
 BlockGrid = Sequence[Sequence[TiedBlock | None]]
@@ -122,7 +122,7 @@ class TiedMix(nn.Module):
                 block.dimension,
                 block,
                 self._form(block),
-                tuple(f"basis_{self._factors.index(factor)}" for factor in block.factors),
+                tuple(map(self._factors.index, block.factors)),
             )
             for r, row in enumerate(blocks)
             for k, block in enumerate(row)
@@ -138,7 +138,7 @@ class TiedMix(nn.Module):
         return tied_expansion(factor, weight)
 
     def _expansions(self, piece: TiedPiece) -> list[Tensor | None]:
-        return [getattr(self, name) for name in piece.buffers]
+        return [getattr(self, f"basis_{number}") for number in piece.factors]
 
     def _offset(self, biases: Sequence[Tensor]) -> Tensor | None:
         """What is added to the rows."""

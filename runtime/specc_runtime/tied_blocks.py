@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .actions import Action
 from .orbits import Exchanged, OrbitBasis
-from .rings import check_support, is_ring, ring_dimension, ring_table, window_basis
+from .rings import check_support, is_toroidal, ring_dimension, ring_table, window_basis
 from .ties import TiedBasis, tied_basis
 
 
@@ -70,14 +70,14 @@ class TiedFactor:
     @property
     def dimension(self) -> int:
         """How many maps commute."""
-        if self.is_ring:
+        if self.is_toroidal:
             return ring_dimension(self.outputs[0], len(self.sizes), self.support)
         return self.basis().dimension
 
     def repeats(self) -> Tensor:
         """How often each coefficient stands in a row, in float64; 1 where a basis is dense."""
         ones = torch.ones(self.dimension, dtype=torch.float64, device="cpu")
-        if self.is_ring:
+        if self.is_toroidal:
             table = ring_table(self.outputs[0], len(self.sizes), self.support)
             return ones if table is None else table.flatten().bincount().to(torch.float64)
         basis = self.basis()
@@ -94,16 +94,16 @@ class TiedFactor:
     @property
     def density(self) -> float:
         """The mean over the entries of the sum of squares of the basis."""
-        if self.is_ring:
+        if self.is_toroidal:
             return 1.0 if self.support is None else self.support / self.sizes[0]
         return self.basis().density
 
     @property
-    def is_ring(self) -> bool:
-        """Whether the group is C(n) or D(n) on its ring, and moves indices on both sides."""
+    def is_toroidal(self) -> bool:
+        """Whether the group is C(n), D(n) or that of a torus's shifts, and moves indices on both sides."""
         if not self.outputs or not self.inputs or self.exchanges:
             return False
-        return is_ring((*self.outputs, *self.inputs))
+        return is_toroidal((*self.outputs, *self.inputs))
 
     def basis(self) -> TiedBasis:
         """The maps as matrices, or what ties their entries."""

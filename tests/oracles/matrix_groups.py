@@ -18,7 +18,7 @@ from .representations import Axis, Square, generated
 
 
 def matrices(
-    entries: Sequence[Sequence[Sequence[int]]], *, lie: bool = False, name: str = "v"
+    entries: Sequence[Sequence[Sequence[float]]], *, lie: bool = False, name: str = "v"
 ) -> Axis:
     """A group by generator matrices, or by elements that generate its Lie algebra (connected)."""
     n = len(entries[0])

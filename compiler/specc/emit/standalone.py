@@ -16,6 +16,7 @@ MODULES = (
     "spins",
     "gaps",
     "orbits",
+    "torus",
     "rings",
     "zero_weights",
     "ties",

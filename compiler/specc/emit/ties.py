@@ -59,7 +59,8 @@ def _block(written: Operand, read: Operand | None, actions: Mapping[Axis, tuple[
             for axes, of_side in zip(sides, (factor.outputs, factor.inputs), strict=True)
         ]
         exchanges = f", exchanges={list(factor.swaps)}" if factor.swaps else ""
-        support = f", support={factor.support}" if factor.support else ""
+        reach = factor.ring.support if factor.ring else None
+        support = f", support={reach}" if reach else ""
         made.append(f"TiedFactor({_lists(*inside)}{exchanges}{support})")
         places += [(0, place) for place in factor.outputs] + [(1, p) for p in factor.inputs]
     order = [places.index(place) for place in sorted(places)]

@@ -8,7 +8,7 @@ from .classical import DUAL, Linear, Orthogonal, Symplectic
 from .finite import why_infinite
 from .interface import Diagrams, Form, Group, Kinds, Monotone, Structure
 from .pinned import Pinned
-from .related import absolute, dual, pairing
+from .related import absolute, absolute_name, dual, dual_name, pairing
 from .signed import UNSIGNED, Signed
 from .spins import EVEN, ODD, Spin, count_couplings
 from .stabilisers import Stabiliser
@@ -58,8 +58,10 @@ __all__ = [
     "Symplectic",
     "Tied",
     "absolute",
+    "absolute_name",
     "count_couplings",
     "dual",
+    "dual_name",
     "pairing",
     "why_infinite",
 ]

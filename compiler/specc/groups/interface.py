@@ -25,6 +25,8 @@ class Structure(Enum):
     IDENTITY = "identity"
     PERMUTATION = "permutation"
     SIGNED = "signed permutation"
+    POSITIVE = "positive monomial"
+    MONOMIAL = "monomial"
     OTHER = "other"
 
 

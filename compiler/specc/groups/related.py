@@ -16,6 +16,7 @@ from .classical import Linear
 from .interface import Diagrams, Form, Group
 from .signed import Signed
 from .spins import EVEN, Spin
+from .stabilisers import Stabiliser
 from .tied import Action, Joint, Matrices, Matrix, Permuted, Represented, Tied, transposed
 
 TOLERANCE = 1e-9
@@ -35,7 +36,7 @@ def absolute_name(name: str) -> str:
 def dual(group: Group, size: int) -> Group:
     """The group as it acts on linear forms; a group that keeps a form acts on these as on vectors."""
     match group:
-        case Linear():
+        case Linear() | Stabiliser():
             return replace(group, dual=not group.dual)
         case Matrices() if isinstance(group.action(size), Represented):
             return replace(group, dual=not group.dual)

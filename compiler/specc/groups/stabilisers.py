@@ -4,7 +4,9 @@ Where no diagrams are at hand (O(n) has some, see `classical`): the Lie algebra 
 to zero, and for orthogonal groups reflections along vectors orthogonal to it, one of each sign of the
 form. The stabilisers in Sp(n) and SL(n) are connected, that in GL(n) is dense over the complex numbers
 in a connected one, so that polynomial invariants need the algebra alone; O(p, q)'s and SO(p, q)'s have
-the components that the reflections, or products of two, reach.
+the components that the reflections, or products of two, reach. The stabilisers in U(n) and SU(n) are
+connected; over the complex numbers their algebra is that of the real matrices that take the vector, and
+its linear form, to zero.
 """
 
 from __future__ import annotations
@@ -16,7 +18,15 @@ from itertools import combinations, combinations_with_replacement, product
 
 from .classical import Linear, Orthogonal, Symplectic
 from .interface import Form, Structure
-from .tied import Matrix, Represented, Tied, represented_expression
+from .tied import (
+    Matrix,
+    Represented,
+    Tied,
+    inverse,
+    negative_transpose,
+    represented_expression,
+    transposed,
+)
 
 Number = Fraction | float
 Vector = tuple[Number, ...]
@@ -27,10 +37,16 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Stabiliser(Tied):
-    """The elements of a classical group that leave a vector where it is."""
+    """The elements of a classical group that leave a vector where it is; with `dual` on linear forms."""
 
     group: Orthogonal | Symplectic | Linear
     vector: Vector
+    dual: bool = False
+
+    @property
+    def unitary(self) -> bool:
+        """Whether it acts on complex vectors."""
+        return isinstance(self.group, Linear) and self.group.unitary
 
     @property
     def structure(self) -> Structure:
@@ -43,11 +59,18 @@ class Stabiliser(Tied):
     def action(self, size: int) -> Represented:
         basis = list(_algebra(self.group, size))
         rows = [[_times(x, self.vector)[i] for x in basis] for i in range(size)]
+        if self.unitary:
+            rows += [[_times(transposed(x), self.vector)[i] for x in basis] for i in range(size)]
         algebra = tuple(_combined(basis, each) for each in _nullspace(rows, len(basis)))
         generators = tuple(self._reflections(size))
         if not algebra and not generators:
             generators = (_identity(size),)
-        return Represented(generators, algebra)
+        if not self.dual:
+            return Represented(generators, algebra)
+        return Represented(
+            tuple(transposed(inverse(each)) for each in generators),
+            tuple(map(negative_transpose, algebra)),
+        )
 
     def expression(self, size: int) -> str:
         return represented_expression(self.action(size))

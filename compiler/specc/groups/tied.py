@@ -188,21 +188,34 @@ class Matrices(Tied):
     def structure(self) -> Structure:
         action = self.action(len(self.matrices[0]))
         if isinstance(action, Represented):
-            return Structure.OTHER
+            return self._scaling
         return Structure.SIGNED if action.is_signed else Structure.PERMUTATION
+
+    @property
+    def _scaling(self) -> Structure:
+        """What elements look like of which some are no signed permutations; what a diagonal algebra
+        generates scales by positive numbers."""
+        if self.lie:
+            return Structure.POSITIVE if all(map(_is_diagonal, self.matrices)) else Structure.OTHER
+        if not all(map(_is_monomial, self.matrices)):
+            return Structure.OTHER
+        entries = [value for matrix in self.matrices for row in matrix for value in row]
+        is_positive = self.unsigned or min(entries) >= 0
+        return Structure.POSITIVE if is_positive else Structure.MONOMIAL
 
     def notation(self, size: int) -> str:
         return f"{self.name} without signs" if self.unsigned else self.name
 
     def action(self, size: int) -> Action:
         if self.lie:
-            negative = tuple(_negative_transpose(each) for each in self.matrices)
+            negative = tuple(negative_transpose(each) for each in self.matrices)
             return Represented((), negative if self.dual else self.matrices)
-        found = [_monomial(matrix) for matrix in self.matrices]
+        found = [_signed_permutation(matrix) for matrix in self.matrices]
         monomial = [each for each in found if each is not None]
         if len(monomial) < len(found):
-            moved = tuple(transposed(inverse(each)) for each in self.matrices)
-            return Represented(moved if self.dual else self.matrices, ())
+            shown = tuple(map(_absolute, self.matrices)) if self.unsigned else self.matrices
+            moved = tuple(transposed(inverse(each)) for each in shown)
+            return Represented(moved if self.dual else shown, ())
         images = tuple(image for image, _ in monomial)
         return (
             permuted(*images) if self.unsigned else Permuted(images, tuple(s for _, s in monomial))
@@ -215,7 +228,7 @@ class Matrices(Tied):
         return f"dual({text})" if self.dual else text
 
 
-def _monomial(matrix: Matrix) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+def _signed_permutation(matrix: Matrix) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """Where a signed permutation matrix takes each position, and with which sign; None for another."""
     columns = list(zip(*matrix, strict=True))
     filled = [[(i, value) for i, value in enumerate(column) if value != 0] for column in columns]
@@ -227,11 +240,22 @@ def _monomial(matrix: Matrix) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     return images, tuple(int(each[0][1]) for each in filled)
 
 
+def _is_monomial(matrix: Matrix) -> bool:
+    """Whether each row and each column has one entry that is not zero."""
+    lines = (*matrix, *zip(*matrix, strict=True))
+    return all(sum(value != 0 for value in line) == 1 for line in lines)
+
+
+def _is_diagonal(matrix: Matrix) -> bool:
+    return all(value == 0 for i, row in enumerate(matrix) for j, value in enumerate(row) if i != j)
+
+
 def _absolute(matrix: Matrix) -> Matrix:
     return tuple(tuple(value if value > 0 else -value for value in row) for row in matrix)
 
 
-def _negative_transpose(matrix: Matrix) -> Matrix:
+def negative_transpose(matrix: Matrix) -> Matrix:
+    """What the dual of a Lie-algebra element is."""
     return tuple(tuple(-value for value in row) for row in transposed(matrix))
 
 

@@ -166,12 +166,14 @@ class Constant(Operation):
 
     @property
     def algebra(self) -> Algebra:
-        """`2 * x` and `x / 2` are linear, `2 / x` is odd; a whole power is even or odd as it is."""
+        """`2 * x` and `x / 2` are linear, `2 / x` is odd; a whole power is even or odd as it is, the first linear."""
         match self.operator:
             case "*":
                 return Algebra.LINEAR
             case "/":
                 return Algebra.ODD if self.left else Algebra.LINEAR
+            case "^" if not self.left and self.number == 1:
+                return Algebra.LINEAR
             case "^" if not self.left and self.number == int(self.number):
                 return Algebra.ODD if self.number % 2 else Algebra.EVEN
             case "^":

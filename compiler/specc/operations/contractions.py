@@ -19,8 +19,9 @@ class Pair:
 
 
 def mixed(tensor: Tensor) -> list[int]:
-    """The places of the axes whose group mixes coordinates."""
-    return [i for i, axis in enumerate(tensor.axes) if axis.structure is Structure.OTHER]
+    """The places of the axes whose group mixes coordinates, or scales them."""
+    kinds = (Structure.POSITIVE, Structure.MONOMIAL, Structure.OTHER)
+    return [i for i, axis in enumerate(tensor.axes) if axis.structure in kinds]
 
 
 def pairs(

@@ -234,7 +234,8 @@ class Mlp(Operation):
         if len(self.channels) == 1:
             return Algebra.LINEAR
         act = Pointwise(function=self.act).algebra
-        return Algebra.ANY if act is Algebra.EVEN else act
+        composed = {Algebra.EVEN: Algebra.ANY, Algebra.MODULUS: Algebra.HOMOGENEOUS}
+        return composed.get(act, act)
 
     @field_validator("channels")
     @classmethod

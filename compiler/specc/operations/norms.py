@@ -138,8 +138,8 @@ class Dropout(Operation):
 
     @property
     def algebra(self) -> Algebra:
-        """In distribution: numbers are zeroed one by one, whatever their signs."""
-        return Algebra.ODD
+        """In distribution: numbers are zeroed one by one, whatever their signs and scales."""
+        return Algebra.MULTIPLE
 
     def result(self, inputs: tuple[Type, ...]) -> Type:
         return inputs[0]

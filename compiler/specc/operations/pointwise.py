@@ -76,7 +76,7 @@ _FUNCTIONS = (
     Function("exp", "torch.exp", Algebra.ANY),
     Function("log", "torch.log", Algebra.ANY),
     Function("sqrt", "torch.sqrt", Algebra.ANY),
-    Function("abs", "torch.abs", Algebra.EVEN),
+    Function("abs", "torch.abs", Algebra.MODULUS),
     Function("square", "torch.square", Algebra.EVEN),
     Function("erf", "torch.erf", Algebra.ODD),
     Function("atan", "torch.atan", Algebra.ODD),
@@ -89,11 +89,11 @@ FUNCTIONS: Mapping[str, Function] = {function.word: function for function in _FU
 def passing(algebra: Algebra) -> Factors:
     """The factors of a number that a function of an algebra leaves as they are."""
     match algebra:
-        case Algebra.LINEAR:
+        case Algebra.LINEAR | Algebra.MULTIPLE:
             return ALL_FACTORS
         case Algebra.ODD:
             return frozenset({Factor.SIGN})
-        case Algebra.HOMOGENEOUS:
+        case Algebra.HOMOGENEOUS | Algebra.MODULUS:
             return frozenset({Factor.SCALE})
         case _:
             return NO_FACTORS
@@ -150,8 +150,6 @@ class Pointwise(Operation):
     @property
     def passes(self) -> Factors:
         """Signs through what is odd, scales through what is positively homogeneous, as |x| is too."""
-        if self.function == "abs":
-            return frozenset({Factor.SCALE})
         return passing(self.algebra)
 
     def symmetry(

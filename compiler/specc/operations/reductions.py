@@ -47,7 +47,11 @@ class _OverAxes(Operation):
     def _refuse_mixed(self, axis: Axis) -> None:
         """Positions are interchangeable, not coordinates."""
         if not axis.permuted:
-            moves = "changes their signs" if axis.structure is Structure.SIGNED else "mixes them"
+            moves = {
+                Structure.SIGNED: "changes their signs",
+                Structure.POSITIVE: "scales them",
+                Structure.MONOMIAL: "scales them",
+            }.get(axis.structure, "mixes them")
             raise Refusal(
                 f"`{self}` would put the coordinates of `{axis.name}` together, and "
                 f"{axis.group.notation(axis.size)} {moves}",
@@ -94,7 +98,7 @@ class Reduce(_OverAxes):
 
     @property
     def algebra(self) -> Algebra:
-        return Algebra.LINEAR if self.kind in ("sum", "mean") else Algebra.ANY
+        return Algebra.LINEAR if self.kind in ("sum", "mean") else Algebra.HOMOGENEOUS
 
     @property
     def passes(self) -> Factors:

@@ -2,7 +2,8 @@
 
 An operation acts alike at every position of the axes that it does not name, as a function of the
 channels there. It commutes with every permutation of positions; with other matrices only if its
-algebra allows it (a signed permutation asks f(-x) = -f(x), a matrix that mixes positions a linear f).
+algebra allows it (a signed permutation asks f(-x) = -f(x), positions that are scaled f(cx) = c f(x) for
+c > 0, a matrix that mixes positions a linear f).
 """
 
 from __future__ import annotations
@@ -19,27 +20,40 @@ from .refusal import Refusal
 class Algebra(Enum):
     """f(-x) = -f(x), f(-x) = f(x), f(cx) = c f(x) for c > 0, or nothing of the kind.
 
-    An affine function is linear but for a constant.
+    The modulus is even and positively homogeneous; a multiple has f(cx) = c f(x) for every c, with a
+    factor of its own at each position. An affine function is linear but for a constant.
     """
 
     ANY = "any"
     ODD = "odd"
     EVEN = "even"
     HOMOGENEOUS = "positively homogeneous"
+    MODULUS = "even, positively homogeneous"
+    MULTIPLE = "multiple"
     AFFINE = "affine"
     LINEAR = "linear"
+
+
+_ODD = (Algebra.ODD, Algebra.MULTIPLE, Algebra.LINEAR)
+_EVEN = (Algebra.EVEN, Algebra.MODULUS)
+_HOMOGENEOUS = (Algebra.HOMOGENEOUS, Algebra.MODULUS, Algebra.MULTIPLE, Algebra.LINEAR)
 
 
 def commutes(algebra: Algebra, structure: Structure) -> bool:
     """Whether functions of an algebra commute with matrices of a structure.
 
-    An even function takes what signed permutations move to what is permuted without the signs.
+    An even function takes what signed permutations move to what is permuted without the signs, and the
+    modulus likewise what is scaled too.
     """
     match structure:
         case Structure.IDENTITY | Structure.PERMUTATION:
             return True
         case Structure.SIGNED:
-            return algebra in (Algebra.ODD, Algebra.EVEN, Algebra.LINEAR)
+            return algebra in (*_ODD, *_EVEN)
+        case Structure.POSITIVE:
+            return algebra in _HOMOGENEOUS
+        case Structure.MONOMIAL:
+            return algebra in _HOMOGENEOUS and algebra in (*_ODD, *_EVEN)
         case Structure.OTHER:
             return algebra is Algebra.LINEAR
 
@@ -75,6 +89,10 @@ def _reason(word: str, algebra: Algebra, axis: Axis) -> str:
         )
     if axis.structure is Structure.SIGNED:
         return f"`{word}` is not odd, and {group} changes the signs of `{axis.name}`"
+    if axis.structure is Structure.MONOMIAL:
+        return f"`{word}` is not linear, and {group} scales the positions of `{axis.name}` and changes signs"
+    if axis.structure is Structure.POSITIVE:
+        return f"`{word}` is not positively homogeneous, and {group} scales the positions of `{axis.name}`"
     return f"`{word}` is not linear, and {group} mixes the coordinates of `{axis.name}`"
 
 
@@ -85,6 +103,12 @@ def _way_out(algebra: Algebra, axis: Axis, has_bias: bool) -> str:
         return "`x * (1 + g)`, with an invariant `g`, scales"
     if axis.structure is Structure.SIGNED:
         return "`tanh(x)` is odd, and `gate(x)` multiplies by what has no signs"
+    if axis.structure is Structure.MONOMIAL:
+        return "`abs(x)` has no signs, and `x * sigmoid(g)` multiplies by an invariant `g`"
+    if axis.structure is Structure.POSITIVE:
+        return (
+            "`relu(x)` and `leaky_relu(x)` are, and `x * sigmoid(g)` multiplies by an invariant `g`"
+        )
     return _scaling(axis)
 
 
@@ -124,11 +148,9 @@ def applied(algebra: Algebra, value: Type) -> Type:
 
 
 def _applied(algebra: Algebra, tensor: Tensor) -> Tensor:
-    if algebra in (Algebra.ODD, Algebra.LINEAR):
+    if algebra in _ODD:
         return tensor
-    axes = (
-        tuple(axis.absolute() for axis in tensor.axes) if algebra is Algebra.EVEN else tensor.axes
-    )
+    axes = tuple(axis.absolute() for axis in tensor.axes) if algebra in _EVEN else tensor.axes
     kept = tuple(each for each in tensor.exchanges if _only_permutes(each))
     return replace(tensor, axes=axes, exchanges=kept)
 
@@ -145,13 +167,17 @@ def product_axis(word: str, common: Axis, factors: Sequence[Axis]) -> Axis:
     `common` is what they share but for signs.
     """
     signed = [axis for axis in factors if axis.structure is Structure.SIGNED]
-    if common.pinned or (len(factors) == 1 and not signed):
+    if common.pinned:
         return common
+    if len(factors) == 1:
+        return factors[0] if factors[0].absolute() != factors[0] else common
     if all(axis.permuted or axis in signed for axis in factors):
         return signed[0] if len(signed) % 2 else common
+    axis = factors[0]
+    moves = "mixes" if axis.structure is Structure.OTHER else "scales"
     raise Refusal(
-        f"`{word}` would multiply coordinates along `{common.name}` with each other, and "
-        f"{common.group.notation(common.size)} mixes them",
+        f"`{word}` would multiply coordinates along `{axis.name}` with each other, and "
+        f"{axis.group.notation(axis.size)} {moves} them",
         "`outer(x, y)` has all products, `inner(x, y)` those that are invariant",
         show_types=True,
     )

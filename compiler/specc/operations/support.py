@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..groups import Cyclic, Dihedral
 from ..names import counted
 from ..symmetry.folding import Operand
-from ..symmetry.rings import ring
 from ..types import Axis
 from .refusal import Refusal
 
@@ -49,7 +49,7 @@ def _cyclic(read: Sequence[Operand], written: Sequence[Operand]) -> list[Axis]:
         if axis.mover in made and not axis.pinned
     }
     in_order = list(reversed(shared.values()))
-    found = [axis for axis in in_order if ring([axis])]
+    found = [axis for axis in in_order if isinstance(axis.group, Cyclic | Dihedral)]
     if not found and in_order:
         other = in_order[0]
         raise Refusal(

@@ -76,17 +76,14 @@ def _tied(maps: Maps, level: Level, each: Product, positions: int) -> TiedProduc
 
 def tied_size(written: Operand, read: Operand) -> TiedSize:
     """The block of a tied product between two tensors."""
-    rings = [
-        (written.tensor.axes[factor.outputs[0]].size, factor.support)
-        for factor in factors(written.tensor, read.tensor)
-        if factor.is_ring
-    ]
+    found = factors(written.tensor, read.tensor)
+    rings = [each.ring for each in found if each.ring is not None and each.is_circulant]
     return TiedSize(
         written.features,
         read.features,
-        prod(size for size, _ in rings),
-        prod(support or size for size, support in rings),
-        any(support is not None for _, support in rings),
+        prod(ring.positions for ring in rings),
+        prod(ring.support or ring.positions for ring in rings),
+        any(ring.support is not None for ring in rings),
     )
 
 

@@ -318,12 +318,6 @@ def with_fixed(declaration: syntax.Axis, axis: Axis, scope: Scope) -> Axis:
             declaration.value.span,
             "`axis v = O(3) fixing (0, 0, 1)`; of permuted positions a part that stays is an axis of its own",
         )
-    if axis.unitary:
-        raise SpecError(
-            f"`fixing` needs a real group, and {axis.symmetry} acts on complex vectors",
-            declaration.value.span,
-            "an axis of the group in one dimension less, and one without a group for the rest",
-        )
     vector = tuple(_entry(value, scope) for value in declaration.fixing)
     if len(vector) != axis.size:
         raise SpecError(

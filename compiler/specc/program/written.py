@@ -276,9 +276,13 @@ def _related(written: syntax.Call, scope: Scope) -> Axis:
     word = written.function.text
     (argument, *others) = written.arguments or (None,)
     plain = not (others or written.keywords or written.channels or written.axes)
-    if not plain or not isinstance(argument, syntax.Name):
-        raise SpecError(f"`{word}` takes one axis", written.span, f"`{word}(v)`")
-    axis = scope.axis(argument)
+    match argument:
+        case syntax.Name() if plain:
+            axis = scope.axis(argument)
+        case syntax.Call(function=syntax.Identifier(text="dual" | "abs")) if plain:
+            axis = _related(argument, scope)
+        case _:
+            raise SpecError(f"`{word}` takes one axis", written.span, f"`{word}(v)`")
     if word == "abs":
         if axis.structure is Structure.OTHER:
             raise SpecError(

@@ -10,7 +10,7 @@ singular values with a clear gap.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from math import prod
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..groups import Action, Permuted, Represented, Tied
 from ..groups.tied import inverse, transposed
 from ..types import Axis, Swap, Tensor
-from .rings import ring, ring_maps
+from .rings import Ring, ring, ring_maps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,15 +37,19 @@ GAP = 1e-6
 class Factor:
     """The indices of one group among those of a map that are told apart, by their places in the output
     and the input, where several that are moved jointly count as their first; `mover` is None for
-    pinned ones. `swaps` exchange them, outputs before inputs. `is_ring` where it is C(n) or D(n) with
-    indices on both sides; with `support` its maps reach so many offsets."""
+    pinned ones. `swaps` exchange them, outputs before inputs. `ring` has the positions that the group
+    shifts, where it shifts all indices alike and none are exchanged."""
 
     mover: str | None
     outputs: tuple[int, ...]
     inputs: tuple[int, ...]
     swaps: tuple[Swap, ...]
-    is_ring: bool = False
-    support: int | None = None
+    ring: Ring | None = None
+
+    @property
+    def is_circulant(self) -> bool:
+        """Whether maps are correlations along a ring or a torus."""
+        return self.ring is not None and bool(self.outputs and self.inputs)
 
 
 def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
@@ -70,10 +74,10 @@ def factors(written: Tensor, read: Tensor | None) -> tuple[Factor, ...]:
         ]
         sides = [tuple(place for side, place in same if side == number) for number in (0, 1)]
         axes = [(outputs, inputs)[side][place] for side, place in same]
-        group = ring(axes) if all(sides) and mover is not None else None
-        is_ring = group is not None and not swaps
-        support = group.support if group else None
-        found.append(Factor(mover, sides[0], sides[1], tuple(swaps), is_ring, support))
+        shifted = ring(axes) if mover is not None and not swaps else None
+        if shifted and not all(sides):
+            shifted = replace(shifted, support=None)
+        found.append(Factor(mover, sides[0], sides[1], tuple(swaps), shifted))
     return tuple(found)
 
 
@@ -101,10 +105,8 @@ def count_between(written: Tensor, read: Tensor | None) -> int:
         if factor.mover is None and not factor.swaps:
             total *= prod(axis.size for axis in (*outputs, *inputs))
             continue
-        group = ring((*outputs, *inputs))
-        if group is not None and factor.mover is not None and not factor.swaps:
-            count = len(outputs) + len(inputs)
-            total *= ring_maps(group, (*outputs, *inputs)[0].size, count, factor.support)
+        if factor.ring is not None:
+            total *= ring_maps(factor.ring, len(outputs) + len(inputs))
             continue
         actions = [action_of(axis) for axis in outputs]
         actions += [_dual(action_of(axis)) for axis in inputs]

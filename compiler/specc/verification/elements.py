@@ -23,6 +23,7 @@ from ..groups import (
     Permuted,
     Represented,
     Signed,
+    Stabiliser,
     Symplectic,
     Tied,
 )
@@ -60,6 +61,11 @@ def generating_matrices(axes: Sequence[Axis], generator: torch.Generator) -> Ite
     if isinstance(first, Diagrams):
         for matrix in _defining(first, axes[0].size, generator):
             yield {axis.name: _acting(matrix, axis) for axis in axes}
+        return
+    if isinstance(first, Stabiliser) and first.unitary:
+        for _ in range(2):
+            matrix = _unitary_fixing(first, axes[0].size, generator)
+            yield {axis.name: matrix.conj() if _is_dual(axis) else matrix for axis in axes}
         return
     first_axes = [axis for axis in axes if not (axis.joint and axis.joint.place)]
     actions = {axis.name: _represented(axis) for axis in first_axes}
@@ -164,6 +170,28 @@ def _unitary(special: bool, size: int, generator: torch.Generator) -> Tensor:
     return found
 
 
+def _unitary_fixing(group: Stabiliser, size: int, generator: torch.Generator) -> Tensor:
+    """A unitary matrix that leaves a vector where it is: one of the rest of the space."""
+    assert isinstance(group.group, Linear), "a unitary group"
+    vector = torch.tensor([float(x) for x in group.vector], dtype=torch.float64)
+    frame = _frame(vector, generator).to(torch.complex128)
+    inner = _unitary(group.group.special, size - 1, generator)
+    block: Tensor = torch.block_diag(torch.ones(1, 1, dtype=inner.dtype), inner)
+    return frame @ block @ frame.mH
+
+
+def _is_dual(axis: Axis) -> bool:
+    return isinstance(axis.group, Stabiliser) and axis.group.dual
+
+
+def _frame(vector: Tensor, generator: torch.Generator) -> Tensor:
+    """Orthonormal columns of which the first is along a vector."""
+    size = len(vector)
+    columns = torch.cat([vector[:, None], _normal(generator, size, size - 1)], 1)
+    frame: Tensor = torch.linalg.qr(columns).Q
+    return frame
+
+
 def _signed(size: int) -> Iterator[Tensor]:
     """A change of one sign, a swap and a rotation."""
     identity = torch.eye(size, dtype=torch.float64)
@@ -197,8 +225,7 @@ def _orthogonal(group: Orthogonal, size: int, generator: torch.Generator) -> Ite
 def _fixing(group: Orthogonal, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Elements of O(n) that leave a vector where it is: orthogonal ones of the rest of the space."""
     vector = torch.tensor([float(x) for x in group.fixed], dtype=torch.float64)
-    columns = torch.cat([vector[:, None], _normal(generator, size, size - 1)], 1)
-    frame = torch.linalg.qr(columns).Q
+    frame = _frame(vector, generator)
     for inner in _orthogonal(replace(group, fixed=()), size - 1, generator):
         block: Tensor = torch.block_diag(torch.ones(1, 1, dtype=torch.float64), inner)
         yield frame @ block @ frame.T
