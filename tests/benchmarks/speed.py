@@ -50,7 +50,7 @@ def main() -> None:
     if arguments.child:
         _child(arguments)
         return
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = Console(width=None if sys.stdout.isatty() else 230)
     _say_agreement(console, TINY[:1] if arguments.quick else TINY)
     times: list[Times] = []
     for allocator in arguments.allocator:
