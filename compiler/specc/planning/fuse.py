@@ -121,13 +121,14 @@ def _with_product(
         shape = replace(mix.shape, features=target.width)
         own = Term(target.name, None, ())
         return [_product(mix, rows, Sum(target.name, (own,), shape, mix.runs), own), *steps]
-    at = max((n for n, step in enumerate(steps) if isinstance(step, Sum)), default=None)
-    total = steps[at] if at is not None else None
-    if at is None or not isinstance(total, Sum) or total.shape.positions != mix.shape.positions:
+    sums = [n for n, step in enumerate(steps) if isinstance(step, Sum | MixSpread)]
+    total = steps[sums[-1]] if sums else None
+    if not isinstance(total, Sum) or total.shape.positions != mix.shape.positions:
         return None
     for term in total.terms:
         if term.source == target.name and not term.inserted:
-            return [*steps[:at], _product(mix, rows, total, term), *steps[at + 1 :]]
+            product = _product(mix, rows, total, term)
+            return [product if step is total else step for step in steps]
     return None
 
 
