@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ def mix(
 def mix_forward(
     sources: Sequence[Tensor], weight: Tensor, terms: Sequence[Tensor], rectify: bool, masked: bool
 ) -> tuple[Tensor, Tensor]:
-    rows = sources[0].shape[:-1].numel() if masked else 0
+    rows = math.prod(sources[0].shape[:-1]) if masked else 0
     width = torch.ops.specc_native.mask_bytes(weight.shape[0])
     out = mix(sources, weight, terms, rectify)
     return out, weight.new_empty([rows, width], dtype=torch.uint8)
