@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ Dims = Any
 """Where `torch.vmap` has its dimension: for each argument a number or None, for lists a list of them."""
 
 
+@cache
 def register_rules() -> None:
     """Registers the rules with torch; once in a process."""
     for rule in (pool, mix, mix_forward, mix_backward):
