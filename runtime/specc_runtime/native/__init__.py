@@ -26,6 +26,9 @@ from .rules import register_rules
 WIDEST = 256
 """Channels of a source or a result up to which a product is kept in registers and the nearest cache."""
 
+MOST_DIMS, MOST_TERMS = 8, 16
+"""What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
+
 SOURCES = ("kernels.cpp", "operators.cpp")
 
 FLAGS = {
@@ -86,7 +89,7 @@ def _load() -> None:
 def _with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
     """`with_means` where the kernel fits: the gradients of the means are added to that of `x` in place."""
     own = [dim % x.dim() for dim in dims]
-    if not dims or not _takes(x) or x.dim() - 1 in own:
+    if not dims or not _takes(x) or x.dim() > MOST_DIMS or x.dim() - 1 in own:
         return None
     operators = torch.ops.specc_native
     if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and x.requires_grad):
@@ -104,6 +107,8 @@ def _mix_spread(
         _takes(*parts, weight, *terms)
         and max(*widths, len(weight)) <= WIDEST
         and weight.shape[1] == sum(widths)
+        and len(terms) <= MOST_TERMS
+        and parts[0].dim() <= MOST_DIMS
         and all(each.shape[-1] == len(weight) for each in terms)
         and (torch.compiler.is_compiling() or _fit(parts, terms))
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ Dims = Any
 """Where `torch.vmap` has its dimension: for each argument a number or None, for lists a list of them."""
 
 
+@cache
 def register_rules() -> None:
     """Registers the rules with torch; once in a process."""
     for rule in (pool, mix, mix_forward, mix_backward):
@@ -33,7 +36,7 @@ def mix(
 def mix_forward(
     sources: Sequence[Tensor], weight: Tensor, terms: Sequence[Tensor], rectify: bool, masked: bool
 ) -> tuple[Tensor, Tensor]:
-    rows = sources[0].shape[:-1].numel() if masked else 0
+    rows = math.prod(sources[0].shape[:-1]) if masked else 0
     width = torch.ops.specc_native.mask_bytes(weight.shape[0])
     out = mix(sources, weight, terms, rectify)
     return out, weight.new_empty([rows, width], dtype=torch.uint8)

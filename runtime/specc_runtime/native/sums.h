@@ -6,12 +6,15 @@
 
 namespace specc {
 
+constexpr int MAX_TARGETS = 16;
+
 // Tensors that rows are added to, each of them broadcast to the grid: a row of theirs takes in several.
 // Threads that would meet in one have a copy each; these are added up in order at the end.
 class Sums {
  public:
   Sums(const std::vector<std::vector<int64_t>>& shapes, const Grid& grid, const at::TensorOptions& options)
       : shapes(shapes) {
+    TORCH_CHECK(shapes.size() <= MAX_TARGETS, "at most ", MAX_TARGETS, " sums at a time");
     for (const auto& shape : shapes) {
       totals.push_back(at::zeros(shape, options));
       operands.emplace_back(totals.back(), grid);
@@ -30,27 +33,21 @@ class Sums {
   // Adds `count` rows of `channels` floats, g_step apart, at a place in the grid.
   void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const float* g, int64_t g_step,
            int64_t count, int64_t channels) const {
-    for (int64_t start = 0; start < channels; start += LANES) {
+    Targets each, whole;
+    for (size_t i = 0; i < operands.size(); ++i) {
+      int64_t step = operands[i].step(grid);
+      Targets& kind = step == 0 ? whole : each;
+      kind.to[kind.count] = operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row);
+      kind.step[kind.count++] = step;
+    }
+    for (int64_t start = 0; start < channels; start += 4 * LANES) {
       int64_t left = channels - start;
-      Vector sum = {};
-      bool whole = false;
-      for (size_t i = 0; i < operands.size(); ++i) {
-        int64_t step = operands[i].step(grid);
-        if (step == 0 && grid.inner() > 1) {
-          whole = true;
-          continue;
-        }
-        float* to = place(i, grid, index, row, thread) + start;
-        for (int64_t r = 0; r < count; ++r)
-          store(to + r * step, load(to + r * step, left) + load(g + r * g_step + start, left), left);
+      switch (std::min<int64_t>(4, vectors(left))) {
+        case 1: add_columns<1>(each, whole, g + start, g_step, count, start, left); break;
+        case 2: add_columns<2>(each, whole, g + start, g_step, count, start, left); break;
+        case 3: add_columns<3>(each, whole, g + start, g_step, count, start, left); break;
+        default: add_columns<4>(each, whole, g + start, g_step, count, start, left);
       }
-      if (!whole) continue;
-      for (int64_t r = 0; r < count; ++r) sum += load(g + r * g_step + start, left);
-      for (size_t i = 0; i < operands.size(); ++i)
-        if (operands[i].step(grid) == 0 && grid.inner() > 1) {
-          float* to = place(i, grid, index, row, thread) + start;
-          store(to, load(to, left) + sum, left);
-        }
     }
   }
   std::vector<at::Tensor> results() const {
@@ -63,9 +60,27 @@ class Sums {
   std::vector<Operand> operands;
 
  private:
-  float* place(size_t i, const Grid& grid, const int64_t* index, int64_t row, int64_t thread) const {
-    return operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row);
+  // Rows that take in one row each of a run, or all of them.
+  struct Targets {
+    int count = 0;
+    float* to[MAX_TARGETS];
+    int64_t step[MAX_TARGETS];
+  };
+
+  template <int COLUMNS>
+  static void add_columns(const Targets& each, const Targets& whole, const float* g, int64_t g_step, int64_t count,
+                          int64_t start, int64_t left) {
+    Vector sum[COLUMNS] = {};
+    for (int64_t r = 0; r < count; ++r, g += g_step) {
+      Vector row[COLUMNS];
+      for (int v = 0; v < COLUMNS; ++v) sum[v] += row[v] = load(g + v * LANES, left - v * LANES);
+      for (int i = 0; i < each.count; ++i)
+        for (int v = 0; v < COLUMNS; ++v) add_to(each.to[i] + r * each.step[i] + start + v * LANES, row[v], left - v * LANES);
+    }
+    for (int i = 0; i < whole.count; ++i)
+      for (int v = 0; v < COLUMNS; ++v) add_to(whole.to[i] + start + v * LANES, sum[v], left - v * LANES);
   }
+  static void add_to(float* to, Vector v, int64_t left) { store(to, load(to, left) + v, left); }
 
   std::vector<std::vector<int64_t>> shapes;
   std::vector<at::Tensor> totals;
