@@ -34,13 +34,18 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
 }
 """Build parameters with which networks are small."""
 
-MODELS = [
-    (path.stem, name)
+SIGNATURES = {
+    (path.stem, name): signature
     for path in sorted(SPECS.glob("*.spec"))
-    for name in re.findall(r"^model (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-]
+    for name, signature in re.findall(
+        r"^model (\w+)(.*)", path.read_text(encoding="utf-8"), re.MULTILINE
+    )
+}
+MODELS = list(SIGNATURES)
 LARGE = {"densenet", "mobilenet", "res2net", "resnet", "squeeze_excitation", "unet"}
-"""Specs with a model on more than sixty tensors."""
+"""Specs whose networks have many layers."""
+SLOW = {each for each, text in SIGNATURES.items() if each[0] in LARGE or "weights(" in text}
+"""Also models on weights, which are of many tensors."""
 REPRESENTATIVE = {
     ("finite", "Ring"),
     ("graphs", "Molecule"),
@@ -91,7 +96,7 @@ def marked(spec: str, name: str, *marks: pytest.MarkDecorator) -> Any:
 
 @pytest.mark.parametrize(
     ("spec", "name"),
-    [marked(*each, *([pytest.mark.slow] if each[0] in LARGE else [])) for each in MODELS],
+    [marked(*each, *([pytest.mark.slow] if each in SLOW else [])) for each in MODELS],
 )
 def test_exported_answers_are_those_of_the_module(spec: str, name: str) -> None:
     model = model_of(spec, name)
