@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 import specc
 from specc_runtime import Model, compile
+from specc_runtime.compilation import regions_of
 
 SIZES = (1, 2, 9)
 
@@ -143,6 +145,70 @@ def test_autocast_is_compiled() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(compiled(**given), module(**given))
     assert counter.frame_count == 1
+
+
+# --- Regions --------------------------------------------------------------------------------------
+
+BLOCKS = """
+    param depth = 4
+    axis n = S(4)
+    block Narrow(x) { return relu(linear(x, 3)) }
+    block Step(x) { return x + Narrow(equivariant(tanh(x), 3)) }
+    model M(x: [n; 3], y: [n; 3]) -> [; 2] {
+        z = Narrow(equivariant((x, y), [n; 3]))
+        repeat depth as steps { z = Step(z) }
+        return invariant(z, 2)
+    }
+"""
+
+
+@pytest.mark.parametrize("depth", [2, 5])
+def test_blocks_of_one_class_share_a_graph(depth: int) -> None:
+    module = specc.load(BLOCKS, depth=depth).M()
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled.compile(backend=counter, regional=True)
+    for batch in (*SIZES, 1):
+        expected = train(module, module, batch=batch, masked=False)
+        torch.testing.assert_close(train(compiled, module, batch=batch, masked=False), expected)
+    assert graphs(counter) == 4  # the first layer, `Narrow`, `Step`, the last layer
+
+
+TRANSPOSED = {"edit": 1}
+"""Layers whose inputs come transposed have a second graph for batches of one: strides tell no more there."""
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_regions_answer_as_the_module(spec: str) -> None:
+    module = make(spec)
+    compiled = copy.deepcopy(module)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled.compile(backend=counter, regional=True)
+    for batch in (*SIZES, 1):
+        expected = train(module, module, batch=batch, masked=True)
+        torch.testing.assert_close(train(compiled, module, batch=batch, masked=True), expected)
+    kinds = {type(region) for region in regions_of(module)}
+    assert graphs(counter) == len(kinds) + TRANSPOSED.get(spec, 0)
+
+
+def test_hooks_of_regions_are_called() -> None:
+    module = specc.load(BLOCKS).M()
+    compiled = copy.deepcopy(module)
+    compiled.compile(backend="eager", regional=True)
+    seen: list[nn.Module] = []
+    compiled.steps[1].register_forward_hook(lambda step, *_: seen.append(step))
+    given = draw(module, 2)
+    torch.testing.assert_close(compiled(**given), module(**given))
+    assert seen == [compiled.steps[1]]
+
+
+def test_a_compiled_model_is_saved_without_what_was_compiled(tmp_path: Path) -> None:
+    module = specc.load(BLOCKS).M()
+    module.compile(backend="eager", regional=True)
+    expected = module(**draw(module, 2))
+    torch.save(module, tmp_path / "module.pt")
+    loaded = torch.load(tmp_path / "module.pt", weights_only=False)
+    torch.testing.assert_close(loaded(**draw(module, 2)), expected)
 
 
 @pytest.mark.slow

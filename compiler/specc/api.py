@@ -157,7 +157,7 @@ def bench_program(
     max_maps: int = MOST_MAPS,
     plan: Formulation | None = None,
 ) -> Timings:
-    """Measures the models of a checked specification; see `specc.bench`."""
+    """Measures the models of a checked specification."""
     from .running.bench import bench_program
 
     text = compile(program.source, params, max_maps, plan)

@@ -52,6 +52,7 @@ from .products import Bilinear, FusedGatedLinearUnit, GatedLinearUnit
 from .recurrent import GRU, LSTM, RNN
 from .scales import normalise_scale
 from .spins import spin
+from .starts import keep_compiled
 from .statistics import BatchNorm, GroupNorm, InstanceNorm
 from .storage import put_together, take_apart
 from .tensors import (
@@ -148,6 +149,7 @@ __all__ = [
     "init_mix_",
     "init_tied_mix_",
     "inner",
+    "keep_compiled",
     "keep_memory",
     "load_package",
     "lower",

@@ -5,12 +5,16 @@ It does not where shapes are declared unknown from the start; that interface,
 `torch.fx.experimental.dynamic_spec`, is experimental, and where it is not there a batch of one costs
 a second graph. So it does in a module with convolutions of images: of a batch of unknown size torch
 does not know in which memory format it computes them.
+
+Blocks and layers of one class share one graph where they are compiled by themselves, `regional`: a model of
+many blocks then compiles about as long as one of its blocks.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -66,3 +70,84 @@ def _unknown_sizes(shapes: Shapes, free: frozenset[str] | None) -> object:
             for name, shape in shapes.items()
         }
     )
+
+
+# --- Regions --------------------------------------------------------------------------------------
+
+
+def compile_regions(model: nn.Module, **options: Any) -> None:
+    """Compiles blocks and layers of a generated model in place, each class once; the rest stays as it is."""
+    classes: dict[type[nn.Module], Callable[..., Any]] = {}
+    for region in regions_of(model):
+        kind = type(region)
+        classes.setdefault(kind, one_graph_of_class(kind, **options))
+        region._compiled_call_impl = _call_of(region, classes[kind])
+
+
+def regions_of(model: nn.Module) -> Iterator[nn.Module]:
+    """The outermost modules of generated classes that stand at several places, or hold no others."""
+    generated = [
+        each for each in model.modules() if type(each).__module__ == type(model).__module__
+    ]
+    count = Counter(map(type, generated))
+
+    def inside(module: nn.Module) -> Iterator[nn.Module]:
+        for child in module.children():
+            held = [each for each in child.modules() if type(each) in count]
+            if type(child) in count and (count[type(child)] > 1 or len(held) == 1):
+                yield child
+            else:
+                yield from inside(child)
+
+    return inside(model)
+
+
+def one_graph_of_class(kind: type[nn.Module], **options: Any) -> Callable[..., Any]:
+    """`forward` of a class, compiled when it is first called: one full graph for every batch size.
+
+    Every tensor that a block or a layer takes has the batch as its first dimension. What of its inputs
+    is a tensor, and of how many dimensions, is seen in the first call, and the same in others. What is
+    given transposed has a second graph for batches of one, where strides do not tell.
+    """
+    compiled: list[Callable[..., Any]] = []
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if not compiled:
+            bound = inspect.signature(kind.forward).bind(*args, **kwargs).arguments
+            given = {name: value for name, value in bound.items() if name != "self"}
+            compiled.append(torch.compile(kind.forward, **_free_batch(given, **options)))
+        return compiled[0](*args, **kwargs)
+
+    return forward
+
+
+def _free_batch(given: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    """Options of `torch.compile` with which the first dimension of every tensor is free."""
+    options = {"fullgraph": True, **options}
+    known = "shapes_spec" in inspect.signature(torch.compile).parameters
+    if options.get("dynamic") is not None or not known:
+        return {"dynamic": True, **options}
+    from torch.fx.experimental.dynamic_spec import DictSpec, ParamsSpec, ShapeVar, TensorSpec
+
+    batch = ShapeVar("batch")
+
+    def spec(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return DictSpec({key: spec(each) for key, each in value.items()})
+        return TensorSpec([batch, *[None] * (value.dim() - 1)])
+
+    return {
+        **options,
+        "shapes_spec": ParamsSpec({name: spec(each) for name, each in given.items()}),
+    }
+
+
+def _call_of(region: nn.Module, forward: Callable[..., Any]) -> Callable[..., Any]:
+    """What is run for `region(...)`: with hooks, which torch calls around `forward`, not what was compiled."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if region._forward_hooks or region._forward_pre_hooks:
+            return region._call_impl(*args, **kwargs)
+        return forward(region, *args, **kwargs)
+
+    return call

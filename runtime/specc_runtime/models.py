@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import Tensor, nn
 
-from .compilation import one_graph
+from .compilation import compile_regions, one_graph
 from .complex_numbers import converted
 from .inputs import Shapes
 from .modules import reset_parameters
@@ -28,13 +28,19 @@ class Model(nn.Module):
         """Draws every parameter anew, as construction does: under one seed the values are equal."""
         reset_parameters(self)
 
-    def compile(self, *args: Any, **options: Any) -> None:
+    def compile(self, *args: Any, regional: bool = False, **options: Any) -> None:
         """Compiles `forward` in place with `torch.compile`: one full graph for every batch size.
 
         Sizes of axes are constants of the graph unless `dynamic=True`; other options are torch's. A plain
         `torch.compile(model)` works as well and has a graph of its own for batches of one, as have
         modules with convolutions of images here.
+
+        With `regional` blocks and layers are compiled by themselves, those of one class once, and what
+        stands between them is not: for models of many blocks, which then start far sooner.
         """
+        if regional:
+            compile_regions(self, *args, **options)
+            return
         super().compile(*args, **one_graph(self, self.inputs, self.masks, **options))
 
 
