@@ -218,7 +218,14 @@ def module_and_input(name: str) -> tuple[CirculantMix, Tensor]:
 
 
 some_modules = pytest.mark.parametrize(
-    "name", ["image with pairs", "others", "complex", "reflected pairs", "windows"]
+    "name",
+    [
+        pytest.param("image with pairs", marks=pytest.mark.slow),
+        "others",
+        pytest.param("complex", marks=pytest.mark.slow),
+        "reflected pairs",
+        "windows",
+    ],
 )
 
 

@@ -378,3 +378,47 @@ def test_data_of_a_node() -> None:
 def test_pinned_axes_have_no_colour() -> None:
     kind = Tensor((Axis("p", 3, Pinned()), Axis("n", 3, Symmetric())), None)
     assert palette([kind]) == {"n": 0}
+
+
+# --- Groups by name --------------------------------------------------------------------------------
+
+NAMED = """
+group P = O(3)
+group Mirror = <(1 2)>
+axis y = 2  axis x = 2
+group Turn on (y, x) = <(1 2 4 3)>
+axis node = S(4)
+axis u = P
+axis l2 = P spin 2
+axis axial = P spin 1 even
+axis leg = Mirror
+axis place = Mirror by matrices { [[1, 0], [0, -1]] }
+model Spins(a: [node, l2, axial; 2], b: [u, u; 1]) -> [node, u, u; 1] { return equivariant((a, b), [node, u, u; 1]) }
+model Legs(a: [leg, leg, place; 1], image: [y, x; 1]) -> [leg; 1], [; 1] { return equivariant(a, [leg; 1]), invariant(image, 1) }
+"""
+
+
+def test_a_named_group_stands_once_and_by_its_name() -> None:
+    """The column of symmetry, by value; the line below says what the names mean."""
+    lines = [line.plain for typed in models(NAMED) for line in draw(typed)]
+    columns = [[part.strip() for part in line.split("  ") if part.strip()] for line in lines]
+    shown = {tuple(each[i : i + 2]) for each in columns for i in (1, 2)}
+    assert ("[node, l2, axial; 2]", "S(4) P spin 2 P spin 1 even") in shown
+    assert ("[u, u; 1]", "P") in shown
+    assert ("[leg, leg, place; 1]", "Mirror") in shown
+    assert ("[y, x; 1]", "Turn") in shown
+
+
+def test_groups_are_explained_by_name() -> None:
+    models = specc.explain(NAMED).model_dump()["models"]
+    groups = {each["axis"]: each["group"] for model in models for each in model["groups"]}
+    assert groups == {
+        "node": "S(4)",
+        "u": "P = O(3)",
+        "l2": "P spin 2",
+        "axial": "P spin 1 even",
+        "leg": "Mirror",
+        "place": "Mirror",
+        "y": "Turn on (y, x)",
+        "x": "Turn on (y, x)",
+    }

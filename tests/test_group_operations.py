@@ -7,6 +7,7 @@ what must be refused is refused by `check`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ from oracles import finite_groups as finite
 from oracles import matrix_groups as groups
 from oracles.moved import Element, act, random_element
 from oracles.representations import Axis, declarations, dual
-from test_messages import mistakes_of
+from test_messages import mistakes_of as found_mistakes
 from torch import nn
 
 import specc
+from specc.errors import SpecError
 from specc.operations import CATALOGUE, FUNCTIONS
 
 PLAIN = "axis t = 4  axis u = 2  axis w = 8"
@@ -187,6 +189,11 @@ def model_text(row: Row, axis: Axis) -> str:
         f"{PLAIN}\n{declarations((axis,))}\n"
         f"model Net(x: {X}, z: [t; 4]) -> {row.result} {{ {row.body} }}"
     )
+
+
+@cache
+def mistakes_of(text: str) -> list[SpecError]:
+    return found_mistakes(text)
 
 
 def words_of(result: str) -> list[str | None]:

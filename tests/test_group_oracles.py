@@ -364,7 +364,11 @@ def test_signed_axes_beside_unsigned_ones(odd: int, plain: int, n: int) -> None:
 
 @pytest.mark.parametrize("special", [False, True], ids=["U", "SU"])
 @pytest.mark.parametrize(
-    ("n", "m"), [(1, 2), (1, 4), (2, 2), (2, 3), (2, 4), (3, 2), (3, 3), (2, 6)]
+    ("n", "m"),
+    [
+        *[(1, 2), (1, 4), (2, 2), (2, 3), (2, 4), (3, 2), (3, 3)],
+        pytest.param(2, 6, marks=pytest.mark.slow),
+    ],
 )
 def test_unitary_groups_on_real_and_imaginary_parts(n: int, m: int, special: bool) -> None:
     torus = tori.realified(tori.special_linear(n) if special else tori.general_linear(n))

@@ -164,7 +164,7 @@ def _group(
     used = {"signs": axis.structure is Structure.SIGNED, "scales": divided}
     return GroupReport(
         axis=axis.name,
-        group=axis.symmetry,
+        group=axis.called,
         size=axis.size,
         pin=pins.get(axis.name),
         larger=[option for option in allowed.get(axis.name, []) if not used[option]],

@@ -17,6 +17,7 @@ from .groups import (
     Linear,
     Orthogonal,
     Pinned,
+    Spin,
     Stabiliser,
     Structure,
     Symmetric,
@@ -119,6 +120,21 @@ class Axis:
         """The group as written in a spec: `S(32)`, `S(8) in head`, `pinned`."""
         inside = f" in {self.parent.name}" if self.parent else ""
         return self.group.notation(self.size) + inside
+
+    @property
+    def shared(self) -> str:
+        """Its group by the name under which axes share it, `P`, `P spin 2`; empty without such a name."""
+        if not self.element or self.pinned or "(" in self.name:
+            return ""
+        spin = f" {self.group.written}" if isinstance(self.group, Spin) else ""
+        return f"{self.element}{spin}"
+
+    @property
+    def called(self) -> str:
+        """Its group with that name: `P = O(3)`, `P spin 2`, else as it is."""
+        if self.joint or self.shared in ("", self.symmetry):
+            return self.symmetry
+        return self.shared if isinstance(self.group, Spin) else f"{self.shared} = {self.symmetry}"
 
     @property
     def structure(self) -> Structure:

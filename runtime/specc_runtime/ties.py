@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .actions import Action, matrix_of
 from .gaps import ZERO_BELOW, check_gap
+from .nullspaces import nullspace
 from .orbits import Exchanged, OrbitBasis, is_monomial, orbit_basis, position_count
 from .zero_weights import zero_weight_space
 
@@ -93,11 +94,11 @@ def _dense_basis(
     if space is None:
         space = _orthonormal_orbits(orbits)
     else:
-        space = space @ _nullspace(_outside(orbits, space), 1.0)
+        space = space @ nullspace(_outside(orbits, space), 1.0)
     for terms in _constraints(outputs, inputs):
         apart = _applied(terms, space.reshape(*sizes, -1)).reshape(rows * columns, -1)
         scale = sum(_norm_bound(factors) for _, factors in terms)
-        space = space.to(apart.dtype) @ _nullspace(apart, scale)
+        space = space.to(apart.dtype) @ nullspace(apart, scale)
     made = _orthonormal_rows(_echelon_form(space.T))
     nonzero = int((made.abs() > ZERO_BELOW).any(0).sum())
     scaled = made * (nonzero / max(len(made), 1)) ** 0.5
@@ -173,18 +174,6 @@ def _norm_bound(factors: IndexMatrices) -> float:
     """The spectral norm of a product of matrices on different indices."""
     norms = [float(torch.linalg.matrix_norm(m, 2)) for m in factors if m is not None]
     return prod(norms)
-
-
-def _nullspace(apart: Tensor, scale: float) -> Tensor:
-    """Orthonormal columns that a matrix takes to zero; `scale` bounds its norm before rounding."""
-    if apart.shape[1] == 0:
-        return apart.new_zeros(0, 0)
-    square = torch.linalg.qr(apart, mode="r").R if len(apart) > apart.shape[1] else apart
-    _, values, rows = torch.linalg.svd(square)
-    zero = values <= ZERO_BELOW * scale
-    check_gap(values[~zero], scale, "singular value")
-    null: Tensor = rows[int((~zero).sum()) :].mH
-    return null
 
 
 def _echelon_form(space: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ MODULES = (
     "orbits",
     "torus",
     "rings",
+    "nullspaces",
     "zero_weights",
     "ties",
     "tied_blocks",

@@ -37,6 +37,13 @@ class Spin(Tied):
             return Structure.OTHER
         return Structure.SIGNED if self.parity == ODD else Structure.PERMUTATION
 
+    @property
+    def written(self) -> str:
+        """As an axis over a named group has it: `spin 2`, with a parity that is not the usual one."""
+        usual = self.parity is None or self.parity == (-1) ** self.degree
+        parity = "" if usual else f" {'even' if self.parity == EVEN else 'odd'}"
+        return f"spin {self.degree}{parity}"
+
     def notation(self, size: int) -> str:
         if self.parity is None:
             return f"SO(3) spin {self.degree}"

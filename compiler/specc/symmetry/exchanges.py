@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..groups import Diagrams, Kinds
 from ..types import Swap
 from .diagrams import set_partitions
-from .ties import PRIME, independent_rows
+from .modular import PRIME, independent_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

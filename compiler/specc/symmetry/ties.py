@@ -3,8 +3,7 @@
 For signed permutations these are orbits on tuples of positions: connected components of the graph
 whose edges are the generators, found without listing the group; an orbit in which a sign contradicts
 itself carries no invariant. For matrices it is the dimension of the space that all generators leave
-fixed, exact where their entries are rational (Gaussian elimination modulo a prime), else by
-singular values with a clear gap.
+fixed, see `fixed`.
 """
 
 from __future__ import annotations
@@ -19,18 +18,13 @@ from typing import TYPE_CHECKING, Any
 from ..groups import Action, Permuted, Represented, Tied
 from ..groups.tied import inverse, transposed
 from ..types import Axis, Swap, Tensor
+from .fixed import count_fixed
 from .rings import Ring, ring, ring_maps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-
-PRIME = 2_147_483_629
-"""Elimination is modulo this prime: products of two residues fit into 64 bits."""
-
-GAP = 1e-6
-"""Singular values below this part of the largest count as zero, others lie well above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +143,7 @@ def count_invariants(actions: tuple[Action, ...], swaps: tuple[Swap, ...] = ()) 
         return 1
     if all(isinstance(action, Permuted) for action in actions):
         return _count_orbits([each for each in actions if isinstance(each, Permuted)], swaps)
-    return _count_fixed([as_matrices(action) for action in actions], swaps)
+    return count_fixed([as_matrices(action) for action in actions], swaps)
 
 
 # --- Orbits -----------------------------------------------------------------------------------------
@@ -199,9 +193,6 @@ def _exchanged(actions: Sequence[Action], order: Sequence[int]) -> Array:
     return np.arange(prod(sizes)).reshape(sizes).transpose(order).ravel()
 
 
-# --- What matrices leave fixed ------------------------------------------------------------------------
-
-
 def as_matrices(action: Action) -> Represented:
     """Its generators and algebra as matrices."""
     if isinstance(action, Represented):
@@ -213,85 +204,3 @@ def as_matrices(action: Action) -> Represented:
             rows[image][i] = Fraction(sign)
         matrices.append(tuple(map(tuple, rows)))
     return Represented(tuple(matrices), ())
-
-
-def _count_fixed(actions: Sequence[Represented], swaps: Sequence[Swap]) -> int:
-    entries = [
-        value
-        for action in actions
-        for matrix in (*action.generators, *action.algebra)
-        for row in matrix
-        for value in row
-    ]
-    exact = all(isinstance(value, Fraction) for value in entries)
-    constraints = _constraints(actions, swaps, exact)
-    columns = constraints.shape[1]
-    if exact:
-        return int(columns) - len(independent_rows(constraints))
-    return int(columns) - _float_rank(constraints)
-
-
-def _constraints(actions: Sequence[Represented], swaps: Sequence[Swap], exact: bool) -> Array:
-    """The rows that an invariant is orthogonal to: g x - x for generators, X x for an algebra."""
-    import numpy as np
-
-    def array(matrix: Sequence[Sequence[Fraction | float]]) -> Array:
-        if exact:
-            return np.array([[_residue(value) for value in row] for row in matrix], dtype=np.int64)
-        return np.array([[float(value) for value in row] for row in matrix])
-
-    def product(first: Array, second: Array) -> Array:
-        made = np.kron(first, second)
-        return made % PRIME if exact else made
-
-    size = prod(action.size for action in actions)
-    identity = np.eye(size, dtype=np.int64 if exact else np.float64)
-    rows = []
-    for each in zip(*(action.generators for action in actions), strict=True):
-        joint = np.ones((1, 1), dtype=identity.dtype)
-        for matrix in each:
-            joint = product(joint, array(matrix))
-        rows.append(joint - identity)
-    for each in zip(*(action.algebra for action in actions), strict=True):
-        total = np.zeros_like(identity)
-        for place, matrix in enumerate(each):
-            before = prod(action.size for action in actions[:place])
-            after = prod(action.size for action in actions[place + 1 :])
-            inner = np.kron(np.eye(before, dtype=identity.dtype), array(matrix))
-            total = total + np.kron(inner, np.eye(after, dtype=identity.dtype))
-        rows.append(total)
-    for order, sign in swaps:
-        rows.append(sign * identity[_exchanged(actions, order)] - identity)
-    stacked = np.concatenate(rows)
-    return stacked % PRIME if exact else stacked
-
-
-def _residue(value: Fraction | float) -> int:
-    assert isinstance(value, Fraction)
-    return value.numerator % PRIME * pow(value.denominator, -1, PRIME) % PRIME
-
-
-def independent_rows(rows: Array) -> tuple[int, ...]:
-    """The first rows that are independent modulo the prime, in order."""
-    import numpy as np
-
-    left = np.array(rows, dtype=np.int64) % PRIME
-    found = []
-    for number in range(len(left)):
-        filled = np.flatnonzero(left[number])
-        if not len(filled):
-            continue
-        found.append(number)
-        pivot = filled[0]
-        inverse = pow(int(left[number, pivot]), -1, PRIME)
-        scaled = left[number] * inverse % PRIME
-        below = number + 1 + np.flatnonzero(left[number + 1 :, pivot])
-        left[below] = (left[below] - left[below, pivot][:, None] * scaled % PRIME) % PRIME
-    return tuple(found)
-
-
-def _float_rank(matrix: Array) -> int:
-    import numpy as np
-
-    values = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)
-    return int((values > GAP * max(1.0, float(values[0]))).sum())

@@ -81,7 +81,7 @@ def _larger(axis: Axis, weights: Weights) -> str:
 
 
 def _group(axis: Axis) -> str:
-    return f"{axis.size} pinned" if axis.pinned else axis.symmetry
+    return f"{axis.size} pinned" if axis.pinned else axis.called
 
 
 def _layers(

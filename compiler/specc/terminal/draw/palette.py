@@ -100,26 +100,35 @@ def cut_start(text: Text, room: int | None) -> Text:
 
 
 def moved_axes(kind: Type) -> list[Axis]:
-    """The axes of a type that are not pinned, each name once."""
-    return list({axis.name: axis for axis in axes_of(kind) if not axis.pinned}.values())
+    """The axes of a type that are not pinned, each name once, and one for all that share a named group."""
+    found: dict[str, Axis] = {}
+    for axis in axes_of(kind):
+        if not axis.pinned:
+            found.setdefault(axis.shared or axis.name, axis)
+    return list(found.values())
 
 
 def group_text(kind: Type, colours: Palette, room: int | None = None) -> Text:
     """The groups that act on a type, one for each axis: `S(32) S(10)`, with `+3` for those left out.
 
-    In little room `S(8)` stands for `S(8, masked)` and `S(8) in cloud`.
+    A named group stands once, however many axes it moves alike. In little room `S(8)` stands for `S(8, masked)` and `S(8) in cloud`.
     """
     axes = moved_axes(kind)
     most = min(len(axes), _MOST_GROUPS)
-    text = _groups(axes, most, colours, [axis.symmetry for axis in axes])
+    text = _groups(axes, most, colours, [axis.shared or axis.symmetry for axis in axes])
     if room is None or text.cell_len <= room:
         return text
-    short = [re.split("[ ,]", axis.symmetry)[0].removesuffix(")") + ")" for axis in axes]
+    short = [axis.shared or _shortened(axis.symmetry) for axis in axes]
     for count in range(most, 0, -1):
         text = _groups(axes, count, colours, short)
         if text.cell_len <= room:
             return text
     return cut(text, room)
+
+
+def _shortened(notation: str) -> str:
+    first = re.split("[ ,]", notation)[0]
+    return f"{first})" if first.count("(") > first.count(")") else first
 
 
 def _groups(axes: Sequence[Axis], count: int, colours: Palette, notations: Sequence[str]) -> Text:

@@ -228,7 +228,7 @@ def _legend(types: Sequence[Type], colours: Palette, width: int | None) -> list[
     entries = [
         Text.assemble(
             f"{axis.name} ",
-            (axis.symmetry, style(axis, colours)),
+            (axis.called, style(axis, colours)),
             (" coded" if axis.coded else "", "dim"),
         )
         for axis in moved
