@@ -45,10 +45,13 @@ class CirculantMix(TiedMix):
         return y if offset is None else y + offset
 
     @property
-    def transforms(self) -> bool:
-        """Whether there are Fourier transforms in it."""
+    def chooses_layout(self) -> bool:
+        """Whether torch chooses the order of dimensions: in Fourier transforms, in convolutions over two axes."""
         forms = [piece.form for piece in self._pieces]
-        return any(isinstance(form, CirculantForm) and not by_window(form) for form in forms)
+        return any(
+            isinstance(form, CirculantForm) and (len(form.carriers) > 1 or not by_window(form))
+            for form in forms
+        )
 
     def _form(self, block: TiedBlock) -> TiedArrangement | CirculantForm:
         return circulant_form(block) if is_circulant(block) else block.arrangement()

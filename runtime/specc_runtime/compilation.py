@@ -49,7 +49,7 @@ def one_graph(
 def takes_unknown_sizes(module: nn.Module) -> bool:
     """Whether torch compiles a module for a batch of which it knows nothing, not even whether it is one."""
     ordered = any(
-        isinstance(each, CONVOLUTIONS) or getattr(each, "transforms", False)
+        isinstance(each, CONVOLUTIONS) or getattr(each, "chooses_layout", False)
         for each in module.modules()
     )
     return not ordered and "shapes_spec" in inspect.signature(torch.compile).parameters

@@ -180,7 +180,8 @@ def correlated(
         made = correlated_by_window(rows, kernel, axes)
     else:
         made = correlated_by_frequencies(rows, around(kernel, rows.shape, form.windows), axes)
-    return from_correlated(made.to(x.dtype), form).reshape(*x.shape[:-1], -1)
+    y = from_correlated(made.to(x.dtype), form).flatten(1)
+    return y.reshape(*x.shape[:-1], y.shape[1])
 
 
 def by_window(form: CirculantForm) -> bool:
