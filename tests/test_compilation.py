@@ -64,6 +64,23 @@ def test_one_graph_serves_every_batch_size(spec: str) -> None:
     assert graphs(counter) == GRAPHS.get(spec, 1)
 
 
+def test_long_cyclic_axes_compile() -> None:
+    """Their Fourier transforms have a second graph for batches of one."""
+    module = specc.load("""
+        axis t = C(1024)
+        model M(x: [t; 4]) -> [t; 4] { return relu(equivariant(x, 4)) }
+    """).M()
+    assert any(getattr(each, "chooses_layout", False) for each in module.modules())
+    for regional in (False, True):
+        compiled = copy.deepcopy(module)
+        counter = CompileCounterWithBackend("aot_eager")
+        compiled.compile(backend=counter, regional=regional)
+        for batch in SIZES:
+            given = draw(module, batch)
+            torch.testing.assert_close(compiled(**given), module(**given))
+        assert graphs(counter) == 2
+
+
 @pytest.mark.parametrize("order", [(1, 2, 9), (2, 9, 1), (9, 1, 2), (0, 1, 2)])
 def test_whatever_batch_comes_first(order: tuple[int, ...]) -> None:
     module = make("weights")

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from .correlations import (
     CirculantForm,
+    by_window,
     circulant_expansion,
     circulant_form,
     correlated,
@@ -45,6 +46,15 @@ class CirculantMix(TiedMix):
         y = rows[0] if len(rows) == 1 else torch.cat(rows, -1)
         offset = self._offset(biases)
         return y if offset is None else y + offset
+
+    @property
+    def chooses_layout(self) -> bool:
+        """Whether torch chooses the order of dimensions: in Fourier transforms, in convolutions over two axes."""
+        forms = [piece.form for piece in self._pieces]
+        return any(
+            isinstance(form, CirculantForm) and (len(form.carriers) > 1 or not by_window(form))
+            for form in forms
+        )
 
     def _form(self, block: TiedBlock) -> TiedArrangement | CirculantForm:
         return circulant_form(block) if is_circulant(block) else block.arrangement()

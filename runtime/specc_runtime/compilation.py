@@ -3,8 +3,8 @@
 Left to itself torch.compile makes a graph of its own for batches of one, whatever is marked dynamic.
 It does not where shapes are declared unknown from the start; that interface,
 `torch.fx.experimental.dynamic_spec`, is experimental, and where it is not there a batch of one costs
-a second graph. So it does in a module with convolutions of images: of a batch of unknown size torch
-does not know in which memory format it computes them.
+a second graph. So it does in a module with convolutions of images, or with Fourier transforms: of a
+batch of unknown size torch does not know in which order of dimensions it computes them.
 
 Blocks and layers of one class share one graph where they are compiled by themselves, `regional`: a model of
 many blocks then compiles about as long as one of its blocks.
@@ -40,11 +40,19 @@ def one_graph(
     options = {"fullgraph": True, **options}
     if dynamic is False or "shapes_spec" in options:
         return options
-    convolves = any(isinstance(each, CONVOLUTIONS) for each in module.modules())
-    if convolves or "shapes_spec" not in inspect.signature(torch.compile).parameters:
+    if not takes_unknown_sizes(module):
         return {**options, "dynamic": True}
     free = None if dynamic else frozenset({"batch"})
     return {**options, "dynamic": None, "shapes_spec": _unknown_sizes({**inputs, **masks}, free)}
+
+
+def takes_unknown_sizes(module: nn.Module) -> bool:
+    """Whether torch compiles a module for a batch of which it knows nothing, not even whether it is one."""
+    ordered = any(
+        isinstance(each, CONVOLUTIONS) or getattr(each, "chooses_layout", False)
+        for each in module.modules()
+    )
+    return not ordered and "shapes_spec" in inspect.signature(torch.compile).parameters
 
 
 def _unknown_sizes(shapes: Shapes, free: frozenset[str] | None) -> object:
@@ -115,17 +123,16 @@ def one_graph_of_class(kind: type[nn.Module], **options: Any) -> Callable[..., A
         if not compiled:
             bound = inspect.signature(kind.forward).bind(*args, **kwargs).arguments
             given = {name: value for name, value in bound.items() if name != "self"}
-            compiled.append(torch.compile(kind.forward, **_free_batch(given, **options)))
+            compiled.append(torch.compile(kind.forward, **_free_batch(args[0], given, **options)))
         return compiled[0](*args, **kwargs)
 
     return forward
 
 
-def _free_batch(given: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+def _free_batch(region: nn.Module, given: Mapping[str, Any], **options: Any) -> dict[str, Any]:
     """Options of `torch.compile` with which the first dimension of every tensor is free."""
     options = {"fullgraph": True, **options}
-    known = "shapes_spec" in inspect.signature(torch.compile).parameters
-    if options.get("dynamic") is not None or not known:
+    if options.get("dynamic") is not None or not takes_unknown_sizes(region):
         return {"dynamic": True, **options}
     from torch.fx.experimental.dynamic_spec import DictSpec, ParamsSpec, ShapeVar, TensorSpec
 

@@ -230,11 +230,17 @@ def correlated(
     axes = len(form.carriers)
     kernel = correlation_kernel(weight, form, bases)
     rows = as_correlated(x, form, orders)
-    if axes <= 3 and None not in form.windows:
+    if by_window(form):
         made = correlated_by_window(rows, kernel, axes)
     else:
         made = correlated_by_frequencies(rows, around(kernel, rows.shape, form.windows), axes)
-    return from_correlated(made.to(x.dtype), form, orders).reshape(*x.shape[:-1], -1)
+    y = from_correlated(made.to(x.dtype), form, orders).flatten(1)
+    return y.reshape(*x.shape[:-1], y.shape[1])
+
+
+def by_window(form: CirculantForm) -> bool:
+    """Whether torch has a convolution for the sum; else it is computed by Fourier transforms."""
+    return len(form.carriers) <= 3 and None not in form.windows
 
 
 def around(kernel: Tensor, sizes: Sequence[int], windows: Sequence[int | None]) -> Tensor:

@@ -197,11 +197,12 @@ def load_package(path: Path | str) -> Package:
     Raises `ValueError` for a file that it did not write, and torch's errors where it does not fit the
     machine: a package holds machine code for the kind of processor that it was made on.
     """
-    compiled = torch._inductor.aoti_load_package(str(path))
-    metadata = compiled.get_metadata()
+    # what `torch._inductor.aoti_load_package` wraps, without importing a compiler for seconds
+    loader = torch._C._aoti.AOTIModelPackageLoader(str(path), "model", False, 1, -1)
+    metadata = loader.get_metadata()
     if KEY not in metadata:
         raise ValueError(f"{path} was not written by specc: it does not say what it is called with")
-    return Package(compiled, Signature(**json.loads(metadata[KEY])))
+    return Package(loader, Signature(**json.loads(metadata[KEY])))
 
 
 class Package:
@@ -210,10 +211,10 @@ class Package:
     `load_state_dict` gives it the parameters of another model of its kind, trained ones for example.
     """
 
-    def __init__(self, compiled: Any, signature: Signature) -> None:
+    def __init__(self, loader: Any, signature: Signature) -> None:
         self.signature = signature
-        self._compiled = compiled
-        self._results = treespec_loads(compiled.loader.get_call_spec()[1])
+        self._loader = loader
+        self._results = treespec_loads(loader.get_call_spec()[1])
         self._reference = signature.reference()
         self._arguments = inspect.Signature(
             [
@@ -241,7 +242,7 @@ class Package:
         bound.apply_defaults()
         given = dict(bound.arguments)
         leaves = self._checked(given)
-        return tree_unflatten(self._compiled.loader.boxed_run(leaves), self._results)
+        return tree_unflatten(self._loader.boxed_run(leaves), self._results)
 
     def _checked(self, given: dict[str, Any]) -> list[Tensor]:
         """The tensors in the order that was compiled: contiguous, indices as int64."""
@@ -293,13 +294,13 @@ class Package:
                 f"this is not a state_dict of {self.signature.name}: `{wrong[0]}` "
                 f"is {_shown(given.get(wrong[0]))}, not {_shown(self.signature.state.get(wrong[0]))}"
             )
-        held = self._compiled.get_constant_fqns()
+        held = self._loader.get_constant_fqns()
         constants = {
             name: value.detach().to(self._device, _dtype(value, self._reference)).contiguous()
             for name, value in state.items()
             if name in held
         }
-        self._compiled.load_constants(constants, check_full_update=False)
+        self._loader.load_constants(constants, False, False, False, False)  # copies, as they are
 
     @property
     def _device(self) -> torch.device:
