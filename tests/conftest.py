@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written."""
     return bool(request.config.getoption("--update-golden"))
+
+
+QUICK_SHARE = 8
+"""One in so many cases of a grid is a quick test."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the many cases of a `grid` some run always, chosen by their names; the others are slow."""
+    for item in items:
+        if item.get_closest_marker("grid") and zlib.crc32(item.nodeid.encode()) % QUICK_SHARE:
+            item.add_marker(pytest.mark.slow)

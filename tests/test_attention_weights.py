@@ -21,6 +21,8 @@ from oracles.values import randomise
 from torch import nn
 from torch.func import functional_call, vmap
 
+pytestmark = pytest.mark.grid
+
 EDIT = "model M(w: weights(Net)) -> weights(Net) { return equivariant(w, 1, name = layer) }"
 
 every_network = pytest.mark.parametrize("name", ATTENTIVE)

@@ -17,6 +17,8 @@ import specc
 from specc_runtime import Model, compile
 from specc_runtime.compilation import regions_of
 
+pytestmark = pytest.mark.grid
+
 SIZES = (1, 2, 9)
 
 GRAPHS = {"images": 2}

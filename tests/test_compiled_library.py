@@ -19,6 +19,8 @@ from specc.compile import Program
 from specc.running.inputs import random_inputs
 from specc_runtime import Model
 
+pytestmark = pytest.mark.grid
+
 SMALL: Mapping[str, Mapping[str, Any]] = {
     **TINY,
     "densenet": {"size": 8, "growth": 2, "classes": 3},

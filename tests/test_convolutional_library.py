@@ -23,6 +23,8 @@ from torch.func import functional_call, stack_module_state
 import specc
 from specc_runtime import Model
 
+pytestmark = pytest.mark.grid
+
 SPECS = Path(__file__).parent.parent / "specs"
 
 KNOWN = {

@@ -31,6 +31,8 @@ from specc.verification.actions import moved, random_element
 from specc.verification.draws import random_value
 from specc.verification.scales import rescaled
 
+pytestmark = pytest.mark.grid
+
 SPECS = Path(__file__).parent.parent / "specs"
 
 F = nn.functional

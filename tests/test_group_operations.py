@@ -23,6 +23,8 @@ import specc
 from specc.errors import SpecError
 from specc.operations import CATALOGUE, FUNCTIONS
 
+pytestmark = pytest.mark.grid
+
 PLAIN = "axis t = 4  axis u = 2  axis w = 8"
 
 AXES: dict[str, Axis] = {

@@ -32,6 +32,8 @@ from torch.func import functional_call, stack_module_state
 
 import specc
 
+pytestmark = pytest.mark.grid
+
 NETWORKS: dict[str, Network] = {
     **CONVOLUTIONAL,
     **SEQUENTIAL,

@@ -17,6 +17,8 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 import specc
 from specc.program.arguments import signature
 
+pytestmark = pytest.mark.grid
+
 STEPS, WIDTH, HIDDEN, BATCH = 5, 3, 4, 6
 
 WORDS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

@@ -27,6 +27,8 @@ from specc.reference import evaluate
 from specc.types import Axis, Type, axes_of, tensors_of
 from specc.types import Tensor as TensorType
 
+pytestmark = pytest.mark.grid
+
 PLANS: tuple[Formulation | None, ...] = ("stack", "accumulate", None)
 BATCH = 3
 

@@ -20,6 +20,8 @@ from specc.tracing.trace import infer
 from specc.tracing.verify import verify
 from specc.types import Collection, axes_of
 
+pytestmark = pytest.mark.grid
+
 Options = dict[str, Any]
 
 

@@ -271,7 +271,7 @@ EDITS = {
     "a map left out of a sum": Edit(
         "masked graphs",
         "MoleculeZ",
-        "            + to_adjacency_diagonal\n",
+        "            to_adjacency_diagonal,\n",
         "",
         ("Molecule.z", "EdgeScore.equivariant"),
         "it is not the sum of its diagrams with its coefficients",
@@ -397,7 +397,9 @@ def keep(module: nn.Module) -> None:
 
 def one_product_gone(module: nn.Module) -> None:
     """Two pools meet one spread in the finest product."""
-    module.mix_node_node.forward = lambda x: 0 * x[..., :2]
+    weight = module.mix_node_node.weight
+    del module.mix_node_node.weight
+    module.mix_node_node.register_buffer("weight", torch.zeros_like(weight))
 
 
 def no_bias(module: nn.Module) -> None:

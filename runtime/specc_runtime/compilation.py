@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .inputs import Shapes
 from .storage import size_of, words_of
@@ -143,9 +143,10 @@ def _free_batch(region: nn.Module, given: Mapping[str, Any], **options: Any) -> 
             return DictSpec({key: spec(each) for key, each in value.items()})
         return TensorSpec([batch, *[None] * (value.dim() - 1)])
 
+    tensors = {name: each for name, each in given.items() if isinstance(each, Tensor | Mapping)}
     return {
         **options,
-        "shapes_spec": ParamsSpec({name: spec(each) for name, each in given.items()}),
+        "shapes_spec": ParamsSpec({name: spec(each) for name, each in tensors.items()}),
     }
 
 

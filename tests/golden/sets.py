@@ -250,9 +250,10 @@ class CloudRankerX(Equivariant):
         x, x_cloud = with_means(x, 2)  # (batch, cloud, 3)
         x_mean = x_cloud.mean(1)  # (batch, 3)
         # mix
+        y_cloud = self.mix_cloud(x_cloud)  # (batch, cloud, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_cloud = mix_spread(x_cloud, self.mix_cloud.weight, y_all[:, None])  # (batch, cloud, 32)
+        y_cloud = y_cloud + y_all[:, None]  # (batch, cloud, 32)
         y = mix_spread(x, self.mix_cloud_member.weight, y_cloud[:, :, None], activation=activation)
         return y
 
@@ -343,10 +344,11 @@ class CompletionZ(Equivariant):
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 2), (batch, item, 2)
         x_mean = x_item.mean(1)  # (batch, 2)
         # mix
+        y_user = self.mix_user(x_user)  # (batch, user, 32)
         y_item = self.mix_item(x_item)  # (batch, item, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 32)
+        y_user = y_user + y_all[:, None]  # (batch, user, 32)
         y = mix_spread(
             x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
         )
@@ -400,10 +402,11 @@ class CompletionZ2(Equivariant):
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)
         x_mean = x_item.mean(1)  # (batch, 32)
         # mix
+        y_user = self.mix_user(x_user)  # (batch, user, 32)
         y_item = self.mix_item(x_item)  # (batch, item, 32)
         y_all = self.mix_scalar(x_mean)  # (batch, 32)
         # spread
-        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 32)
+        y_user = y_user + y_all[:, None]  # (batch, user, 32)
         y = mix_spread(
             x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
         )
@@ -457,9 +460,10 @@ class CompletionEquivariant(Equivariant):
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)
         x_mean = x_item.mean(1)  # (batch, 32)
         # mix
+        y_user = self.mix_user(x_user)  # (batch, user, 1)
         y_item = self.mix_item(x_item)  # (batch, item, 1)
         y_all = self.mix_scalar(x_mean)  # (batch, 1)
         # spread
-        y_user = mix_spread(x_user, self.mix_user.weight, y_all[:, None])  # (batch, user, 1)
+        y_user = y_user + y_all[:, None]  # (batch, user, 1)
         y = mix_spread(x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None])
         return y

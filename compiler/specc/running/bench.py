@@ -16,7 +16,7 @@ from ..compile import Program
 from ..graph import Node, Typed
 from ..operations import Equivariant
 from ..planning.compose import layer_plan
-from ..planning.cost import BYTES, cost
+from ..planning.cost import cost, floor
 from ..planning.plan import Formulation, LayerPlan
 from .inputs import random_inputs
 from .records import Machine, ModelTimings, Timing, Timings
@@ -61,13 +61,11 @@ def predicted(plan: LayerPlan, settings: Settings) -> Predicted:
     once more.
     """
     once = cost(plan)
-    operands = (*plan.maps.inputs, *plan.maps.outputs)
-    numbers = sum(each.tensor.positions * each.tensor.width * each.count for each in operands)
     passes, products = (2, 3) if settings.backward else (1, 1)
     return Predicted(
         flops=products * settings.batch * once.flops,
         bytes=products * settings.batch * once.bytes,
-        least_bytes=passes * settings.batch * BYTES * numbers,
+        least_bytes=passes * settings.batch * floor(plan).bytes,
     )
 
 
@@ -182,9 +180,8 @@ def _run(part: nn.Module, given: Given, settings: Settings) -> Run:
         call = torch.compile(part.forward, fullgraph=True, dynamic=False)
     if not settings.backward:
         return torch.no_grad()(lambda: call(*args, **kwargs))
-    leaves: list[Tensor] = [
-        x for x in tree_leaves(given) if x.is_floating_point() or x.is_complex()
-    ]
+    tensors = [x for x in tree_leaves(given) if isinstance(x, Tensor)]
+    leaves = [x for x in tensors if x.is_floating_point() or x.is_complex()]
     sources = [*part.parameters(), *(x.requires_grad_() for x in leaves)]
 
     def both() -> object:
