@@ -22,6 +22,8 @@ from torch import nn
 import specc
 from specc.errors import SpecError, SpecErrors
 
+pytestmark = pytest.mark.grid
+
 Matrix = np.ndarray
 
 MOST_ENTRIES = 1300

@@ -29,6 +29,8 @@ from oracles.representations import (
     written,
 )
 
+pytestmark = pytest.mark.grid
+
 Matrix = np.ndarray
 
 FEW_ENTRIES = 700

@@ -18,6 +18,8 @@ from oracles.spaces import homs
 from oracles.values import apply
 from torch import nn
 
+pytestmark = pytest.mark.grid
+
 ROOM = 6
 """Positions of the masked axis."""
 

@@ -11,6 +11,8 @@ from torch import nn
 import specc
 from specc.naming import MODULE_ATTRIBUTES, snake_case
 
+pytestmark = pytest.mark.grid
+
 BLOCKS = """
 block Two(h) { up = linear(h, 3) return linear(up, 3) }
 block ResidualBlock(h) { return h + linear(h, 3) }

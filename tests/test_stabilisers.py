@@ -21,6 +21,8 @@ from test_messages import mistakes_of
 
 import specc
 
+pytestmark = pytest.mark.grid
+
 Square = np.ndarray
 Rng = np.random.Generator
 

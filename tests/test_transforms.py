@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
+pytestmark = pytest.mark.grid
+
 # --- Numbers of other kinds ----------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ from torch.nn import functional as F
 
 from specc.operations import FUNCTIONS
 
+pytestmark = pytest.mark.grid
+
 QUARTER = [[[0, -1], [1, 0]]]
 SWAP = [[[0, 2], [0.5, 0]]]
 STRETCHED = [[[0, 0, 0.125], [2, 0, 0], [0, 4, 0]], [[0, 0.5, 0], [2, 0, 0], [0, 0, 1]]]
