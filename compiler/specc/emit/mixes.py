@@ -47,8 +47,7 @@ def _product(step: Mix) -> str:
     one = len(parts) == 1 and step.operands[0].count is None
     joined = parts[0] if one else f"torch.cat([{', '.join(parts)}], -1)"
     if step.runs is not None and not step.batched:
-        plain = step.rank is None and step.tied is None
-        if plain:
+        if step.is_matrix:
             return f"F.linear({joined}, {module}.weight[i])"
         module += "[i]"
     if one or step.formulation == "stack":

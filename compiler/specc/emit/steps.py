@@ -83,16 +83,11 @@ def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
     match step:
         case Fold():
             return step
-        case Sum():
-            return replace(step, terms=_terms_of_run(step.terms))
-        case MixSpread():
-            return replace(step, terms=_terms_of_run(step.terms))
+        case Sum() | MixSpread():
+            terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
+            return replace(step, terms=tuple(terms))
         case _:
             return replace(step, source=f"{step.source}[i]")
-
-
-def _terms_of_run(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    return tuple(replace(term, source=f"{term.source}[i]") for term in terms)
 
 
 def _pooled(step: Pooled, comment: str) -> list[str]:
@@ -111,7 +106,7 @@ def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
         case Diagonal():
             return f"diagonal({step.source}, {step.first}, {step.second})"
         case Mean():
-            if step.axes[step.dim - 1].masked:
+            if step.masked:
                 return masked_reduction("mean", step.source, step.axes, step.dim)
             return f"{step.source}.mean({step.dim})"
         case Trace():

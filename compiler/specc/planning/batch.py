@@ -33,7 +33,7 @@ def batch_pools(
             case Pooled() if step.runs:
                 batched |= {mean.target for mean in step.means}
             case Mean() if step.runs and step.source in batched:
-                if not step.axes[step.dim - 1].masked:
+                if not step.masked:
                     step = replace(step, batched=True)
                     batched.add(step.target)
         steps.append(step)
@@ -49,9 +49,8 @@ def batch_mixes(mixes: Sequence[Mix], batched: frozenset[str]) -> tuple[Mix, ...
 
 
 def _is_batched(mix: Mix, batched: frozenset[str]) -> bool:
-    matrix = mix.rank is None and mix.tied is None and not mix.fused
     there = (each.source in batched for each in mix.operands if each.of_run)
-    return matrix and all(there)
+    return mix.is_matrix and not mix.fused and all(there)
 
 
 def batch_spreads(spreads: Sequence[SpreadStep], mixes: Sequence[Mix]) -> tuple[SpreadStep, ...]:

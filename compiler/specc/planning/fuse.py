@@ -58,25 +58,22 @@ def fuse_pools(
     """Takes the means of a tensor in one pass where only full products read it besides."""
     read = {each.source for mix in mixes if not mix.fused for each in mix.operands}
     read |= {step.source for step in pools if not isinstance(step, Fold | Mean)}
-    read |= {step.source for step in pools if isinstance(step, Mean) and _is_masked(step)}
+    read |= {step.source for step in pools if isinstance(step, Mean) and step.masked}
     multiplied = {
         each.source for step in spreads if isinstance(step, MixSpread) for each in step.operands
     }
     whole = {step.target for step in pools if isinstance(step, Fold)}
-    alone = whole & multiplied - read
+    means: dict[str, list[Mean]] = {source: [] for source in whole & multiplied - read}
+    for step in pools:
+        if isinstance(step, Mean) and step.source in means:
+            means[step.source].append(step)
     fused: list[PoolStep | Pooled] = []
     for step in pools:
-        if not (isinstance(step, Mean) and step.source in alone):
+        if not (isinstance(step, Mean) and step.source in means):
             fused.append(step)
-            continue
-        means = [each for each in pools if isinstance(each, Mean) and each.source == step.source]
-        if step is means[0]:
-            fused.append(Pooled(step.source, tuple(means)))
+        elif step is means[step.source][0]:
+            fused.append(Pooled(step.source, tuple(means[step.source])))
     return tuple(fused)
-
-
-def _is_masked(mean: Mean) -> bool:
-    return mean.axes[mean.dim - 1].masked
 
 
 def _is_plain(mix: Mix) -> bool:
@@ -84,7 +81,7 @@ def _is_plain(mix: Mix) -> bool:
     apart = all(each.count is None for each in mix.operands)
     apart &= all(each.count is None for each in mix.targets)
     whole = not any(operand.without_first for operand in mix.operands)
-    matrix = mix.rank is None and mix.tied is None and not mix.bias
+    matrix = mix.is_matrix and not mix.bias
     return bool(mix.operands and mix.shape.axes) and apart and whole and matrix
 
 

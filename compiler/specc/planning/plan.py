@@ -126,6 +126,11 @@ class Mean:
     runs: Runs | None
     batched: bool = False
 
+    @property
+    def masked(self) -> bool:
+        """Whether a mask says which positions it is the mean of."""
+        return self.axes[self.dim - 1].masked
+
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
@@ -260,6 +265,11 @@ class Mix:
     tied: TiedProduct | None = None
     fused: bool = False
     batched: bool = False
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether its weight is one matrix of free coefficients: neither of low rank nor tied."""
+        return self.rank is None and self.tied is None
 
 
 @dataclass(frozen=True, slots=True)
