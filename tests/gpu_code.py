@@ -8,6 +8,7 @@ are all that Inductor asks for.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.utils import _triton
 from torch.utils._pytree import tree_flatten, tree_map_only, tree_unflatten
 
 H100: dict[str, Any] = {
@@ -89,12 +91,25 @@ def _pretended_gpu() -> Iterator[None]:
         "torch.cuda.get_device_properties": SimpleNamespace(
             **H100, minor=0, name="H100", gcnArchName=""
         ),
-        "torch.utils._triton.has_triton": True,
-        "torch.utils._triton.triton_hash_with_backend": "no backend",
         "torch._inductor.runtime.hints.DeviceProperties.create": properties,
     }
+    for module in _named_in("has_triton"):
+        answers[f"{module}.has_triton"] = True
+    for module in _named_in("triton_hash_with_backend"):
+        answers[f"{module}.triton_hash_with_backend"] = "no backend"
     with ExitStack() as stack:
         for name, answer in answers.items():
             stack.enter_context(mock.patch(name, lambda *_, answer=answer, **__: answer))
         stack.enter_context(torch._inductor.config.patch(compile_threads=1))
         yield
+
+
+def _named_in(function: str) -> list[str]:
+    """The modules that hold the function of `torch.utils._triton`: those loaded before hold it
+    by a name of their own."""
+    asked = getattr(_triton, function)
+    return [
+        name
+        for name, module in sys.modules.copy().items()
+        if name.startswith("torch.") and vars(module).get(function) is asked
+    ]
