@@ -73,7 +73,7 @@ def mix_spread(
     kernel = KERNELS.get(("mix_spread", weight.device.type))
     total: Tensor | None = None if kernel is None else kernel(parts, weight, terms, rectified)
     if total is None:
-        large = _large(*parts, weight, *terms) and _fit(parts, terms)
+        large = _large(*parts, weight, *terms) and fit(parts, terms)
         compute = _in_slabs if large else _formula
         total = compute(weight, rectified, len(parts), *parts, *terms)
     return total if rectified else activation(total)
@@ -93,7 +93,7 @@ def _large(x: Tensor, *others: Tensor) -> bool:
     )
 
 
-def _fit(parts: tuple[Tensor, ...], terms: tuple[Tensor, ...]) -> bool:
+def fit(parts: tuple[Tensor, ...], terms: tuple[Tensor, ...]) -> bool:
     """Whether the sources have one shape but for channels, to which the terms broadcast."""
     axes = parts[0].shape[:-1]
     return len(axes) > 1 and all(
@@ -114,12 +114,12 @@ def _formula(weight: Tensor, rectified: bool, count: int, *tensors: Tensor) -> T
 def _rectify(total: Tensor) -> Tensor:
     """ReLU, with the derivative that Inductor is fast with where it compiles for a CPU."""
     traced = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
-    if traced and total.device.type == "cpu" and not _transformed():
+    if traced and total.device.type == "cpu" and not transformed():
         return _rectified(total)
     return F.relu(total)
 
 
-def _transformed() -> bool:
+def transformed() -> bool:
     """Whether a transform of `torch.func` is at work."""
     functorch = torch._C._functorch
     return isinstance(functorch.peek_interpreter_stack(), functorch.CInterpreter)

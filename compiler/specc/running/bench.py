@@ -16,7 +16,7 @@ from ..compile import Program
 from ..graph import Node, Typed
 from ..operations import Equivariant
 from ..planning.compose import layer_plan
-from ..planning.cost import cost, floor
+from ..planning.cost import Cost, cost, floor
 from ..planning.plan import Formulation, LayerPlan
 from .inputs import random_inputs
 from .records import Machine, ModelTimings, Timing, Timings
@@ -38,35 +38,16 @@ class Settings:
     device: str = "cpu"
 
 
-@dataclass(frozen=True, slots=True)
-class Predicted:
-    """Operations and bytes that a layer takes for a batch, and the bytes that it takes at least."""
-
-    flops: int
-    bytes: int
-    least_bytes: int
-
-    def __add__(self, other: Predicted) -> Predicted:
-        return Predicted(
-            self.flops + other.flops,
-            self.bytes + other.bytes,
-            self.least_bytes + other.least_bytes,
-        )
-
-
-def predicted(plan: LayerPlan, settings: Settings) -> Predicted:
-    """What the cost model says of a layer.
+def predicted(plan: LayerPlan, settings: Settings) -> tuple[Cost, Cost]:
+    """What the cost model says that a layer takes, and what it takes at the least.
 
     The backward pass has two products for one of the forward pass, and reads and writes each tensor
     once more.
     """
-    once = cost(plan)
     passes, products = (2, 3) if settings.backward else (1, 1)
-    return Predicted(
-        flops=products * settings.batch * once.flops,
-        bytes=products * settings.batch * once.bytes,
-        least_bytes=passes * settings.batch * floor(plan).bytes,
-    )
+    once = floor(plan)
+    least = Cost(products * once.flops, passes * once.bytes)
+    return cost(plan).times(products * settings.batch), least.times(settings.batch)
 
 
 def bench_program(
@@ -83,9 +64,10 @@ def bench_program(
         measured = _measured(typed, module, settings)
         machine = _machine(measured, settings)
         expected = {path: predicted(plan, settings) for path, plan in plans.items()}
-        layers = [_timing(path, measured[path], expected[path], machine) for path in expected]
-        total = sum(expected.values(), start=Predicted(0, 0, 0))
-        whole = _timing(typed.name, measured[WHOLE], total, machine)
+        layers = [_timing(path, measured[path], *each, machine) for path, each in expected.items()]
+        taken = sum((each for each, _ in expected.values()), start=Cost(0, 0))
+        least = sum((each for _, each in expected.values()), start=Cost(0, 0))
+        whole = _timing(typed.name, measured[WHOLE], taken, least, machine)
         models.append(ModelTimings(name=typed.name, whole=whole, layers=layers))
     assert machine is not None
     return Timings(
@@ -106,15 +88,16 @@ def _layers(typed: Typed) -> list[Node]:
     return list(nodes.values())
 
 
-def _timing(name: str, measured: Measurement, expected: Predicted, machine: Machine) -> Timing:
-    floor = max(expected.least_bytes / machine.bandwidth, expected.flops / machine.peak)
+def _timing(
+    name: str, measured: Measurement, expected: Cost, least: Cost, machine: Machine
+) -> Timing:
     return Timing(
         name=name,
         seconds=measured.median,
         spread=measured.iqr,
         flops=expected.flops,
         bytes=expected.bytes,
-        floor=floor,
+        floor=max(least.bytes / machine.bandwidth, least.flops / machine.peak),
     )
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from ..fused import KERNELS, _fit, _transformed
+from ..fused import KERNELS, fit, transformed
 from .rules import register_rules
 
 WIDEST = 256
@@ -110,7 +110,7 @@ def _mix_spread(
         and len(terms) <= MOST_TERMS
         and parts[0].dim() <= MOST_DIMS
         and all(each.shape[-1] == len(weight) for each in terms)
-        and (torch.compiler.is_compiling() or _fit(parts, terms))
+        and (torch.compiler.is_compiling() or fit(parts, terms))
     )
     if not fits:
         return None
@@ -121,7 +121,7 @@ def _mix_spread(
 def _takes(x: Tensor, *others: Tensor) -> bool:
     """Whether these are float32 tensors on a CPU of one number of dimensions, outside of any transform."""
     tensors = (x, *others)
-    if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or _transformed():
+    if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or transformed():
         return False
     if not all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors):
         return False

@@ -10,6 +10,16 @@ namespace {
 // Floats of a run of rows that stay in the first cache with what is made of them.
 constexpr int64_t RUN = 4096;
 
+// Bytes above which a tensor is not in the last cache when it is read again.
+constexpr int64_t STREAMED = 16 << 20;
+
+// Whether rows of x are to be stored past the caches: large, dense, and of whole vectors.
+bool streams(const at::Tensor& x) {
+  constexpr int64_t whole = LANES * sizeof(float);
+  return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LANES == 0 && x.is_contiguous() &&
+      reinterpret_cast<uintptr_t>(x.data_ptr()) % whole == 0;
+}
+
 int64_t run_of(int64_t channels) { return std::max<int64_t>(32, RUN / channels); }
 
 at::Tensor with_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
@@ -142,6 +152,7 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
     Added added(added_terms, channels);
     Run run;
     run.rectify = rectify;
+    run.streams = streams(out);
     run.step = to.step(grid);
     for (size_t i = 0; i < from.size(); ++i)
       run.factors.push_back({nullptr, from[i].step(grid), sources[i].size(-1)});
@@ -154,6 +165,7 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
       run.count = count;
       product(run, matrix);
     });
+    stored();
   });
   return {out, mask};
 }
@@ -205,6 +217,7 @@ Tensors mix_backward(
         const float* rows = upper.data + upper.offset(grid, index, row);
         for (int64_t r = 0; r < count; ++r)
           for (int64_t j = 0; j < channels; j += LANES) {
+            __builtin_prefetch(rows + r * upper.step(grid) + AHEAD + j);
             Vector v = load(rows + r * upper.step(grid) + j, channels - j);
             if (masks) v = kept(v, bits[(place + r) * vectors(channels) + j / LANES]);
             store(g + r * padded + j, v);
@@ -217,9 +230,11 @@ Tensors mix_backward(
           run.count = count;
           run.out = to[i].data + to[i].offset(grid, index, row);
           run.step = to[i].step(grid);
+          run.streams = streams(of_sources[i]);
           product(run, matrices[i]);
         }
       });
+      stored();
     });
 
   at::Tensor padded_sum = products.sum(0);

@@ -54,44 +54,66 @@ struct Run {
   const float* base = nullptr;   // one row for all, padded to whole vectors
   std::vector<Addend> addends;
   bool rectify = false;
+  bool streams = false;          // past the caches
   Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
 };
 
-template <int ROWS, int COLUMNS>
+// `WHOLE` says that the last of the vectors is, too.
+template <int ROWS, int COLUMNS, bool WHOLE>
 inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
   constexpr int64_t width = COLUMNS * LANES;
-  int64_t left = matrix.columns - start;
+  int64_t left = WHOLE ? LANES : matrix.columns - start - (COLUMNS - 1) * LANES;
+  auto lanes = [left](int v) { return v + 1 < COLUMNS ? (int64_t)LANES : left; };
   Vector sum[ROWS][COLUMNS];
+#pragma GCC unroll 4
   for (int v = 0; v < COLUMNS; ++v) {
     Vector base = run.base ? load(run.base + start + v * LANES) : Vector{};
+#pragma GCC unroll 8
     for (int r = 0; r < ROWS; ++r) sum[r][v] = base;
   }
-  for (const Addend& each : run.addends)
-    for (int r = 0; r < ROWS; ++r)
-      for (int v = 0; v < COLUMNS; ++v)
-        sum[r][v] += load(each.rows + (row + r) * each.step + start + v * LANES, left - v * LANES);
+  for (const Addend& each : run.addends) {
+    const float* from = each.rows + row * each.step + start;
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r, from += each.step)
+#pragma GCC unroll 4
+      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += load(from + v * LANES, lanes(v));
+  }
   const float* panel = matrix.data.data() + start * matrix.depth;
   for (const Factor& each : run.factors) {
     const float* x = each.rows + row * each.step;
+    for (int r = 0; r < ROWS; ++r)
+      for (int64_t k = 0; k < each.depth; k += LINE) __builtin_prefetch(x + r * each.step + AHEAD + k);
     for (int64_t k = 0; k < each.depth; ++k, panel += width) {
       Vector across[COLUMNS];
+#pragma GCC unroll 4
       for (int v = 0; v < COLUMNS; ++v) across[v] = load(panel + v * LANES);
+#pragma GCC unroll 8
       for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
         for (int v = 0; v < COLUMNS; ++v) sum[r][v] += x[r * each.step + k] * across[v];
     }
   }
   Bits* bits = run.bits ? run.bits + row * vectors(matrix.columns) + start / LANES : nullptr;
-  for (int r = 0; r < ROWS; ++r)
+  float* to = run.out + row * run.step + start;
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; ++r, to += run.step)
+#pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) {
       if (bits) bits[r * vectors(matrix.columns) + v] = passing(sum[r][v]);
       Vector result = run.rectify ? rectified(sum[r][v]) : sum[r][v];
-      store(run.out + (row + r) * run.step + start + v * LANES, result, left - v * LANES);
+      if (WHOLE && run.streams) {
+        stream(to + v * LANES, result);
+      } else {
+        store(to + v * LANES, result, lanes(v));
+      }
     }
 }
 
 template <int ROWS, int COLUMNS>
 void tiles(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
-  for (; row + ROWS <= run.count; row += ROWS) tile<ROWS, COLUMNS>(run, row, matrix, start);
+  bool whole = matrix.columns - start >= COLUMNS * LANES;
+  auto compute = whole ? tile<ROWS, COLUMNS, true> : tile<ROWS, COLUMNS, false>;
+  for (; row + ROWS <= run.count; row += ROWS) compute(run, row, matrix, start);
   if constexpr (ROWS > 1) tiles<ROWS / 2, COLUMNS>(run, row, matrix, start);
 }
 
@@ -109,20 +131,26 @@ inline void product(const Run& run, const Packed& matrix) {
 
 template <int ROWS, int COLUMNS, bool WHOLE>
 inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
-  int64_t left = x.depth - start - (COLUMNS - 1) * LANES;
+  int64_t left = WHOLE ? LANES : x.depth - start - (COLUMNS - 1) * LANES;
   Vector sum[ROWS][COLUMNS];
+#pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) sum[r][v] = load(to + r * to_step + start + v * LANES);
   const float* row = x.rows + start;
   for (int64_t k = 0; k < count; ++k, row += x.step, g += g_step) {
+    for (int64_t j = 0; j < COLUMNS * LANES; j += LINE) __builtin_prefetch(row + AHEAD + j);
     Vector across[COLUMNS];
-    for (int v = 0; v + 1 < COLUMNS; ++v) across[v] = load(row + v * LANES);
-    const float* end = row + (COLUMNS - 1) * LANES;
-    across[COLUMNS - 1] = WHOLE ? load(end) : load(end, left);
+#pragma GCC unroll 4
+    for (int v = 0; v < COLUMNS; ++v) across[v] = load(row + v * LANES, v + 1 < COLUMNS ? (int64_t)LANES : left);
+#pragma GCC unroll 16
     for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
       for (int v = 0; v < COLUMNS; ++v) sum[r][v] += g[r] * across[v];
   }
+#pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) store(to + r * to_step + start + v * LANES, sum[r][v]);
 }
 

@@ -43,10 +43,10 @@ class Sums {
     for (int64_t start = 0; start < channels; start += 4 * LANES) {
       int64_t left = channels - start;
       switch (std::min<int64_t>(4, vectors(left))) {
-        case 1: add_columns<1>(each, whole, g + start, g_step, count, start, left); break;
-        case 2: add_columns<2>(each, whole, g + start, g_step, count, start, left); break;
-        case 3: add_columns<3>(each, whole, g + start, g_step, count, start, left); break;
-        default: add_columns<4>(each, whole, g + start, g_step, count, start, left);
+        case 1: columns<1>(each, whole, g + start, g_step, count, start, left); break;
+        case 2: columns<2>(each, whole, g + start, g_step, count, start, left); break;
+        case 3: columns<3>(each, whole, g + start, g_step, count, start, left); break;
+        default: columns<4>(each, whole, g + start, g_step, count, start, left);
       }
     }
   }
@@ -68,19 +68,31 @@ class Sums {
   };
 
   template <int COLUMNS>
+  static void columns(const Targets& each, const Targets& whole, const float* g, int64_t g_step, int64_t count,
+                      int64_t start, int64_t left) {
+    auto add = left >= COLUMNS * LANES ? add_columns<COLUMNS, true> : add_columns<COLUMNS, false>;
+    add(each, whole, g, g_step, count, start, left - (COLUMNS - 1) * LANES);
+  }
+
+  // `last` floats of the last vector, all of them where it is `WHOLE`.
+  template <int COLUMNS, bool WHOLE>
   static void add_columns(const Targets& each, const Targets& whole, const float* g, int64_t g_step, int64_t count,
-                          int64_t start, int64_t left) {
+                          int64_t start, int64_t last) {
+    auto lanes = [last](int v) { return WHOLE || v + 1 < COLUMNS ? (int64_t)LANES : last; };
     Vector sum[COLUMNS] = {};
     for (int64_t r = 0; r < count; ++r, g += g_step) {
+      for (int64_t k = 0; k < COLUMNS * LANES; k += LINE) __builtin_prefetch(g + AHEAD + k);
       Vector row[COLUMNS];
-      for (int v = 0; v < COLUMNS; ++v) sum[v] += row[v] = load(g + v * LANES, left - v * LANES);
+#pragma GCC unroll 4
+      for (int v = 0; v < COLUMNS; ++v) sum[v] += row[v] = load(g + v * LANES, lanes(v));
       for (int i = 0; i < each.count; ++i)
-        for (int v = 0; v < COLUMNS; ++v) add_to(each.to[i] + r * each.step[i] + start + v * LANES, row[v], left - v * LANES);
+#pragma GCC unroll 4
+        for (int v = 0; v < COLUMNS; ++v) add_to(each.to[i] + r * each.step[i] + start + v * LANES, row[v], lanes(v));
     }
     for (int i = 0; i < whole.count; ++i)
-      for (int v = 0; v < COLUMNS; ++v) add_to(whole.to[i] + start + v * LANES, sum[v], left - v * LANES);
+      for (int v = 0; v < COLUMNS; ++v) add_to(whole.to[i] + start + v * LANES, sum[v], lanes(v));
   }
-  static void add_to(float* to, Vector v, int64_t left) { store(to, load(to, left) + v, left); }
+  static void add_to(float* to, Vector v, int64_t lanes) { store(to, load(to, lanes) + v, lanes); }
 
   std::vector<std::vector<int64_t>> shapes;
   std::vector<at::Tensor> totals;

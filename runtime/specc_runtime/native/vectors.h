@@ -21,6 +21,10 @@ constexpr int LANES = 4;
 using Bits = uint8_t;
 #endif
 
+constexpr int64_t LINE = 16;  // floats of a line of the cache
+// Floats that rows are asked for ahead of their use: strides of two lengths hide from the processor where it goes.
+constexpr int64_t AHEAD = 1024;
+
 typedef float Vector __attribute__((vector_size(LANES * 4)));
 typedef int32_t Integers __attribute__((vector_size(LANES * 4)));
 typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
@@ -30,6 +34,24 @@ inline int64_t vectors(int64_t n) { return (n + LANES - 1) / LANES; }
 
 inline Vector load(const float* from) { return *reinterpret_cast<const Unaligned*>(from); }
 inline void store(float* to, Vector v) { *reinterpret_cast<Unaligned*>(to) = v; }
+
+// A store past the caches, which does not read what it overwrites: for what is too large to be in them
+// when it is read again. `to` is a multiple of a vector; `stored` waits until others can see all of them.
+inline void stream(float* to, Vector v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, (__m512)v);
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, (__m256)v);
+#else
+  store(to, v);
+#endif
+}
+
+inline void stored() {
+#if defined(__AVX__)
+  _mm_sfence();
+#endif
+}
 
 // The first n lanes, zeros after them; n of LANES and more is all of them.
 inline Vector load(const float* from, int64_t n) {

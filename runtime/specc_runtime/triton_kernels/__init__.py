@@ -37,14 +37,9 @@ def enable(device: str = "cuda") -> bool:
     return True
 
 
-def _transformed() -> bool:
-    """Whether `grad`, `vmap` or the like are at work: operators with a derivative cannot be mapped then."""
-    return bool(torch._C._are_functorch_transforms_active())
-
-
 def with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
     """As `fused.with_means`, or None for a dtype without kernels, and under transforms of `torch.func`."""
-    if not dims or x.dtype not in DTYPES or _transformed():
+    if not dims or x.dtype not in DTYPES or fused.transformed():
         return None
     from .pools import with_means
 
@@ -56,7 +51,7 @@ def mix_spread(
 ) -> Tensor | None:
     """As `fused.mix_spread` with ReLU where `rectified`, or None where the dtypes are mixed or have no
     kernels, and under transforms of `torch.func`. Several sources are joined first."""
-    if _transformed():
+    if fused.transformed():
         return None
     device = weight.device.type
     if torch.is_autocast_enabled(device):
