@@ -72,6 +72,8 @@ def _agrees(each: Map, output: tuple[int, ...], source: tuple[int, ...]) -> bool
     return all(found.setdefault(block, index) == index for block, index in blocks)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_published_maps_are_those_of_the_definition() -> None:
     """With a repeated axis on both sides, so that there are diagonals."""
     pytest.importorskip("jax")
@@ -148,6 +150,8 @@ def test_nfn_is_left_out_where_it_does_not_apply(name: str) -> None:
         pairs(TINY_BY_NAME[name])
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_the_published_network_is_the_same_at_once_and_layer_by_layer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -135,6 +135,8 @@ def test_without_the_experimental_interface_a_batch_of_one_costs_a_second_graph(
     assert counter.frame_count == 2
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_plain_torch_compile_takes_a_full_graph() -> None:
     """By itself torch makes a graph for batches of one and one for the others."""
     module = make("weights")

@@ -81,6 +81,8 @@ def imported(text: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     texts = [*(PROGRAMS[name] for name in FOUR), *SPECS.values(), VARIED["masks twice"]]
     program = (

@@ -331,6 +331,8 @@ def test_a_standalone_file_needs_torch_alone(tmp_path: Path) -> None:
     torch.testing.assert_close(found, module(*inputs), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_one_graph_serves_every_batch_size() -> None:
     module = specc.load(LONG).M()
     torch._dynamo.reset()

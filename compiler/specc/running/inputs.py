@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from ..graph import Typed
-from ..operations.masks import mask_axes, mask_name
+from ..operations.masks import mask_name
+from ..planning.compose import masked_axes
 from ..reference import put_together
-from ..types import Axis, Type, axes_of, tensors_of
+from ..types import Type, tensors_of
 from ..types import Tensor as TensorType
 from ..verification.draws import random_mask, random_value
 
@@ -41,12 +42,5 @@ def random_inputs(
         return tensors[""] if isinstance(kind, TensorType) else put_together(tensors, kind)
 
     values = [drawn(typed.types[number]) for number in typed.graph.inputs]
-    masks = {mask_name(axis): random_mask(batch, axis, generator) for axis in _masked(typed)}
+    masks = {mask_name(axis): random_mask(batch, axis, generator) for axis in masked_axes(typed)}
     return Inputs(tuple(tree_map(placed, value) for value in values), tree_map(placed, masks))
-
-
-def _masked(typed: Typed) -> list[Axis]:
-    """The masked axes of inputs and outputs."""
-    kinds = [*(typed.types[number] for number in typed.graph.inputs), *typed.graph.output_types]
-    axes = (each for kind in kinds for axis in axes_of(kind) for each in mask_axes(axis))
-    return [axis for axis in dict.fromkeys(axes) if axis.masked]

@@ -43,7 +43,7 @@ def in_torch(call: Callable[..., object], module: nn.Module, x: dict[str, Tensor
     def training() -> object:
         results = call(watched)
         return results, torch.autograd.grad(
-            list(results.values()), inputs, cotangents, allow_unused=True
+            [results[name] for name in x], inputs, cotangents, allow_unused=True
         )
 
     return Contender(forward, training)
