@@ -54,7 +54,7 @@ struct Added {
     for (const Operand& each : terms) {
       const float* from = each.data + each.offset(grid, index, row);
       if (each.step(grid) != 0) {
-        run.addends.push_back({from, each.step(grid)});
+        run.addends.push_back({from, each.step(grid), channels});
         continue;
       }
       for (int64_t j = 0; j < channels; j += LANES) {
@@ -90,7 +90,7 @@ Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
     shares.run([&](int64_t thread, int64_t first, int64_t end) {
       walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
         const float* rows = from.data + from.offset(grid, index, row);
-        sums.add(grid, index, row, thread, rows, from.step(grid), count, channels);
+        sums.add(grid, index, row, thread, {rows, from.step(grid), channels}, count);
       });
     });
   Tensors means = sums.results();
@@ -120,7 +120,7 @@ void spread_(const at::Tensor& x, at::TensorList given) {
         for (int64_t j = 0; j < channels; j += LANES) {
           Vector sum = load(out + j, channels - j);
           if (run.base) sum += load(run.base + j);
-          for (const Addend& each : run.addends) sum += load(each.rows + r * each.step + j, channels - j);
+          for (const Rows& each : run.addends) sum += load(each.data + r * each.step + j, channels - j);
           store(out + j, sum, channels - j);
         }
     });
@@ -159,7 +159,7 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
     walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
       added.at(grid, index, row, channels, run);
       for (size_t i = 0; i < from.size(); ++i)
-        run.factors[i].rows = from[i].data + from[i].offset(grid, index, row);
+        run.factors[i].data = from[i].data + from[i].offset(grid, index, row);
       run.out = to.data + to.offset(grid, index, row);
       run.bits = bits ? bits + place * vectors(channels) : nullptr;
       run.count = count;
@@ -222,7 +222,7 @@ Tensors mix_backward(
             if (masks) v = kept(v, bits[(place + r) * vectors(channels) + j / LANES]);
             store(g + r * padded + j, v);
           }
-        sums.add(grid, index, row, thread, g, padded, count, channels);
+        sums.add(grid, index, row, thread, {g, padded, channels}, count);
         for (size_t i = 0; i < from.size(); ++i) {
           const float* x = from[i].data + from[i].offset(grid, index, row);
           outer_product(g, padded, channels, {x, from[i].step(grid), sources[i].size(-1)}, count, of_weight + columns[i], width);

@@ -8,25 +8,11 @@
 
 namespace specc {
 
-constexpr int WIDE = 4;  // vectors of columns in a tile, at most
-
 // Rows of a tile so that it, a row of the matrix and a factor stay in registers.
 constexpr int tile_rows(int columns) {
   constexpr int many[] = {0, 8, 8, 4, 4}, few[] = {0, 8, 4, 4, 2};
   return LANES == 16 ? many[columns] : few[columns];
 }
-
-// Rows of numbers, one `step` apart, that meet `depth` rows of the matrix.
-struct Factor {
-  const float* rows;
-  int64_t step, depth;
-};
-
-// Rows that are added to those of the result.
-struct Addend {
-  const float* rows;
-  int64_t step;
-};
 
 // A matrix `(depth, columns)`, packed into panels of WIDE vectors with zeros to fill the last of them.
 struct Packed {
@@ -50,9 +36,9 @@ struct Run {
   int64_t count;
   float* out;
   int64_t step;
-  std::vector<Factor> factors;   // their depths make up the depth of the matrix
+  std::vector<Rows> factors;     // their widths make up the depth of the matrix
   const float* base = nullptr;   // one row for all, padded to whole vectors
-  std::vector<Addend> addends;
+  std::vector<Rows> addends;
   bool rectify = false;
   bool streams = false;          // past the caches
   Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
@@ -71,19 +57,19 @@ inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t star
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; ++r) sum[r][v] = base;
   }
-  for (const Addend& each : run.addends) {
-    const float* from = each.rows + row * each.step + start;
+  for (const Rows& each : run.addends) {
+    const float* from = each.data + row * each.step + start;
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; ++r, from += each.step)
 #pragma GCC unroll 4
       for (int v = 0; v < COLUMNS; ++v) sum[r][v] += load(from + v * LANES, lanes(v));
   }
   const float* panel = matrix.data.data() + start * matrix.depth;
-  for (const Factor& each : run.factors) {
-    const float* x = each.rows + row * each.step;
+  for (const Rows& each : run.factors) {
+    const float* x = each.data + row * each.step;
     for (int r = 0; r < ROWS; ++r)
-      for (int64_t k = 0; k < each.depth; k += LINE) __builtin_prefetch(x + r * each.step + AHEAD + k);
-    for (int64_t k = 0; k < each.depth; ++k, panel += width) {
+      for (int64_t k = 0; k < each.width; k += LINE) __builtin_prefetch(x + r * each.step + AHEAD + k);
+    for (int64_t k = 0; k < each.width; ++k, panel += width) {
       Vector across[COLUMNS];
 #pragma GCC unroll 4
       for (int v = 0; v < COLUMNS; ++v) across[v] = load(panel + v * LANES);
@@ -130,14 +116,14 @@ inline void product(const Run& run, const Packed& matrix) {
 }
 
 template <int ROWS, int COLUMNS, bool WHOLE>
-inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
-  int64_t left = WHOLE ? LANES : x.depth - start - (COLUMNS - 1) * LANES;
+inline void outer_tile(const float* g, int64_t g_step, const Rows& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+  int64_t left = WHOLE ? LANES : x.width - start - (COLUMNS - 1) * LANES;
   Vector sum[ROWS][COLUMNS];
 #pragma GCC unroll 16
   for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) sum[r][v] = load(to + r * to_step + start + v * LANES);
-  const float* row = x.rows + start;
+  const float* row = x.data + start;
   for (int64_t k = 0; k < count; ++k, row += x.step, g += g_step) {
     for (int64_t j = 0; j < COLUMNS * LANES; j += LINE) __builtin_prefetch(row + AHEAD + j);
     Vector across[COLUMNS];
@@ -155,8 +141,8 @@ inline void outer_tile(const float* g, int64_t g_step, const Factor& x, int64_t 
 }
 
 template <int ROWS, int COLUMNS>
-void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column, const Factor& x, int64_t start, int64_t count, float* to, int64_t to_step) {
-  bool whole = x.depth - start >= COLUMNS * LANES;
+void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column, const Rows& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+  bool whole = x.width - start >= COLUMNS * LANES;
   for (; column + ROWS <= columns; column += ROWS) {
     auto tile = whole ? outer_tile<ROWS, COLUMNS, true> : outer_tile<ROWS, COLUMNS, false>;
     tile(g + column, g_step, x, start, count, to + column * to_step, to_step);
@@ -165,11 +151,11 @@ void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column
     outer_tiles<ROWS / 2, COLUMNS>(g, g_step, columns, column, x, start, count, to, to_step);
 }
 
-// to += g^T x over `count` rows, `(columns of g, depth of x)` with rows of `to` of whole vectors.
-inline void outer_product(const float* g, int64_t g_step, int64_t columns, const Factor& x, int64_t count, float* to, int64_t to_step) {
+// to += g^T x over `count` rows, `(columns of g, width of x)` with rows of `to` of whole vectors.
+inline void outer_product(const float* g, int64_t g_step, int64_t columns, const Rows& x, int64_t count, float* to, int64_t to_step) {
   constexpr int most = LANES == 16 ? 16 : 8;
-  for (int64_t start = 0; start < x.depth; start += WIDE * LANES) {
-    switch (std::min<int64_t>(WIDE, vectors(x.depth - start))) {
+  for (int64_t start = 0; start < x.width; start += WIDE * LANES) {
+    switch (std::min<int64_t>(WIDE, vectors(x.width - start))) {
       case 1: outer_tiles<most, 1>(g, g_step, columns, 0, x, start, count, to, to_step); break;
       case 2: outer_tiles<tile_rows(2), 2>(g, g_step, columns, 0, x, start, count, to, to_step); break;
       case 3: outer_tiles<tile_rows(3), 3>(g, g_step, columns, 0, x, start, count, to, to_step); break;

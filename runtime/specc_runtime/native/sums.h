@@ -30,23 +30,26 @@ class Sums {
       operands[i].data = totals[i].data_ptr<float>();
     }
   }
-  // Adds `count` rows of `channels` floats, g_step apart, at a place in the grid.
-  void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const float* g, int64_t g_step,
-           int64_t count, int64_t channels) const {
-    Targets each, whole;
+  // Adds the first `count` of the rows at a place in the grid.
+  void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const Rows& rows, int64_t count) const {
+    float* whole[MAX_TARGETS];
+    int wholes = 0;
     for (size_t i = 0; i < operands.size(); ++i) {
-      int64_t step = operands[i].step(grid);
-      Targets& kind = step == 0 ? whole : each;
-      kind.to[kind.count] = operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row);
-      kind.step[kind.count++] = step;
+      float* to = operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row);
+      if (int64_t step = operands[i].step(grid)) {
+        add_rows(rows, count, to, step);
+      } else {
+        whole[wholes++] = to;
+      }
     }
-    for (int64_t start = 0; start < channels; start += 4 * LANES) {
-      int64_t left = channels - start;
-      switch (std::min<int64_t>(4, vectors(left))) {
-        case 1: columns<1>(each, whole, g + start, g_step, count, start, left); break;
-        case 2: columns<2>(each, whole, g + start, g_step, count, start, left); break;
-        case 3: columns<3>(each, whole, g + start, g_step, count, start, left); break;
-        default: columns<4>(each, whole, g + start, g_step, count, start, left);
+    if (wholes == 0) return;
+    for (int64_t start = 0; start < rows.width; start += WIDE * LANES) {
+      Rows part = {rows.data + start, rows.step, rows.width - start};
+      switch (std::min<int64_t>(WIDE, vectors(part.width))) {
+        case 1: add_sum<1>(part, count, whole, wholes, start); break;
+        case 2: add_sum<2>(part, count, whole, wholes, start); break;
+        case 3: add_sum<3>(part, count, whole, wholes, start); break;
+        default: add_sum<4>(part, count, whole, wholes, start);
       }
     }
   }
@@ -60,39 +63,44 @@ class Sums {
   std::vector<Operand> operands;
 
  private:
-  // Rows that take in one row each of a run, or all of them.
-  struct Targets {
-    int count = 0;
-    float* to[MAX_TARGETS];
-    int64_t step[MAX_TARGETS];
-  };
+  // Each row to a row of its own; the rows after these are fetched meanwhile.
+  static void add_rows(Rows rows, int64_t count, float* to, int64_t step) {
+    for (int64_t r = 0; r < count; ++r, rows.data += rows.step, to += step)
+      for (int64_t j = 0; j < rows.width; j += LANES) {
+        __builtin_prefetch(rows.data + AHEAD + j);
+        int64_t left = rows.width - j;
+        store(to + j, load(to + j, left) + load(rows.data + j, left), left);
+      }
+  }
 
+  // The sum of all rows, in the first columns, to each of the targets.
   template <int COLUMNS>
-  static void columns(const Targets& each, const Targets& whole, const float* g, int64_t g_step, int64_t count,
-                      int64_t start, int64_t left) {
-    auto add = left >= COLUMNS * LANES ? add_columns<COLUMNS, true> : add_columns<COLUMNS, false>;
-    add(each, whole, g, g_step, count, start, left - (COLUMNS - 1) * LANES);
-  }
-
-  // `last` floats of the last vector, all of them where it is `WHOLE`.
-  template <int COLUMNS, bool WHOLE>
-  static void add_columns(const Targets& each, const Targets& whole, const float* g, int64_t g_step, int64_t count,
-                          int64_t start, int64_t last) {
-    auto lanes = [last](int v) { return WHOLE || v + 1 < COLUMNS ? (int64_t)LANES : last; };
-    Vector sum[COLUMNS] = {};
-    for (int64_t r = 0; r < count; ++r, g += g_step) {
-      for (int64_t k = 0; k < COLUMNS * LANES; k += LINE) __builtin_prefetch(g + AHEAD + k);
-      Vector row[COLUMNS];
+  static void add_sum(const Rows& rows, int64_t count, float* const* to, int targets, int64_t start) {
+    constexpr int CHAINS = COLUMNS == 1 ? 4 : COLUMNS == 2 ? 2 : 1;  // sums that do not wait for each other
+    int64_t left = rows.width - (COLUMNS - 1) * LANES;
+    auto lanes = [left](int v) { return v + 1 < COLUMNS ? (int64_t)LANES : left; };
+    Vector sum[CHAINS][COLUMNS] = {};
+    auto add = [&](int64_t r, Vector* chain) {
+      const float* from = rows.data + r * rows.step;
 #pragma GCC unroll 4
-      for (int v = 0; v < COLUMNS; ++v) sum[v] += row[v] = load(g + v * LANES, lanes(v));
-      for (int i = 0; i < each.count; ++i)
+      for (int v = 0; v < COLUMNS; ++v) {
+        __builtin_prefetch(from + AHEAD + v * LANES);
+        chain[v] += load(from + v * LANES, lanes(v));
+      }
+    };
+    int64_t r = 0;
+    for (; r + CHAINS <= count; r += CHAINS)
 #pragma GCC unroll 4
-        for (int v = 0; v < COLUMNS; ++v) add_to(each.to[i] + r * each.step[i] + start + v * LANES, row[v], lanes(v));
+      for (int c = 0; c < CHAINS; ++c) add(r + c, sum[c]);
+    for (; r < count; ++r) add(r, sum[0]);
+    for (int v = 0; v < COLUMNS; ++v) {
+      for (int c = 1; c < CHAINS; ++c) sum[0][v] += sum[c][v];
+      for (int i = 0; i < targets; ++i) {
+        float* at = to[i] + start + v * LANES;
+        store(at, load(at, lanes(v)) + sum[0][v], lanes(v));
+      }
     }
-    for (int i = 0; i < whole.count; ++i)
-      for (int v = 0; v < COLUMNS; ++v) add_to(whole.to[i] + start + v * LANES, sum[v], lanes(v));
   }
-  static void add_to(float* to, Vector v, int64_t lanes) { store(to, load(to, lanes) + v, lanes); }
 
   std::vector<std::vector<int64_t>> shapes;
   std::vector<at::Tensor> totals;

@@ -29,6 +29,14 @@ typedef float Vector __attribute__((vector_size(LANES * 4)));
 typedef int32_t Integers __attribute__((vector_size(LANES * 4)));
 typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
+constexpr int WIDE = 4;  // vectors of a row that are worked on at once, at most
+
+// Rows of `width` floats, one `step` apart.
+struct Rows {
+  const float* data;
+  int64_t step, width;
+};
+
 // The number of vectors that hold n floats.
 inline int64_t vectors(int64_t n) { return (n + LANES - 1) / LANES; }
 
