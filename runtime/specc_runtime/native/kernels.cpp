@@ -89,8 +89,7 @@ Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
   if (x.numel() > 0)
     shares.run([&](int64_t thread, int64_t first, int64_t end) {
       walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
-        const float* rows = from.data + from.offset(grid, index, row);
-        sums.add(grid, index, row, thread, {rows, from.step(grid), channels}, count);
+        sums.add(grid, index, row, thread, from.rows(grid, index, row, channels), count);
       });
     });
   Tensors means = sums.results();
@@ -154,12 +153,11 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
     run.rectify = rectify;
     run.streams = streams(out);
     run.step = to.step(grid);
-    for (size_t i = 0; i < from.size(); ++i)
-      run.factors.push_back({nullptr, from[i].step(grid), sources[i].size(-1)});
+    run.factors.resize(from.size());
     walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
       added.at(grid, index, row, channels, run);
       for (size_t i = 0; i < from.size(); ++i)
-        run.factors[i].data = from[i].data + from[i].offset(grid, index, row);
+        run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
       run.out = to.data + to.offset(grid, index, row);
       run.bits = bits ? bits + place * vectors(channels) : nullptr;
       run.count = count;
@@ -224,8 +222,8 @@ Tensors mix_backward(
           }
         sums.add(grid, index, row, thread, {g, padded, channels}, count);
         for (size_t i = 0; i < from.size(); ++i) {
-          const float* x = from[i].data + from[i].offset(grid, index, row);
-          outer_product(g, padded, channels, {x, from[i].step(grid), sources[i].size(-1)}, count, of_weight + columns[i], width);
+          Rows x = from[i].rows(grid, index, row, sources[i].size(-1));
+          outer_product(g, padded, channels, x, count, of_weight + columns[i], width);
           if (!needed[i]) continue;
           run.count = count;
           run.out = to[i].data + to[i].offset(grid, index, row);

@@ -68,7 +68,7 @@ inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t star
   for (const Rows& each : run.factors) {
     const float* x = each.data + row * each.step;
     for (int r = 0; r < ROWS; ++r)
-      for (int64_t k = 0; k < each.width; k += LINE) __builtin_prefetch(x + r * each.step + AHEAD + k);
+      for (int64_t k = 0; k < each.width; k += LINE) __builtin_prefetch(x + r * each.step + each.ahead + k);
     for (int64_t k = 0; k < each.width; ++k, panel += width) {
       Vector across[COLUMNS];
 #pragma GCC unroll 4
@@ -125,7 +125,7 @@ inline void outer_tile(const float* g, int64_t g_step, const Rows& x, int64_t st
     for (int v = 0; v < COLUMNS; ++v) sum[r][v] = load(to + r * to_step + start + v * LANES);
   const float* row = x.data + start;
   for (int64_t k = 0; k < count; ++k, row += x.step, g += g_step) {
-    for (int64_t j = 0; j < COLUMNS * LANES; j += LINE) __builtin_prefetch(row + AHEAD + j);
+    for (int64_t j = 0; j < COLUMNS * LANES; j += LINE) __builtin_prefetch(row + x.ahead + j);
     Vector across[COLUMNS];
 #pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) across[v] = load(row + v * LANES, v + 1 < COLUMNS ? (int64_t)LANES : left);

@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "vectors.h"
+
 #include <algorithm>
 #include <vector>
 
@@ -46,6 +48,11 @@ struct Operand {
     int64_t sum = row * stride[grid.dims - 1];
     for (int d = 0; d + 1 < grid.dims; ++d) sum += index[d] * stride[d];
     return sum;
+  }
+  // Rows of `width` floats from a place on; where they are apart, the next ones are beside them.
+  Rows rows(const Grid& grid, const int64_t* index, int64_t row, int64_t width) const {
+    bool apart = step(grid) != width && grid.dims > 1;
+    return {data + offset(grid, index, row), step(grid), width, apart ? stride[grid.dims - 2] : AHEAD};
   }
   // Whether one row stands for several along the first `leading` dimensions.
   bool shared(const Grid& grid, int leading) const {

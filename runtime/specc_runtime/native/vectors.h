@@ -22,8 +22,7 @@ using Bits = uint8_t;
 #endif
 
 constexpr int64_t LINE = 16;  // floats of a line of the cache
-// Floats that rows are asked for ahead of their use: strides of two lengths hide from the processor where it goes.
-constexpr int64_t AHEAD = 1024;
+constexpr int64_t AHEAD = 1024;  // floats that contiguous rows are fetched ahead of their use
 
 typedef float Vector __attribute__((vector_size(LANES * 4)));
 typedef int32_t Integers __attribute__((vector_size(LANES * 4)));
@@ -31,10 +30,11 @@ typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_a
 
 constexpr int WIDE = 4;  // vectors of a row that are worked on at once, at most
 
-// Rows of `width` floats, one `step` apart.
+// Rows of `width` floats, one `step` apart. They are fetched `ahead` floats before their use: the processor
+// does not see where reads go that alternate between rows.
 struct Rows {
   const float* data;
-  int64_t step, width;
+  int64_t step, width, ahead = AHEAD;
 };
 
 // The number of vectors that hold n floats.
