@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from specc_runtime import Activation, as_is, fused, keep_memory, mix_spread, native, with_means
+from specc_runtime import (
+    Activation,
+    OnDiagonal,
+    as_is,
+    fused,
+    keep_memory,
+    mix_spread,
+    native,
+    with_means,
+)
 from specc_runtime.compilation import one_graph
 
 CASES = {
@@ -143,6 +152,79 @@ def test_outputs_and_gradients_in_slabs_are_as_said(case: str, activation: str) 
 @pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_of_the_kernels_are_as_said(case: str, activation: str) -> None:
     check(case, activation, torch.float32, 2e-5)
+
+
+DIAGONALS = {
+    "a matrix": (2, (5, 5), 1, (1, 2)),
+    "the last two of three axes": (2, (3, 4, 4), 2, (2, 3)),
+    "the first and the last": (3, (4, 2, 4), 1, (1, 3)),
+    "along the second": (3, (4, 2, 4), 2, (1, 3)),
+}
+"""Batch, axes, the dimension of the term that runs along the diagonal, and those that it is of."""
+
+
+def on_a_diagonal(name: str, dtype: torch.dtype) -> tuple[list[Tensor], OnDiagonal, Tensor]:
+    """Sources, a weight and a term; what is added on a diagonal, and its tensor of full size by a loop."""
+    torch.manual_seed(0)
+    batch, axes, dim, (first, second) = DIAGONALS[name]
+    others = [n for place, n in enumerate(axes, 1) if place not in (first, second)]
+    shape = [batch, *others, 6]
+    shape.insert(dim, axes[first - 1])
+    given = [torch.randn(batch, *axes, n, dtype=dtype) for n in (4, 3)]
+    given += [torch.randn(6, 7, dtype=dtype), torch.randn(batch, *[1] * len(axes), 6, dtype=dtype)]
+    x = torch.randn(shape, dtype=dtype)
+    whole = torch.zeros(batch, *axes, 6, dtype=dtype)
+    for place in range(axes[first - 1]):
+        at: list[Any] = [slice(None)] * whole.dim()
+        at[first] = at[second] = place
+        whole[tuple(at)] = x.select(dim, place)
+    return given, OnDiagonal(x, dim, first, second), whole
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("differentiated", [False, True])
+@pytest.mark.parametrize("name", DIAGONALS)
+def test_terms_on_a_diagonal_in_slabs(
+    name: str, differentiated: bool, activation: str, slabs: None
+) -> None:
+    check_on_a_diagonal(name, differentiated, activation, torch.float64)
+
+
+@pytest.mark.slow
+@pytest.mark.representative
+@pytest.mark.parametrize("differentiated", [False, True])
+@pytest.mark.parametrize("name", DIAGONALS)
+def test_terms_on_a_diagonal_of_the_kernels(
+    name: str, differentiated: bool, slabs: None, kernels: None
+) -> None:
+    check_on_a_diagonal(name, differentiated, "relu", torch.float32)
+
+
+def check_on_a_diagonal(
+    name: str, differentiated: bool, activation: str, dtype: torch.dtype
+) -> None:
+    (x, y, weight, term), diagonal, whole = on_a_diagonal(name, dtype)
+    weight.requires_grad_(differentiated)
+    act = ACTIVATIONS[activation]
+    found = mix_spread((x, y), weight, diagonal, term, activation=act)
+    expected = said_mix_spread((x, y), weight, whole, term, activation=act)
+    torch.testing.assert_close(found, expected)
+    if differentiated:
+        upper = torch.randn_like(found)
+        gradients = [torch.autograd.grad(each, weight, upper) for each in (found, expected)]
+        torch.testing.assert_close(*gradients)
+
+
+def test_two_diagonals_are_added_where_they_meet(slabs: None) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 3, 3, 3, 4), torch.randn(4, 4)
+    first, second = torch.randn(2, 3, 3, 4), torch.randn(2, 3, 3, 4)
+    found = mix_spread(x, weight, OnDiagonal(first, 1, 1, 2), OnDiagonal(second, 1, 1, 3))
+    expected = x @ weight.mT
+    for place in range(3):
+        expected[:, place, place] += first[:, place]
+        expected[:, place, :, place] += second[:, place]
+    torch.testing.assert_close(found, expected)
 
 
 def small() -> list[Tensor]:

@@ -271,7 +271,7 @@ EDITS = {
     "a map left out of a sum": Edit(
         "masked graphs",
         "MoleculeZ",
-        "            to_adjacency_diagonal,\n",
+        "            OnDiagonal(to_adjacency_aa, 1, 1, 2),\n",
         "",
         ("Molecule.z", "EdgeScore.equivariant"),
         "it is not the sum of its diagrams with its coefficients",

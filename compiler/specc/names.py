@@ -36,6 +36,7 @@ RUNTIME = (
     "LSTM",
     "Mix",
     "Model",
+    "OnDiagonal",
     "NormAct",
     "Part",
     "PerTensor",

@@ -29,7 +29,7 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .forms import Determinant, along, antisymmetric, lower, lower_symplectic, symmetric
-from .fused import Activation, as_is, each_with_means, mix_spread, with_means
+from .fused import Activation, OnDiagonal, as_is, each_with_means, mix_spread, with_means
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
@@ -110,6 +110,7 @@ __all__ = [
     "Mix",
     "Model",
     "NormAct",
+    "OnDiagonal",
     "Package",
     "Part",
     "PerTensor",

@@ -11,11 +11,13 @@ kernels of its own, `KERNELS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from .tensors import embed_diagonal
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -27,6 +29,22 @@ SMALL = 1 << 20
 
 SLAB = 1 << 18
 """Elements of a slab: with what is read beside it, it stays in a core's cache."""
+
+
+class OnDiagonal(NamedTuple):
+    """A term of `mix_spread` that is added where two dimensions of the result agree.
+
+    Dimension `dim` of `x` runs along this diagonal of dimensions `first` and `second`.
+    """
+
+    x: Tensor
+    dim: int
+    first: int
+    second: int
+
+    def embedded(self) -> Tensor:
+        """The term as a tensor of the result's size, zero elsewhere."""
+        return embed_diagonal(*self)
 
 
 def as_is(x: Tensor) -> Tensor:
@@ -60,7 +78,7 @@ def each_with_means(
 def mix_spread(
     sources: Tensor | tuple[Tensor, ...],
     weight: Tensor,
-    *terms: Tensor,
+    *terms: Tensor | OnDiagonal,
     activation: Activation = as_is,
 ) -> Tensor:
     """activation(sources @ weight.T + the sum of the terms), `(batch, *axes, out)`.
@@ -69,14 +87,45 @@ def mix_spread(
     `(out, in)` for all of them; terms broadcast to the result.
     """
     parts = sources if isinstance(sources, tuple) else (sources,)
+    added = tuple(each for each in terms if isinstance(each, Tensor))
+    diagonals = [each for each in terms if isinstance(each, OnDiagonal)]
+    apart = len(diagonals) == 1 and _without_gradients(*parts, weight, *added, diagonals[0].x)
+    if not apart:
+        added = (*added, *(each.embedded() for each in diagonals))
     rectified = activation is F.relu or activation is torch.relu
     kernel = KERNELS.get(("mix_spread", weight.device.type))
-    total: Tensor | None = None if kernel is None else kernel(parts, weight, terms, rectified)
+    total: Tensor | None = None if kernel is None else kernel(parts, weight, added, rectified)
     if total is None:
-        large = _large(*parts, weight, *terms) and fit(parts, terms)
+        large = _large(*parts, weight, *added) and fit(parts, added)
         compute = _in_slabs if large else _formula
-        total = compute(weight, rectified, len(parts), *parts, *terms)
+        total = compute(weight, rectified, len(parts), *parts, *added)
+    if apart:
+        _write_diagonal(total, diagonals[0], rectified, parts, weight, added)
     return total if rectified else activation(total)
+
+
+def _without_gradients(*tensors: Tensor) -> bool:
+    """Whether these are large tensors that nothing is differentiated by, outside of any tracing."""
+    asked = torch.is_grad_enabled() and any(each.requires_grad for each in tensors)
+    return _large(*tensors) and not asked and not transformed()
+
+
+def _write_diagonal(
+    total: Tensor,
+    term: OnDiagonal,
+    rectified: bool,
+    parts: tuple[Tensor, ...],
+    weight: Tensor,
+    terms: tuple[Tensor, ...],
+) -> None:
+    """Computes the diagonal once more with what is added there: less than a pass over the whole."""
+
+    def along(x: Tensor) -> Tensor:
+        whole = x.expand(*total.shape[:-1], x.shape[-1])
+        return whole.diagonal(0, term.first, term.second).movedim(-1, -2)
+
+    own = (*map(along, terms), term.x.movedim(term.dim, -2))
+    along(total).copy_(_formula(weight, rectified, len(parts), *map(along, parts), *own))
 
 
 def _large(x: Tensor, *others: Tensor) -> bool:

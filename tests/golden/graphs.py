@@ -11,13 +11,13 @@ from specc_runtime import (
     Equivariant,
     Mix,
     Model,
+    OnDiagonal,
     Part,
     apply_mask,
     as_is,
     check_inputs,
     check_mask,
     diagonal,
-    embed_diagonal,
     full_mask,
     init_mix_,
     masked_mean,
@@ -168,12 +168,11 @@ class MoleculeZ(Equivariant):
         to_adjacency_all, to_adjacency_aa_all, to_feature_all = scalar_level.split(32, -1)
         # spread
         to_adjacency_aa = to_adjacency_aa + to_adjacency_aa_all[:, None]  # (batch, node, 32)
-        to_adjacency_diagonal = embed_diagonal(to_adjacency_aa, 1, 1, 2)  # (batch, node, node, 32)
         to_adjacency_a = to_adjacency_a + to_adjacency_all[:, None]  # (batch, node, 32)
         to_adjacency = mix_spread(
             (adjacency, adjacency.transpose(1, 2)),
             self.mix_node_node.weight,
-            to_adjacency_diagonal,
+            OnDiagonal(to_adjacency_aa, 1, 1, 2),
             to_adjacency_a[:, :, None],
             to_adjacency_b[:, None],
             activation=activation,
@@ -263,12 +262,11 @@ class MoleculeZ2(Equivariant):
         to_adjacency_all, to_adjacency_aa_all, to_feature_all = scalar_level.split(32, -1)
         # spread
         to_adjacency_aa = to_adjacency_aa + to_adjacency_aa_all[:, None]  # (batch, node, 32)
-        to_adjacency_diagonal = embed_diagonal(to_adjacency_aa, 1, 1, 2)  # (batch, node, node, 32)
         to_adjacency_a = to_adjacency_a + to_adjacency_all[:, None]  # (batch, node, 32)
         to_adjacency = mix_spread(
             (adjacency, adjacency.transpose(1, 2)),
             self.mix_node_node.weight,
-            to_adjacency_diagonal,
+            OnDiagonal(to_adjacency_aa, 1, 1, 2),
             to_adjacency_a[:, :, None],
             to_adjacency_b[:, None],
             activation=activation,
@@ -394,12 +392,11 @@ class EdgeScoreEquivariant(Equivariant):
         y_all, y_aa_all = scalar_level.split(1, -1)
         # spread
         y_aa = y_aa + y_aa_all[:, None]  # (batch, node, 1)
-        y_diagonal = embed_diagonal(y_aa, 1, 1, 2)  # (batch, node, node, 1)
         y_a = y_a + y_all[:, None]  # (batch, node, 1)
         y = mix_spread(
             (adjacency, adjacency.transpose(1, 2)),
             self.mix_node_node.weight,
-            y_diagonal,
+            OnDiagonal(y_aa, 1, 1, 2),
             y_a[:, :, None],
             y_b[:, None],
         )

@@ -83,9 +83,12 @@ def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
     match step:
         case Fold():
             return step
-        case Sum() | MixSpread():
+        case Sum():
             terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
             return replace(step, terms=tuple(terms))
+        case MixSpread():
+            own = (replace(term, source=f"{term.source}[i]") for term in step.terms)
+            return replace(step, terms=tuple(own))
         case _:
             return replace(step, source=f"{step.source}[i]")
 
@@ -94,9 +97,10 @@ def _pooled(step: Pooled, comment: str) -> list[str]:
     """All means of a tensor in one line, and the tensor as its product reads it."""
     targets = [step.source, *(mean.target for mean in step.means)]
     dims = ", ".join(str(mean.dim) for mean in step.means)
-    if step.runs is None:
-        return statement(f"{', '.join(targets)} = with_means({step.source}, {dims})", 2, comment)
-    return unpacking(targets, f"each_with_means({step.source}, {dims})", 2)
+    if step.runs is not None:
+        return unpacking(targets, f"each_with_means({step.source}, {dims})", 2)
+    lines = unpacking(targets, f"with_means({step.source}, {dims})", 2)
+    return statement(lines[0], 2, comment) if len(lines) == 1 else lines
 
 
 def _code(step: PoolStep | SpreadStep, plan: LayerPlan) -> str | None:
@@ -197,7 +201,9 @@ def numbered(name: str, runs: Runs) -> str:
     return name.format(f"{{i + {runs.first}}}" if runs.first else "{i}")
 
 
-def _term(term: Term) -> str:
+def _term(term: Term | Embed) -> str:
+    if isinstance(term, Embed):
+        return f"OnDiagonal({term.source}, {term.dim}, {term.first}, {term.second})"
     return unsqueezed(permuted(term.source, term.permutation), term.inserted)
 
 

@@ -6,12 +6,15 @@ add to it; the means of a tensor that only such a product reads besides are take
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .plan import (
     Arranged,
     Average,
+    Diagonal,
+    Embed,
     Fold,
     Mean,
     Mix,
@@ -22,6 +25,7 @@ from .plan import (
     Sum,
     Target,
     Term,
+    Trace,
     Unfold,
 )
 
@@ -49,15 +53,15 @@ def fuse_spreads(
         for output, steps in (joined or {}).items():
             spread[output] = steps
         kept.append(replace(mix, fused=joined is not None))
-    return tuple(kept), [_finished(steps) for steps in spread]
+    return tuple(kept), [_finished(_on_diagonals(steps)) for steps in spread]
 
 
 def fuse_pools(
     pools: Sequence[PoolStep], mixes: Sequence[Mix], spreads: Sequence[SpreadStep]
 ) -> tuple[PoolStep | Pooled, ...]:
-    """Takes the means of a tensor in one pass where only full products read it besides."""
+    """Takes the means of a tensor in one pass where only full products and diagonals read it besides."""
     read = {each.source for mix in mixes if not mix.fused for each in mix.operands}
-    read |= {step.source for step in pools if not isinstance(step, Fold | Mean)}
+    read |= {step.source for step in pools if not isinstance(step, Fold | Mean | Diagonal | Trace)}
     read |= {step.source for step in pools if isinstance(step, Mean) and step.masked}
     multiplied = {
         each.source for step in spreads if isinstance(step, MixSpread) for each in step.operands
@@ -141,6 +145,34 @@ def _product(mix: Mix, rows: tuple[int, int] | None, total: Sum, own: Term) -> M
         total.shape,
         total.runs,
     )
+
+
+def _on_diagonals(steps: Sequence[SpreadStep]) -> list[SpreadStep]:
+    """Makes terms of products of the diagonals that nothing else adds: they need no full-size tensor."""
+    written = Counter(step.target for step in steps)
+    read = Counter(source for step in steps for source in _read(step))
+    diagonals = {
+        step.target: step
+        for step in steps
+        if isinstance(step, Embed) and written[step.target] == read[step.target] == 1
+    }
+    found = [_with_diagonals(step, diagonals) for step in steps]
+    inside = {id(term) for step in found if isinstance(step, MixSpread) for term in step.terms}
+    return [step for step in found if id(step) not in inside]
+
+
+def _with_diagonals(step: SpreadStep, diagonals: Mapping[str, Embed]) -> SpreadStep:
+    if not isinstance(step, MixSpread):
+        return step
+    return replace(step, terms=tuple(diagonals.get(each.source, each) for each in step.terms))
+
+
+def _read(step: SpreadStep) -> Iterator[str]:
+    """The variables that a step reads."""
+    if isinstance(step, Sum | MixSpread):
+        yield from (term.source for term in step.terms)
+    else:
+        yield step.source
 
 
 def _finished(steps: Sequence[SpreadStep]) -> list[SpreadStep]:

@@ -296,8 +296,9 @@ class Sum:
 class MixSpread:
     """The product of a full level with what coarser spreads add to its result, in one pass.
 
-    `module` holds the weight, of which the product takes the `rows` from one to another, or all. Where
-    it is the `last` that is done at an output, an activation that follows the layer joins it.
+    `module` holds the weight, of which the product takes the `rows` from one to another, or all. What
+    is added to a diagonal alone is an `Embed` among the terms. Where it is the `last` that is done at
+    an output, an activation that follows the layer joins it.
     """
 
     target: str
@@ -305,7 +306,7 @@ class MixSpread:
     module: str
     rows: tuple[int, int] | None
     input_widths: tuple[int, ...]
-    terms: tuple[Term, ...]
+    terms: tuple[Term | Embed, ...]
     shape: Shape
     runs: Runs | None
     last: bool = False

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from specc_runtime.packages import evaluated
-
 from ..errors import SpecError
 
 
@@ -42,7 +40,7 @@ def capture(module: nn.Module, inputs: Sequence[object], options: Mapping[str, o
     `inputs` and `options` are what `forward` is called with. Fused encoder layers are taken apart.
     """
     try:
-        with evaluated(module), _taken_apart(), _quietly(), torch.no_grad():
+        with _in_evaluation(module), _quietly(), torch.no_grad():
             called = without_cache(module, options)
             program = torch.export.export(module, tuple(inputs), called, strict=False)
     except Exception as error:  # torch raises many kinds
@@ -76,14 +74,18 @@ def without_cache(module: nn.Module, options: Mapping[str, object]) -> dict[str,
 
 
 @contextmanager
-def _taken_apart() -> Iterator[None]:
-    """Fused attention layers as the operations that they are made of."""
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    """Each part of a model in evaluation, and afterwards as it was; fused layers taken apart."""
+    training = {each: each.training for each in module.modules()}
     fast = torch.backends.mha.get_fastpath_enabled()
+    module.eval()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        for each, mode in training.items():
+            each.training = mode
 
 
 @contextmanager
