@@ -29,6 +29,7 @@ from specc.compile import understand
 from specc.operations import Equivariant
 from specc.planning.compose import layer_plan
 from specc.planning.cost import Cost, cost
+from specc.planning.description import described
 from specc.planning.plan import Formulation
 from specc.types import tensors_of
 
@@ -77,9 +78,10 @@ def variants() -> Iterator[Variant]:
                 typed = understand(as_source(source)).models[0]
                 (node,) = (n for n in typed.graph.nodes if isinstance(n.operation, Equivariant))
                 plan = layer_plan(typed, node, formulation)
-                if str(plan) in seen:
+                steps = described(plan)
+                if steps in seen:
                     continue
-                seen.add(str(plan))
+                seen.add(steps)
                 module = specc.load(source, plan=formulation).M()
                 value = typed.types[0]
                 tensors = {

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from ..errors import Consequence, Errors, Note, Span, SpecError, nearest
+from ..errors import Consequence, Errors, Note, Span, SpecError
 from ..graph import Carry, Graph, Node, Region
 from ..names import counted
 from ..naming import Names, Runs, snake_case
@@ -28,6 +28,7 @@ from ..operations import (
 from ..text import syntax
 from ..types import Collection, Type
 from .arguments import make_operation, signature
+from .calls import block_arguments, given_name, tensor_arguments
 from .layers import Layers, explicit_names
 from .meanings import Broken, Known, Meaning, Place, Result, Several, Value
 from .scope import (
@@ -429,7 +430,7 @@ class _Builder:
             place.file,
             extra,
         )
-        path = self.path(call, named, place) if entry.operation.parametrised else ""
+        path = self.path(call, place) if entry.operation.parametrised else ""
         if named is not None and not entry.operation.parametrised:
             raise SpecError(f"`{call.function.text}` has no parameters to name", named.span)
         if operation.pieces:
@@ -484,10 +485,10 @@ class _Builder:
         """The tensors of a collection one by one."""
         return Several(tuple(self.add(Take(key=key), (made,), span) for key in keys))
 
-    def path(self, call: syntax.Call, named: syntax.Keyword | None, place: Place) -> str:
+    def path(self, call: syntax.Call, place: Place) -> str:
         """Where the parameters of a call live."""
-        if named is not None:
-            symbol = _symbol(named)
+        symbol = given_name(call)
+        if symbol is not None:
             refuse_private(symbol)
             path = place.paths.tie(symbol.text)
             word, first = self.tied.setdefault(path, (call.function.text, call.span))
@@ -506,11 +507,11 @@ class _Builder:
             circle = " -> ".join([*(each.name.text for each in place.blocks), name])
             raise SpecError(f"block `{name}` uses itself: {circle}", call.span)
         self.step(call.span)
-        names = self.arguments(call, block, place)
-        named = next((k for k in call.keywords if k.name.text == "name"), None)
+        given = block_arguments(call, block.syntax)
+        names = {name: self.expression(value, place) for name, value in given.items()}
         path = ""
         if self.layers.within(block):
-            path = self.path(call, named, place)
+            path = self.path(call, place)
         inner = Place(
             block.scope,
             names,
@@ -526,52 +527,8 @@ class _Builder:
         self.regions[-1].append(replace(region, arguments=bound, results=results))
         return values[0] if len(values) == 1 else Several(values)
 
-    def arguments(
-        self, call: syntax.Call, block: BlockDeclaration, place: Place
-    ) -> dict[str, Meaning]:
-        """The parameters of a block bound to what a call gives for them."""
-        wanted = [parameter.text for parameter in block.syntax.parameters]
-        form = f"`{call.function.text}({', '.join(wanted)})`"
-        if call.axes is not None or call.channels is not None:
-            what = "axes in brackets" if call.axes is not None else "`;`"
-            raise SpecError(f"block `{call.function.text}` takes no {what}", call.span, form)
-        given: dict[str, syntax.Expression] = dict(zip(wanted, call.arguments, strict=False))
-        if len(call.arguments) > len(wanted):
-            raise SpecError(
-                f"block `{call.function.text}` takes {counted(len(wanted), 'argument')}",
-                call.span,
-                form,
-            )
-        for keyword in call.keywords:
-            name = keyword.name.text
-            if name == "name" and "name" not in wanted:
-                continue
-            if name not in wanted:
-                hint = nearest(name, wanted) or form
-                raise SpecError(f"block `{call.function.text}` has no `{name}`", keyword.span, hint)
-            if name in given:
-                raise SpecError(f"`{name}` is given twice", keyword.span)
-            given[name] = keyword.value
-        missing = [name for name in wanted if name not in given]
-        if missing:
-            raise SpecError(
-                f"block `{call.function.text}` also needs `{missing[0]}`", call.span, form
-            )
-        return {name: self.expression(value, place) for name, value in given.items()}
-
     def collect(self, call: syntax.Call, space: Collection, place: Place) -> Value:
-        given = {keyword.name.text: keyword.value for keyword in call.keywords}
-        form = f"`{call.function.text}({', '.join(f'{n} = ...' for n in space.names)})`"
-        for keyword in call.keywords:
-            if keyword.name.text not in space.names:
-                hint = nearest(keyword.name.text, space.names) or form
-                raise SpecError(
-                    f"{space.label} has no tensor `{keyword.name.text}`", keyword.span, hint
-                )
-        missing = [name for name in space.names if name not in given]
-        if missing or call.arguments or call.channels is not None or call.axes is not None:
-            raise SpecError(f"{space.label} is put together from all its tensors", call.span, form)
-        values = tuple(self.operand(given[name], place) for name in space.names)
+        values = tuple(self.operand(each, place) for each in tensor_arguments(call, space))
         return self.add(Collect(space=space), values, call.span)
 
 
@@ -604,16 +561,6 @@ class _Lookup:
 
     def expression(self, expression: syntax.Expression) -> Static:
         return evaluate(expression, self)
-
-
-def _symbol(keyword: syntax.Keyword) -> syntax.Identifier:
-    """The name in `name = encoder`."""
-    value = keyword.value
-    if not isinstance(value, syntax.Name):
-        plain = isinstance(value, syntax.String) and value.value.isidentifier()
-        hint = f"`name = {value.value if plain else 'encoder'}`"  # type: ignore[union-attr]
-        raise SpecError("a name is needed here, without quotes", value.span, hint)
-    return syntax.Identifier(value.text, value.span)
 
 
 def _refuse_second_target(targets: Sequence[syntax.Identifier]) -> None:

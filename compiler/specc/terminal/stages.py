@@ -10,6 +10,7 @@ from ..graph import Typed
 from ..groups import Structure
 from ..operations import Equivariant
 from ..planning.compose import layer_plan
+from ..planning.description import described
 from ..planning.plan import Formulation
 from ..program.infer import infer
 from ..symmetry.factors import Factor
@@ -92,6 +93,6 @@ def _layers(
         if isinstance(node.operation, Equivariant):
             plan = layer_plan(typed, node, formulation)
             types = ", ".join(map(str, typed.input_types(node)))
-            lines = str(plan.maps if stage == "maps" else plan).splitlines()
+            lines = (str(plan.maps) if stage == "maps" else described(plan)).splitlines()
             head = f"{typed.name}.{node.path}: {types} -> {typed.type(node)}"
             yield "\n".join([head, *(f"  {line}" for line in lines)])
