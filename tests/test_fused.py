@@ -154,6 +154,27 @@ def test_outputs_and_gradients_of_the_kernels_are_as_said(case: str, activation:
     check(case, activation, torch.float32, 2e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
+@pytest.mark.usefixtures("kernels")
+@pytest.mark.parametrize("width", [16, 20, 48])
+def test_kernels_on_more_than_the_last_cache(width: int) -> None:
+    """Stored past the caches where rows are whole vectors."""
+    torch.manual_seed(0)
+    x = torch.randn(3, 280, 350, width)
+    assert x.nbytes > 16 << 20
+    weight, upper = torch.randn(width, width) / width**0.5, torch.randn_like(x)
+    given = [x, weight, torch.randn(3, 280, 1, width), torch.randn(3, 1, 350, width)]
+    results = []
+    for compute in (mix_spread, said_mix_spread):
+        inputs = [each.clone().requires_grad_() for each in given]
+        found = compute(*inputs, activation=F.relu)
+        results.append([found, *torch.autograd.grad(found, inputs, upper)])
+    for found, expected in zip(*results, strict=True):
+        scale = max(1.0, float(expected.detach().abs().max()))
+        torch.testing.assert_close(found / scale, expected / scale, rtol=1e-4, atol=1e-5)
+
+
 DIAGONALS = {
     "a matrix": (2, (5, 5), 1, (1, 2)),
     "the last two of three axes": (2, (3, 4, 4), 2, (2, 3)),
