@@ -21,6 +21,7 @@ from .plan import (
     Shift,
     Step,
     Sum,
+    Term,
     Trace,
     Unfold,
     Unwedge,
@@ -70,16 +71,14 @@ def _words(step: Step) -> str:
             return f"{targets} = {step.module}({of})  # {form}"
         case MixSpread():
             of = ", ".join(operand.source for operand in step.operands)
-            terms = "".join(f" + {term.source}" for term in step.terms)
+            terms = "".join(f" + {_added(term)}" for term in step.terms)
             return f"{step.target} = {step.module}({of}){terms}"
         case Sum():
             return f"{step.target} = {' + '.join(term.source for term in step.terms)}"
         case Expand():
             return f"{step.target} = expand({step.source}, {step.dims})"
         case Embed():
-            return (
-                f"{step.target} = embed({step.source}, {step.dim} -> {step.first}, {step.second})"
-            )
+            return f"{step.target} = {_embedded(step)}"
         case Along():
             return f"{step.target} = along({step.source}, {step.dim})"
         case Lower():
@@ -90,3 +89,11 @@ def _words(step: Step) -> str:
             return f"{step.target} = average({step.source}, {step.parts})"
         case Unfold():
             return f"{step.target} = unfold({step.source})"
+
+
+def _added(term: Term | Embed) -> str:
+    return _embedded(term) if isinstance(term, Embed) else term.source
+
+
+def _embedded(step: Embed) -> str:
+    return f"embed({step.source}, {step.dim} -> {step.first}, {step.second})"
