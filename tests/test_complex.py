@@ -18,7 +18,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 import specc
 from specc.errors import SpecError, SpecErrors, leaves
-from specc.reference import evaluate
+from specc.reference.models import evaluate
 from specc.types import Collection
 from specc_runtime import InputError
 

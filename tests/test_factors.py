@@ -23,7 +23,7 @@ from specc.api import as_source
 from specc.compile import understand
 from specc.groups import Signed
 from specc.program.infer import infer
-from specc.reference import put_together, taken_apart
+from specc.reference.stored import put_together, taken_apart
 from specc.symmetry.factors import ALL_FACTORS
 from specc.types import Tensor as TensorType
 from specc.types import axes_of

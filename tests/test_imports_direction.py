@@ -16,7 +16,7 @@ STAGES = (
     {"text"},
     {"types"},
     {"symmetry"},
-    {"operations", "reference", "tied_reference"},
+    {"operations", "reference"},
     {"graph"},
     {"program"},
     {"planning"},
@@ -31,7 +31,7 @@ STAGES = (
 """The compiler's packages and modules: each imports from its own stage and from those before it."""
 
 EXCEPTIONS = {("operations", "graph"), ("reference", "graph")}
-"""The reference meaning of a layer and of a graph are one module, which operations ask for at run time."""
+"""`reference.models` is the meaning of graphs; operations ask at run time for `reference.maps` alone."""
 
 
 def sources(folder: Path) -> list[Path]:

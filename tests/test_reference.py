@@ -23,7 +23,7 @@ from specc.graph import Typed
 from specc.operations import CATALOGUE, FUNCTIONS
 from specc.operations.masks import mask_axes, mask_name
 from specc.planning.plan import Formulation
-from specc.reference import evaluate
+from specc.reference.models import evaluate
 from specc.types import Axis, Type, axes_of, tensors_of
 from specc.types import Tensor as TensorType
 

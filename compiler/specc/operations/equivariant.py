@@ -174,7 +174,9 @@ class Equivariant(Operation):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
-        from ..reference import evaluate_maps  # the one meaning long enough for a module of its own
+        from ..reference.maps import (
+            evaluate_maps,  # the one meaning long enough for a module of its own
+        )
 
         read, written = self.operands(inputs, result)
         maps = expand(self.derived(read, written), read, written)

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 from ..graph import Typed
 from ..operations.masks import mask_name
 from ..planning.compose import masked_axes
-from ..reference import put_together
+from ..reference.stored import put_together
 from ..types import Tensor as TensorType
 from ..types import Type, tensors_of
 from ..verification.draws import random_mask, random_value

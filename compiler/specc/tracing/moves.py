@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..reference import put_together, taken_apart
+from ..reference.stored import put_together, taken_apart
 from ..types import Collection, Stored
 from ..verification.actions import Element, act
 from .written import tensors_of

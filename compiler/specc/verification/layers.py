@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, without_absent
-from ..reference import evaluate_maps
+from ..reference.maps import evaluate_maps
 from ..symmetry.derive import Maps
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand

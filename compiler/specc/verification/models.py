@@ -17,7 +17,7 @@ from ..errors import SpecError, nearest
 from ..graph import Node, Typed
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, presence, without_absent
-from ..reference import put_together, taken_apart
+from ..reference.stored import put_together, taken_apart
 from ..types import Axis, Collection, Type, axes_of, tensors_of
 from ..types import Tensor as TensorType
 from .actions import Element, act_on_mask, moved, random_element

@@ -1,8 +1,7 @@
-"""The slow, obvious meaning of a model: its graph node by node, its layers one diagram at a time.
+"""The slow, obvious meaning of an equivariant layer: the sum over its diagrams, one at a time.
 
-This is what tests hold generated modules against. It reads the types and the list of diagrams, and
-nothing of plans or emitted code. `xp` is a tensor library with the interface of torch, handed in by
-the caller: the compiler imports none. Values are `(batch, *axes, channels)`, or dicts of them.
+It reads the list of diagrams, and nothing of plans or emitted code. `xp` is a tensor library with the
+interface of torch; values are `(batch, *axes, channels)`, or dicts of them.
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from .graph import Node, Typed
-from .groups import Diagrams
-from .operations.masks import mask_axes, mask_name, presence, without_absent
-from .symmetry.derive import Centre, Level, Maps, Product
-from .symmetry.diagrams import Half, enclosing_index, folded_indices
-from .symmetry.exchanges import generated
-from .symmetry.folding import Operand
-from .tied_reference import tied_biases, tied_matrices
-from .types import Collection, Piece, Tensor, Type, tensor_named, tensors_of
+from ..groups import Diagrams
+from ..operations.masks import mask_axes, mask_name, presence, without_absent
+from ..symmetry.derive import Centre, Level, Maps, Product
+from ..symmetry.diagrams import Half, enclosing_index, folded_indices
+from ..symmetry.exchanges import generated
+from ..symmetry.folding import Operand
+from ..types import Tensor, Type, tensors_of
+from .tied import tied_biases, tied_matrices
 
 Array = Any
 """A tensor of the library `xp`."""
@@ -28,126 +26,6 @@ Value = Array | dict[str, Array]
 
 LETTERS = "bcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Subscripts of einsum; the batch is `a`."""
-
-
-def evaluate(
-    xp: Any,
-    typed: Typed,
-    inputs: Sequence[Value],
-    parameters: Mapping[str, Array],
-    masks: Mapping[str, Array] | None = None,
-) -> tuple[Value, ...]:
-    """The results of a model in evaluation.
-
-    Inputs are as `forward` takes them, without a channel dimension where the type declares none;
-    parameters are keyed like the state_dict, masks by argument (`node_mask`). An axis whose mask is
-    not given has all of its positions.
-    """
-    masks = masks or {}
-    given = iter(inputs)
-    values: list[Value] = []
-    for node in typed.graph.nodes:
-        if node.number in typed.graph.inputs:
-            values.append(_entered(next(given), typed.type(node), masks))
-        else:
-            read = tuple(values[number] for number in node.inputs)
-            values.append(_node(xp, typed, node, read, {**_own(typed, node, parameters), **masks}))
-    return tuple(
-        _left(values[number], declared, masks)
-        for number, declared in zip(typed.graph.outputs, typed.graph.output_types, strict=True)
-    )
-
-
-def _own(typed: Typed, node: Node, parameters: Mapping[str, Array]) -> dict[str, Array]:
-    """The parameters of one layer, by the names that its operation gives them."""
-    declared = node.operation.parameters(typed.input_types(node), typed.type(node))
-    return {each.name: parameters[f"{node.path}.{each.name}"] for each in declared}
-
-
-def _node(
-    xp: Any, typed: Typed, node: Node, values: tuple[Value, ...], known: Mapping[str, Array]
-) -> Value:
-    """One operation; an elementwise one acts on each tensor of a collection alone."""
-    inputs, result = typed.input_types(node), typed.type(node)
-    if not (node.operation.elementwise and isinstance(result, Collection)):
-        value: Value = node.operation.reference(xp, values, inputs, result, known)
-        return value
-    return {
-        name: node.operation.reference(
-            xp,
-            tuple(value[name] if isinstance(value, dict) else value for value in values),
-            tuple(tensor_named(kind, name) for kind in inputs),
-            tensor,
-            known,
-        )
-        for name, tensor in result.tensors
-    }
-
-
-def _entered(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
-    """An input with a channel dimension, and zeros where nothing is."""
-
-    def enter(array: Array, tensor: Tensor) -> Array:
-        array = array.unsqueeze(-1) if tensor.bare else array
-        return without_absent(array, tensor.axes, masks)
-
-    if isinstance(declared, Tensor):
-        return enter(value, declared)
-    value = taken_apart(value, declared)
-    return {name: enter(value[name], tensor) for name, tensor in declared.tensors}
-
-
-def _left(value: Value, declared: Type, masks: Mapping[str, Array]) -> Value:
-    """A result as `forward` gives it: zeros where nothing is, channels only where declared."""
-
-    def leave(array: Array, tensor: Tensor) -> Array:
-        array = without_absent(array, tensor.axes, masks)
-        return array.squeeze(-1) if tensor.bare else array
-
-    if isinstance(declared, Tensor):
-        return leave(value, declared)
-    left = {name: leave(value[name], tensor) for name, tensor in declared.tensors}
-    return put_together(left, declared)
-
-
-def taken_apart(value: Mapping[str, Array], kind: Collection) -> dict[str, Array]:
-    """The tensors of a collection, from those it is stored in; channels may follow the axes."""
-    if not kind.stored:
-        return {name: value[name] for name in kind.names}
-    return {
-        piece.name: _seen(value[each.name], piece) for each in kind.stored for piece in each.pieces
-    }
-
-
-def put_together(value: Mapping[str, Array], kind: Collection) -> dict[str, Array]:
-    """The tensors that a collection is stored in: what `taken_apart` was given."""
-    if not kind.stored:
-        return dict(value)
-    found: dict[str, Array] = {}
-    for each in kind.stored:
-        first = value[each.pieces[0].name]
-        after = first.shape[1 + len(each.pieces[0].axes) :]
-        whole = first.new_zeros(first.shape[0], *each.shape, *after)
-        for piece in each.pieces:
-            _seen(whole, piece).copy_(value[piece.name])
-        found[each.name] = whole
-    return found
-
-
-def _seen(array: Array, piece: Piece) -> Array:
-    """A piece as a view of the tensor that it is in, `(batch, *axes, channels)`."""
-    batch, *steps = array.stride()
-    rank = len(piece.dims)
-    along = list(zip(piece.dims, steps, strict=False))
-    sizes = [axis.size for axis in piece.axes]
-    strides = [step * stride for each, step in along for stride in each.strides]
-    start = array.storage_offset() + sum(step * each.start for each, step in along)
-    after = array.shape[1 + rank :]
-    shape = (array.shape[0], *sizes, *after)
-    return array.as_strided(shape, (batch, *strides, *steps[rank:]), start)
-
-
-# --- Equivariant layers ---------------------------------------------------------------------------
 
 
 def evaluate_maps(

@@ -14,11 +14,11 @@ from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from .groups import Permuted
-from .symmetry.derive import Level, Maps, Product, maps_between
-from .symmetry.folding import Operand
-from .symmetry.ties import Factor, action_of, as_matrices, factors
-from .types import Axis, Swap
+from ..groups import Permuted
+from ..symmetry.derive import Level, Maps, Product, maps_between
+from ..symmetry.folding import Operand
+from ..symmetry.ties import Factor, action_of, as_matrices, factors
+from ..types import Axis, Swap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

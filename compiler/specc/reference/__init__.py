@@ -1,0 +1,1 @@
+"""What models and layers mean, written for reading and not for speed."""
