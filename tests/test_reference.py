@@ -416,6 +416,15 @@ def test_random_programs_compute_what_the_reference_does(seed: int) -> None:
     agree(random_program(seed))
 
 
+def test_a_layer_that_the_last_run_gives_beside_its_activation() -> None:
+    agree(
+        "axis node = S(3)\n"
+        "block Both(x) { return tanh(x), x }\n"
+        "model M(x: [node; 2]) -> [node; 2] {"
+        " repeat 3 { y, z = Both(equivariant(x, 2)) } return y + z }"
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50, 3050, 100))
 def test_many_random_programs_compute_what_the_reference_does(seed: int) -> None:
