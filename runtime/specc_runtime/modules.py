@@ -103,9 +103,10 @@ class BatchedMix(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(runs, batch, *axes, in) -> (runs, batch, *axes, out)` in one batched product."""
         rows = x.flatten(1, -2)
-        positions = x.shape[2:-1].numel()
-        if torch.compiler.is_compiling() and isinstance(positions, int) and positions > 1:
-            torch._check(rows.shape[1] != 1)  # which Inductor asks and cannot see
+        if torch.compiler.is_compiling():
+            positions = x.shape[2:-1].numel()
+            if isinstance(positions, int) and positions > 1:
+                torch._check(rows.shape[1] != 1)  # which Inductor asks and cannot see
         made = torch.bmm(rows, self.weight.transpose(1, 2))
         return made.reshape(*x.shape[:-1], -1)
 

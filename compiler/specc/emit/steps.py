@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from ..groups import Form
 from ..names import identifier
@@ -37,6 +37,8 @@ from ..symmetry.folding import Runs
 from ..types import Axis
 from .layout import statement, unpacking
 from .tables import Words
+
+AnyTerm = TypeVar("AnyTerm", bound=Term | Embed)
 
 
 def step_lines(step: Pooled | PoolStep | SpreadStep, plan: LayerPlan, comment: str) -> list[str]:
@@ -84,13 +86,15 @@ def _of_run(step: PoolStep | SpreadStep) -> PoolStep | SpreadStep:
         case Fold():
             return step
         case Sum():
-            terms = (replace(term, source=f"{term.source}[i]") for term in step.terms)
-            return replace(step, terms=tuple(terms))
+            return replace(step, terms=_terms_of_run(step.terms))
         case MixSpread():
-            own = (replace(term, source=f"{term.source}[i]") for term in step.terms)
-            return replace(step, terms=tuple(own))
+            return replace(step, terms=_terms_of_run(step.terms))
         case _:
             return replace(step, source=f"{step.source}[i]")
+
+
+def _terms_of_run(terms: tuple[AnyTerm, ...]) -> tuple[AnyTerm, ...]:
+    return tuple(replace(term, source=f"{term.source}[i]") for term in terms)
 
 
 def _pooled(step: Pooled, comment: str) -> list[str]:

@@ -174,9 +174,8 @@ class Equivariant(Operation):
         result: Type,
         parameters: Mapping[str, Any],
     ) -> Any:
-        from ..reference.maps import (
-            evaluate_maps,  # the one meaning long enough for a module of its own
-        )
+        # the one meaning long enough for a module of its own
+        from ..reference.maps import evaluate_maps
 
         read, written = self.operands(inputs, result)
         maps = expand(self.derived(read, written), read, written)

@@ -8,9 +8,14 @@ from ..text import syntax
 from ..types import Collection
 
 
+def name_keyword(call: syntax.Call) -> syntax.Keyword | None:
+    """The `name = encoder` of a call."""
+    return next((each for each in call.keywords if each.name.text == "name"), None)
+
+
 def given_name(call: syntax.Call) -> syntax.Identifier | None:
     """The name in `name = encoder`, under which the parameters of a call live."""
-    keyword = next((each for each in call.keywords if each.name.text == "name"), None)
+    keyword = name_keyword(call)
     if keyword is None:
         return None
     value = keyword.value

@@ -28,7 +28,7 @@ from ..operations import (
 from ..text import syntax
 from ..types import Collection, Type
 from .arguments import make_operation, signature
-from .calls import block_arguments, given_name, tensor_arguments
+from .calls import block_arguments, given_name, name_keyword, tensor_arguments
 from .layers import Layers, explicit_names
 from .meanings import Broken, Known, Meaning, Place, Result, Several, Value
 from .scope import (
@@ -418,7 +418,7 @@ class _Builder:
                 raise SpecError(f"`{call.function.text}` needs values", call.span)
         else:
             given, rest, several = self.values(call, entry.operation, place)
-        named = next((k for k in call.keywords if k.name.text == "name"), None)
+        named = name_keyword(call)
         lookup = self.known(place)
         extra = self.optional_values(call, entry.operation, given, place)
         operation = make_operation(
