@@ -199,12 +199,14 @@ Tensors mix_backward(
   std::vector<Operand> from = operands(sources, grid), to;
   std::vector<Operand*> all = {&upper};
   std::vector<Packed> matrices;
+  std::vector<bool> streamed;
   std::vector<int64_t> columns = {0};  // where the product with each source starts in a row, padded
   int64_t column = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
     int64_t depth = sources[i].size(-1);
     of_sources.push_back(needed[i] ? in_large_pages(at::empty_like(sources[i])) : at::empty({0}, grad.options()));
     to.emplace_back(needed[i] ? of_sources[i] : sources[i], grid);
+    streamed.push_back(streams(of_sources[i]));
     matrices.emplace_back(weight.data_ptr<float>() + column * weight.stride(1), channels, depth, weight.stride(0), weight.stride(1));
     columns.push_back(columns.back() + vectors(depth) * LANES);
     column += depth;
@@ -245,7 +247,7 @@ Tensors mix_backward(
           run.count = count;
           run.out = to[i].data + to[i].offset(grid, index, row);
           run.step = to[i].step(grid);
-          run.streams = streams(of_sources[i]);
+          run.streams = streamed[i];
           product(run, matrices[i]);
         }
       });
