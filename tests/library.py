@@ -1,4 +1,4 @@
-"""The library's transformers in sizes that tests can run."""
+"""The library in sizes that tests can run."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ TINY: Mapping[str, Mapping[str, Any]] = {
     "mixture_of_experts": {"depth": 2, "width": 8, "hidden": 6, "experts": 3, "vocabulary": 7},
     "encoder_decoder": {"depth": 2, "width": 8, "heads": 2, "hidden": 6, "vocabulary": 7, "context": 5},
 }  # fmt: skip
+
+
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    **TINY,
+    "densenet": {"size": 8, "growth": 2, "classes": 3},
+    "mobilenet": {"size": 32, "width": 4, "classes": 3},
+    "names": {"embedded": 4, "hidden": 5},
+    "res2net": {"size": 32, "width": 4, "scale": 2, "classes": 3},
+    "resnet": {"size": 32, "width": 4, "classes": 3},
+    "sequences": {"hidden": 5},
+    "squeeze_excitation": {"size": 8, "width": 4, "classes": 3},
+    "translation": {"source_words": 9, "target_words": 8, "embedded": 6, "hidden": 5},
+    "unet": {"size": 16, "width": 2},
+    "vgg": {"size": 32, "width": 4, "hidden": 6, "classes": 3},
+}
+"""Build parameters with which networks are small."""
 
 
 @cache

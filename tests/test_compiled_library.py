@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
-from library import SPECS, TINY
+from library import SMALL, SPECS
 from oracles.values import randomise
 from torch.utils._pytree import tree_map, tree_map_only
 
@@ -20,21 +19,6 @@ from specc.running.inputs import random_inputs
 from specc_runtime import Model
 
 pytestmark = pytest.mark.grid
-
-SMALL: Mapping[str, Mapping[str, Any]] = {
-    **TINY,
-    "densenet": {"size": 8, "growth": 2, "classes": 3},
-    "mobilenet": {"size": 32, "width": 4, "classes": 3},
-    "names": {"embedded": 4, "hidden": 5},
-    "res2net": {"size": 32, "width": 4, "scale": 2, "classes": 3},
-    "resnet": {"size": 32, "width": 4, "classes": 3},
-    "sequences": {"hidden": 5},
-    "squeeze_excitation": {"size": 8, "width": 4, "classes": 3},
-    "translation": {"source_words": 9, "target_words": 8, "embedded": 6, "hidden": 5},
-    "unet": {"size": 16, "width": 2},
-    "vgg": {"size": 32, "width": 4, "hidden": 6, "classes": 3},
-}
-"""Build parameters with which networks are small."""
 
 SIGNATURES = {
     (path.stem, name): signature

@@ -72,6 +72,7 @@ RUNTIME = (
     "each_with_means",
     "embed_diagonal",
     "full_mask",
+    "fused_if_small",
     "init_factored_mix_",
     "init_mix_",
     "init_tied_mix_",

@@ -29,7 +29,15 @@ from .embedding import Positions, Sinusoidal
 from .equivariant import Equivariant, Part
 from .experts import SoftExperts
 from .forms import Determinant, along, antisymmetric, lower, lower_symplectic, symmetric
-from .fused import Activation, OnDiagonal, as_is, each_with_means, mix_spread, with_means
+from .fused import (
+    Activation,
+    OnDiagonal,
+    as_is,
+    each_with_means,
+    fused_if_small,
+    mix_spread,
+    with_means,
+)
 from .gates import Gate, NormAct, SelfGate, inner, outer
 from .inputs import InputError, check_inputs, check_mask
 from .kan import KanLayer
@@ -146,6 +154,7 @@ __all__ = [
     "each_with_means",
     "embed_diagonal",
     "full_mask",
+    "fused_if_small",
     "init_factored_mix_",
     "init_mix_",
     "init_tied_mix_",

@@ -10,8 +10,9 @@ kernels of its own, `KERNELS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from torch.nn import functional as F
 from .tensors import embed_diagonal
 
 Activation = Callable[[Tensor], Tensor]
+
+Forward = TypeVar("Forward", bound=Callable[..., Any])
 
 KERNELS: dict[tuple[str, str], Callable[..., Any]] = {}
 """By operation and device type: what is asked first, and answers None where it has no kernel."""
@@ -50,6 +53,31 @@ class OnDiagonal(NamedTuple):
 def as_is(x: Tensor) -> Tensor:
     """The activation of a layer that has none."""
     return x
+
+
+def fused_if_small(forward: Forward) -> Forward:
+    """`forward` of a generated layer, which a backend may have a kernel for that computes all of it.
+
+    That kernel reads what the layer's tables say. Where networks are small, what `forward` does takes
+    longer to start than to compute.
+    """
+
+    @wraps(forward)
+    def call(self: Any, x: Any, *given: Activation, **named: Activation) -> Any:
+        (activation,) = given or (named.get("activation", as_is),)
+        device = next(iter(x.values())).device if isinstance(x, Mapping) else x.device
+        kernel = KERNELS.get(("layer", device.type))
+        rectified = activation is F.relu or activation is torch.relu
+        made = None if kernel is None else kernel(self, x, rectified)
+        if made is None:
+            return forward(self, x, *given, **named)
+        if rectified or activation is as_is:
+            return made
+        if isinstance(made, Tensor):
+            return activation(made)
+        return {name: activation(each) for name, each in made.items()}
+
+    return cast(Forward, call)
 
 
 def with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...]:

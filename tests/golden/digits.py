@@ -14,6 +14,7 @@ from specc_runtime import (
     Part,
     PerTensor,
     check_inputs,
+    fused_if_small,
     init_mix_,
     mix_spread,
     with_means,
@@ -179,6 +180,7 @@ class AccuracyZ2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 288), (32, 224), (32, 320), (32, 192)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
         # pool
         fc1_weight = x["fc1.weight"]  # (batch, fc1, image, 32)
@@ -269,6 +271,7 @@ class AccuracyInvariant(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor]) -> Tensor:
         # pool
         fc1_weight = x["fc1.weight"]  # (batch, fc1, image, 32)

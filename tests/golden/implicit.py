@@ -14,6 +14,7 @@ from specc_runtime import (
     Part,
     as_is,
     check_inputs,
+    fused_if_small,
     init_mix_,
     mix_spread,
     with_means,
@@ -206,6 +207,7 @@ class EditZ(Equivariant):
         )
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor], activation: Activation = as_is) -> dict[str, Tensor]:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 2)
@@ -361,6 +363,7 @@ class EditZ2(Equivariant):
         )
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor], activation: Activation = as_is) -> dict[str, Tensor]:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 128)
@@ -515,6 +518,7 @@ class EditEquivariant(Equivariant):
         )
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 128)
@@ -622,6 +626,7 @@ class DigitInvariant(Equivariant):
         init_mix_(self.mix_scalar.weight, [(128, 448)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: dict[str, Tensor]) -> Tensor:
         # pool
         h_weight = x["h.weight"].flatten(-2)  # (batch, h, 128)

@@ -14,6 +14,7 @@ from specc_runtime import (
     Part,
     as_is,
     check_inputs,
+    fused_if_small,
     init_mix_,
     mix_spread,
     with_means,
@@ -125,6 +126,7 @@ class PointClassifierX(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 6)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
         x, x_mean = with_means(x, 1)  # (batch, 3)
@@ -163,6 +165,7 @@ class PointClassifierX2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
         x, x_mean = with_means(x, 1)  # (batch, 64)
@@ -199,6 +202,7 @@ class PointClassifierInvariant(Equivariant):
         init_mix_(self.mix_scalar.weight, [(64, 64)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor) -> Tensor:
         # pool
         x_mean = x.mean(1)  # (batch, 64)
@@ -245,6 +249,7 @@ class CloudRankerX(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 9)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
         x, x_cloud = with_means(x, 2)  # (batch, cloud, 3)
@@ -286,6 +291,7 @@ class CloudRankerEquivariant(Equivariant):
         init_mix_(self.mix_scalar.weight, [(1, 64)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor) -> Tensor:
         # pool
         x_cloud = x.mean(2)  # (batch, cloud, 32)
@@ -339,6 +345,7 @@ class CompletionZ(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 8)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 2), (batch, item, 2)
@@ -397,6 +404,7 @@ class CompletionZ2(Equivariant):
         init_mix_(self.mix_scalar.weight, [(32, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor, activation: Activation = as_is) -> Tensor:
         # pool
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)
@@ -455,6 +463,7 @@ class CompletionEquivariant(Equivariant):
         init_mix_(self.mix_scalar.weight, [(1, 128)])
         nn.init.zeros_(self.mix_scalar.bias)
 
+    @fused_if_small
     def forward(self, x: Tensor) -> Tensor:
         # pool
         x, x_user, x_item = with_means(x, 2, 1)  # (batch, user, 32), (batch, item, 32)

@@ -41,7 +41,8 @@ def forward(layer: LayerUse, words: Words) -> list[str]:
     single = len(plan.results) == 1 and not plan.results[0].operand.name
     kind = "Tensor" if single else "dict[str, Tensor]"
     head = statement(f"def forward(self, {', '.join(arguments)}) -> {kind}:", 1)
-    return [*head, *indent(body)]
+    decorator = ["@fused_if_small"] if plan.is_plain else []
+    return [*decorator, *head, *indent(body)]
 
 
 def _promotions(plan: LayerPlan) -> list[str]:

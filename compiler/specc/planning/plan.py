@@ -410,6 +410,8 @@ PoolStep = Fold | Diagonal | Mean | Trace | Project | Wedge
 SpreadStep = MixSpread | Sum | Expand | Embed | Along | Lower | Unwedge | Average | Unfold
 PointStep = Center | Shift | Copy
 Step = PointStep | Pooled | PoolStep | Mix | SpreadStep
+PLAIN = (Fold, Pooled, Diagonal, Mean, Mix, MixSpread, Sum, Expand, Embed, Unfold)
+"""Steps that do to tensors what columns and rows of a product's weight stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,3 +455,21 @@ class LayerPlan:
     @property
     def steps(self) -> tuple[Step, ...]:
         return (*self.centers, *self.pools, *self.mixes, *self.spreads, *self.points)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its columns and rows say all that it computes.
+
+        Columns are then means or diagonals of one argument's real tensors, without masks, rows are
+        repeated to outputs, and the matrices between them have a coefficient for each.
+        """
+        operands = (*self.maps.inputs, *self.maps.outputs)
+        products = [each for level in self.maps.levels for each in level.products]
+        return (
+            len(self.arguments) == 1
+            and not self.maps.is_complex
+            and all(isinstance(step, PLAIN) for step in self.steps)
+            and all(mix.is_matrix for mix in self.mixes)
+            and not any(each.beside or each.dropped for each in products)
+            and not any(axis.masked for each in operands for axis in each.tensor.axes)
+        )

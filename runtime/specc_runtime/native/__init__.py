@@ -1,9 +1,10 @@
-"""The operations on full-size tensors in C++, for float32 on a CPU: built once, when first enabled.
+"""The operations on full-size tensors, and whole layers on small ones, in C++ for float32 on a CPU.
 
 `enable()` compiles the sources beside this file with the machine's C++ compiler (a minute or so; kept
 in torch's folder for extensions) and has `with_means` and `mix_spread` use them wherever they fit: float32, at
-most `WIDEST` channels, no autocast. All else, and what is exported, takes the plain path as before.
-With `SPECC_NATIVE=1` in the environment, importing `specc_runtime` enables them.
+most `WIDEST` channels, no autocast. Layers that are `fused_if_small` use them where networks are. All else,
+and what is exported, takes the plain path as before. With `SPECC_NATIVE=1` in the environment, importing
+`specc_runtime` enables them.
 
 The operators are `torch.ops.specc_native.*`, with gradients, shapes for tracing and a rule for vmap.
 For a given number of threads results are the same bits each time.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from ..equivariant import Equivariant
 from ..fused import KERNELS, fit, transformed
+from .layers import layer
 from .rules import register_rules
 
 WIDEST = 256
@@ -29,7 +33,7 @@ WIDEST = 256
 MOST_DIMS, MOST_TERMS = 8, 16
 """What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
 
-SOURCES = ("kernels.cpp", "operators.cpp")
+SOURCES = ("kernels.cpp", "layer.cpp", "operators.cpp")
 
 FLAGS = {
     "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
@@ -49,13 +53,14 @@ def enable() -> bool:
         return False
     KERNELS["with_means", "cpu"] = _with_means
     KERNELS["mix_spread", "cpu"] = _mix_spread
+    KERNELS["layer", "cpu"] = _layer
     return True
 
 
 def disable() -> None:
     """Uses the plain path again."""
-    KERNELS.pop(("with_means", "cpu"), None)
-    KERNELS.pop(("mix_spread", "cpu"), None)
+    for operation in ("with_means", "mix_spread", "layer"):
+        KERNELS.pop((operation, "cpu"), None)
 
 
 def enabled() -> bool:
@@ -116,6 +121,14 @@ def _mix_spread(
         return None
     found: Tensor = torch.ops.specc_native.mix(parts, weight, terms, rectified)
     return found
+
+
+def _layer(
+    module: Equivariant, x: Tensor | Mapping[str, Tensor], rectified: bool
+) -> Tensor | dict[str, Tensor] | None:
+    """A layer up to its activation where the kernel fits; the rectifier is a part of it."""
+    values = [x] if isinstance(x, Tensor) else [x[name] for name in module.inputs]
+    return layer(module, x, rectified) if _takes(*values, *module.parameters()) else None
 
 
 def _takes(x: Tensor, *others: Tensor) -> bool:

@@ -3,6 +3,7 @@
 #include "product.h"
 #include "rows.h"
 #include "sums.h"
+#include "terms.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -24,9 +25,6 @@ at::Tensor in_large_pages(at::Tensor x) {
   return x;
 }
 
-// Floats of a run of rows that stay in the first cache with what is made of them.
-constexpr int64_t RUN = 4096;
-
 // Bytes above which a tensor is not in the last cache when it is read again.
 constexpr int64_t STREAMED = 16 << 20;
 
@@ -36,8 +34,6 @@ bool streams(const at::Tensor& x) {
   return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LANES == 0 && x.is_contiguous() &&
       reinterpret_cast<uintptr_t>(x.data_ptr()) % whole == 0;
 }
-
-int64_t run_of(int64_t channels) { return std::max<int64_t>(32, RUN / channels); }
 
 at::Tensor with_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
 
@@ -56,32 +52,6 @@ std::vector<Operand> operands(const Tensors& tensors, const Grid& grid) {
 void list(std::vector<Operand*>& all, std::vector<Operand>& some) {
   for (Operand& each : some) all.push_back(&each);
 }
-
-// Terms at a run of rows: those that are one row for the whole run are added up in `base`.
-struct Added {
-  const std::vector<Operand>& terms;
-  std::vector<float> base;
-
-  Added(const std::vector<Operand>& terms, int64_t channels)
-      : terms(terms), base(vectors(channels) * LANES) {}
-
-  void at(const Grid& grid, const int64_t* index, int64_t row, int64_t channels, Run& run) {
-    run.addends.clear();
-    run.base = nullptr;
-    for (const Operand& each : terms) {
-      const float* from = each.data + each.offset(grid, index, row);
-      if (each.step(grid) != 0) {
-        run.addends.push_back({from, each.step(grid), channels});
-        continue;
-      }
-      for (int64_t j = 0; j < channels; j += LANES) {
-        Vector before = run.base ? load(base.data() + j) : Vector{};
-        store(base.data() + j, before + load(from + j, channels - j));
-      }
-      run.base = base.data();
-    }
-  }
-};
 
 }  // namespace
 

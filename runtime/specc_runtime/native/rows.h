@@ -35,6 +35,7 @@ struct Operand {
   float* data = nullptr;
   int64_t stride[MAX_DIMS] = {};
 
+  Operand() = default;
   // `skipped` dimensions at the front of the tensor are not of the grid.
   Operand(const at::Tensor& x, const Grid& grid, int64_t skipped = 0) : data(x.data_ptr<float>()) {
     int64_t missing = grid.dims + 1 + skipped - x.dim();
@@ -62,13 +63,14 @@ struct Operand {
   }
 };
 
-// Leaves out dimensions of size 1, and makes one of neighbours that are one for every operand.
-inline void coalesce(Grid& grid, const std::vector<Operand*>& operands) {
-  int last = -1;
-  for (int d = 0; d < grid.dims; ++d) {
+// Leaves out dimensions of size 1, and makes one of neighbours that are one for every operand; all but
+// the first few, which stay.
+inline void coalesce(Grid& grid, const std::vector<Operand*>& operands, int first = 0) {
+  int last = first - 1;
+  for (int d = first; d < grid.dims; ++d) {
     int64_t n = grid.size[d];
     if (n == 1) continue;
-    bool joined = last >= 0 && std::all_of(operands.begin(), operands.end(), [&](Operand* each) {
+    bool joined = last >= first && std::all_of(operands.begin(), operands.end(), [&](Operand* each) {
       return each->stride[last] == each->stride[d] * n;
     });
     if (joined) {

@@ -17,10 +17,19 @@ Dims = Any
 @cache
 def register_rules() -> None:
     """Registers the rules with torch; once in a process."""
-    for rule in (pool, mix, mix_forward, mix_backward):
+    for rule in (
+        pool,
+        mix,
+        mix_forward,
+        mix_backward,
+        layer,
+        layer_products,
+        layer_backward,
+    ):
         torch.library.register_fake(f"specc_native::{rule.__name__}", rule)
     torch.library.register_vmap("specc_native::pool", pool_batched)
     torch.library.register_vmap("specc_native::mix", mix_batched)
+    torch.library.register_vmap("specc_native::layer", layer_batched)
 
 
 def pool(x: Tensor, dims: Sequence[int]) -> list[Tensor]:
@@ -62,6 +71,66 @@ def mix_backward(
     ]
 
 
+def layer(
+    inputs: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    program: Sequence[int],
+    sizes: Sequence[int],
+    rectify: bool,
+    adjoint: bool,
+) -> list[Tensor]:
+    of_inputs, of_outputs, _ = _read(program)
+    made, start = [], 0
+    for axes in of_inputs if adjoint else of_outputs:
+        made.append(inputs[0].new_empty([inputs[0].shape[0], *sizes[start : start + axes + 1]]))
+        start += axes + 1
+    return made
+
+
+def layer_products(
+    grads: Sequence[Tensor], inputs: Sequence[Tensor], program: Sequence[int]
+) -> list[Tensor]:
+    levels = _read(program)[2]
+    weights = [inputs[0].new_empty([rows, columns]) for columns, rows, _ in levels]
+    return [*weights, *(inputs[0].new_empty([rows]) for _, rows, biased in levels if biased)]
+
+
+def layer_backward(
+    grads: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    program: Sequence[int],
+    of_inputs: bool,
+) -> list[Tensor]:
+    of = [each.new_empty(each.shape) for each in inputs] if of_inputs else []
+    return [*of, *layer_products(grads, inputs, program)]
+
+
+def _read(program: Sequence[int]) -> tuple[list[int], list[int], list[tuple[int, int, bool]]]:
+    """The numbers of axes of a layer's inputs and outputs; columns, rows and bias of each level."""
+    numbers = iter(program)
+
+    def take() -> int:
+        return next(numbers)
+
+    of_inputs = [take() for _ in range(take())]
+    of_outputs = [take() for _ in range(take())]
+    levels = []
+    for _ in range(take()):
+        _, biased = take(), take()
+        widths = [0, 0]
+        for side, axes in enumerate((of_inputs, of_outputs)):
+            for _ in range(take()):
+                tensor, width = take(), take()
+                widths[side] += width
+                for _ in range(axes[tensor]):
+                    take()
+        levels.append((widths[0], widths[1], bool(biased)))
+    return of_inputs, of_outputs, levels
+
+
 def pool_batched(
     info: Any, in_dims: Dims, x: Tensor, dims: Sequence[int]
 ) -> tuple[list[Tensor], list[int]]:
@@ -95,6 +164,33 @@ def mix_batched(
         for i in range(info.batch_size)
     ]
     return torch.stack(each), 0
+
+
+def layer_batched(
+    info: Any,
+    in_dims: Dims,
+    inputs: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    *rest: Any,
+) -> tuple[list[Tensor], list[int]]:
+    """With one set of weights for all, a mapped dimension is more networks; else there is a layer for each."""
+    of_inputs, of_weights, of_biases, *_ = in_dims
+    mapped = [_in_front(x, dim, info) for x, dim in zip(inputs, of_inputs, strict=True)]
+    compute: Callable[..., list[Tensor]] = torch.ops.specc_native.layer
+    if all(dim is None for dim in (*of_weights, *of_biases)):
+        made = compute([x.flatten(0, 1) for x in mapped], weights, biases, *rest)
+        return [each.unflatten(0, (info.batch_size, -1)) for each in made], [0] * len(made)
+    own = [
+        [_in_front(x, dim, info) for x, dim in zip(some, dims, strict=True)]
+        for some, dims in ((weights, of_weights), (biases, of_biases))
+    ]
+    each = [
+        compute([x[i] for x in mapped], *([x[i] for x in some] for some in own), *rest)
+        for i in range(info.batch_size)
+    ]
+    made = [torch.stack(some) for some in zip(*each, strict=True)]
+    return made, [0] * len(made)
 
 
 def _in_front(x: Tensor, dim: int | None, info: Any) -> Tensor:

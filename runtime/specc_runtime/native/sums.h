@@ -8,6 +8,58 @@ namespace specc {
 
 constexpr int MAX_TARGETS = 16;
 
+// Each row to a row of its own; the rows after these are fetched meanwhile.
+inline void add_rows(Rows rows, int64_t count, float* to, int64_t step) {
+  for (int64_t r = 0; r < count; ++r, rows.data += rows.step, to += step)
+    for (int64_t j = 0; j < rows.width; j += LANES) {
+      __builtin_prefetch(rows.data + AHEAD + j);
+      int64_t left = rows.width - j;
+      store(to + j, load(to + j, left) + load(rows.data + j, left), left);
+    }
+}
+
+// The sum of all rows, in the first columns, to each of the targets.
+template <int COLUMNS>
+inline void add_sum_of(const Rows& rows, int64_t count, float* const* to, int targets, int64_t start) {
+  constexpr int CHAINS = COLUMNS == 1 ? 4 : COLUMNS == 2 ? 2 : 1;  // sums that do not wait for each other
+  int64_t left = rows.width - (COLUMNS - 1) * LANES;
+  auto lanes = [left](int v) { return v + 1 < COLUMNS ? (int64_t)LANES : left; };
+  Vector sum[CHAINS][COLUMNS] = {};
+  auto add = [&](int64_t r, Vector* chain) {
+    const float* from = rows.data + r * rows.step;
+#pragma GCC unroll 4
+    for (int v = 0; v < COLUMNS; ++v) {
+      __builtin_prefetch(from + AHEAD + v * LANES);
+      chain[v] += load(from + v * LANES, lanes(v));
+    }
+  };
+  int64_t r = 0;
+  for (; r + CHAINS <= count; r += CHAINS)
+#pragma GCC unroll 4
+    for (int c = 0; c < CHAINS; ++c) add(r + c, sum[c]);
+  for (; r < count; ++r) add(r, sum[0]);
+  for (int v = 0; v < COLUMNS; ++v) {
+    for (int c = 1; c < CHAINS; ++c) sum[0][v] += sum[c][v];
+    for (int i = 0; i < targets; ++i) {
+      float* at = to[i] + start + v * LANES;
+      store(at, load(at, lanes(v)) + sum[0][v], lanes(v));
+    }
+  }
+}
+
+// The sum of all rows to each of the targets.
+inline void add_sum(const Rows& rows, int64_t count, float* const* to, int targets) {
+  for (int64_t start = 0; start < rows.width; start += WIDE * LANES) {
+    Rows part = {rows.data + start, rows.step, rows.width - start};
+    switch (std::min<int64_t>(WIDE, vectors(part.width))) {
+      case 1: add_sum_of<1>(part, count, to, targets, start); break;
+      case 2: add_sum_of<2>(part, count, to, targets, start); break;
+      case 3: add_sum_of<3>(part, count, to, targets, start); break;
+      default: add_sum_of<4>(part, count, to, targets, start);
+    }
+  }
+}
+
 // Tensors that rows are added to, each of them broadcast to the grid: a row of theirs takes in several.
 // Threads that would meet in one have a copy each; these are added up in order at the end.
 class Sums {
@@ -43,15 +95,7 @@ class Sums {
       }
     }
     if (wholes == 0) return;
-    for (int64_t start = 0; start < rows.width; start += WIDE * LANES) {
-      Rows part = {rows.data + start, rows.step, rows.width - start};
-      switch (std::min<int64_t>(WIDE, vectors(part.width))) {
-        case 1: add_sum<1>(part, count, whole, wholes, start); break;
-        case 2: add_sum<2>(part, count, whole, wholes, start); break;
-        case 3: add_sum<3>(part, count, whole, wholes, start); break;
-        default: add_sum<4>(part, count, whole, wholes, start);
-      }
-    }
+    add_sum(rows, count, whole, wholes);
   }
   std::vector<at::Tensor> results() const {
     std::vector<at::Tensor> results;
@@ -63,45 +107,6 @@ class Sums {
   std::vector<Operand> operands;
 
  private:
-  // Each row to a row of its own; the rows after these are fetched meanwhile.
-  static void add_rows(Rows rows, int64_t count, float* to, int64_t step) {
-    for (int64_t r = 0; r < count; ++r, rows.data += rows.step, to += step)
-      for (int64_t j = 0; j < rows.width; j += LANES) {
-        __builtin_prefetch(rows.data + AHEAD + j);
-        int64_t left = rows.width - j;
-        store(to + j, load(to + j, left) + load(rows.data + j, left), left);
-      }
-  }
-
-  // The sum of all rows, in the first columns, to each of the targets.
-  template <int COLUMNS>
-  static void add_sum(const Rows& rows, int64_t count, float* const* to, int targets, int64_t start) {
-    constexpr int CHAINS = COLUMNS == 1 ? 4 : COLUMNS == 2 ? 2 : 1;  // sums that do not wait for each other
-    int64_t left = rows.width - (COLUMNS - 1) * LANES;
-    auto lanes = [left](int v) { return v + 1 < COLUMNS ? (int64_t)LANES : left; };
-    Vector sum[CHAINS][COLUMNS] = {};
-    auto add = [&](int64_t r, Vector* chain) {
-      const float* from = rows.data + r * rows.step;
-#pragma GCC unroll 4
-      for (int v = 0; v < COLUMNS; ++v) {
-        __builtin_prefetch(from + AHEAD + v * LANES);
-        chain[v] += load(from + v * LANES, lanes(v));
-      }
-    };
-    int64_t r = 0;
-    for (; r + CHAINS <= count; r += CHAINS)
-#pragma GCC unroll 4
-      for (int c = 0; c < CHAINS; ++c) add(r + c, sum[c]);
-    for (; r < count; ++r) add(r, sum[0]);
-    for (int v = 0; v < COLUMNS; ++v) {
-      for (int c = 1; c < CHAINS; ++c) sum[0][v] += sum[c][v];
-      for (int i = 0; i < targets; ++i) {
-        float* at = to[i] + start + v * LANES;
-        store(at, load(at, lanes(v)) + sum[0][v], lanes(v));
-      }
-    }
-  }
-
   std::vector<std::vector<int64_t>> shapes;
   std::vector<at::Tensor> totals;
   std::vector<int64_t> copies;

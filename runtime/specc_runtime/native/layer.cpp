@@ -1,0 +1,325 @@
+// A whole layer of means, products and broadcasts, a few networks at a time: from the first sum to the last
+// row they stay in a core's cache, and nothing between inputs and outputs is a tensor. The gradient with
+// respect to the inputs is a layer of the same kind, with columns for rows and its matrices transposed.
+#include "layer.h"
+
+#include "reading.h"
+#include "steps.h"
+#include "table.h"
+#include "writing.h"
+
+namespace specc {
+namespace {
+
+// Floats of inputs and outputs that are taken at once: they stay in the second cache with what is made of them.
+constexpr int64_t CACHED = 1 << 18;
+
+Shapes shapes_of(const Tensors& tensors) {
+  Shapes found;
+  for (const at::Tensor& each : tensors) found.push_back(each.sizes().slice(1).vec());
+  return found;
+}
+
+Shapes shapes_of(at::IntArrayRef sizes, const std::vector<int64_t>& axes) {
+  Shapes found;
+  size_t place = 0;
+  for (int64_t count : axes) {
+    TORCH_CHECK(place + count < sizes.size(), "the sizes of a layer's tensors end too early");
+    found.push_back(sizes.slice(place, count + 1).vec());
+    place += count + 1;
+  }
+  return found;
+}
+
+Tensors contiguous(at::TensorList given) {
+  Tensors found;
+  for (const at::Tensor& each : given) found.push_back(each.contiguous());
+  return found;
+}
+
+Tensors empty(const Shapes& shapes, const at::Tensor& like) {
+  Tensors found;
+  for (std::vector<int64_t> sizes : shapes) {
+    sizes.insert(sizes.begin(), like.size(0));
+    found.push_back(at::empty(sizes, like.options()));
+  }
+  return found;
+}
+
+// Whether tensors are of as many networks as others.
+void check(const Tensors& tensors, const Tensors& others) {
+  TORCH_CHECK(!tensors.empty(), "a layer has no tensors");
+  for (const at::Tensor& each : others)
+    TORCH_CHECK(each.size(0) == tensors[0].size(0), "a layer is given ", tensors[0].size(0), " and ", each.size(0), " networks");
+}
+
+int64_t total(const Shapes& shapes) {
+  int64_t sum = 0;
+  for (const auto& each : shapes) sum += numbers(each);
+  return sum;
+}
+
+// Tensors and scratch of the networks from `first` on.
+struct Buffers {
+  std::vector<float*> starts;
+  std::vector<int64_t> strides;
+  int64_t scratch = 0;
+
+  int64_t add(const Tensors& tensors) {
+    int64_t first = starts.size();
+    for (const at::Tensor& each : tensors) add(each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()));
+    return first;
+  }
+  int64_t add(float* start, int64_t stride) {
+    starts.push_back(start);
+    strides.push_back(stride);
+    return starts.size() - 1;
+  }
+  std::vector<float*> at(int64_t first) const {
+    std::vector<float*> found;
+    for (size_t i = 0; i < starts.size(); ++i) found.push_back(starts[i] + first * strides[i]);
+    return found;
+  }
+};
+
+// How networks are shared out: whole ones for each thread, and a few of them at once.
+struct Batches {
+  int64_t batch, threads, at_once;
+
+  // `floats` and `work` are of one network: what it holds, and what it costs in floats read or written.
+  Batches(int64_t batch, int64_t floats, int64_t work) : batch(batch) {
+    int64_t most = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), batch);
+    threads = std::clamp<int64_t>(batch * work / 32768, 1, std::max<int64_t>(most, 1));
+    int64_t share = (batch + threads - 1) / threads, fit = std::max<int64_t>(CACHED / std::max<int64_t>(floats, 1), 1);
+    int64_t times = (share + fit - 1) / fit;
+    at_once = times > 0 ? (share + times - 1) / times : 1;
+  }
+
+  // Runs the steps on all networks, a few at a time; `prepare(thread, first, count, buffers)` comes before.
+  template <class F>
+  void run(const Steps& steps, const Buffers& buffers, const Scratch& scratch, F prepare) const {
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      thread_local std::vector<float> space;  // kept: fresh memory costs more than the arithmetic
+      space.resize(std::max<size_t>(space.size(), scratch.used));
+      Steps own = steps;
+      for (int64_t thread = begin; thread < end; ++thread) {
+        int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
+        for (; first < last; first += at_once) {
+          int64_t count = std::min(at_once, last - first);
+          std::vector<float*> at = buffers.at(first);
+          at[buffers.scratch] = space.data();
+          prepare(thread, first, count, at);
+          own.run(at, count);
+        }
+      }
+    });
+  }
+};
+
+// The matrices of a level, with what makes sums of means: a factor for each column.
+at::Tensor scaled(const Level& level, const at::Tensor& weight) {
+  int64_t rows = Level::width(level.rows), columns = Level::width(level.columns);
+  TORCH_CHECK(weight.dim() == 2 && weight.size(0) == rows && weight.size(1) == columns,
+      "a weight of a layer is (", rows, ", ", columns, "), not ", weight.sizes());
+  at::Tensor factors = at::empty({columns}, weight.options());
+  float* to = factors.data_ptr<float>();
+  for (const View& each : level.columns) to = std::fill_n(to, each.width, 1.0f / (float)each.others(level.strands));
+  return (weight * factors).contiguous();
+}
+
+Tensors scaled(const std::vector<Level>& levels, at::TensorList weights) {
+  TORCH_CHECK(weights.size() == levels.size(), "a layer of ", levels.size(), " products has ", weights.size(), " weights");
+  Tensors found;
+  for (size_t l = 0; l < levels.size(); ++l) found.push_back(scaled(levels[l], weights[l]));
+  return found;
+}
+
+// Zeros where nothing is written.
+void clear(const Tensors& tensors, const Writing& writing) {
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (!writing.writes(i)) tensors[i].zero_();
+}
+
+// The products of levels, for the rows of outputs or, transposed, for the columns of inputs.
+void write(
+    const std::vector<Level>& levels, const Places& places, const Tensors& matrices, const Tensors& biases,
+    int64_t first_bias, bool adjoint, Writing& writing, std::deque<Packed>& packed) {
+  size_t bias = 0;
+  for (size_t l = 0; l < levels.size(); ++l) {
+    const Level& level = levels[l];
+    int64_t rows = matrices[l].size(0), columns = matrices[l].size(1);
+    const float* weight = matrices[l].data_ptr<float>();
+    for (const View& view : adjoint ? level.columns : level.rows) {
+      ProductStep step{grid_of(level.sizes)};
+      step.factors = places[l];
+      if (adjoint) {
+        packed.emplace_back(weight + view.start, rows, view.width, columns, 1);
+      } else {
+        packed.emplace_back(weight + view.start * columns, columns, view.width, 1, columns);
+      }
+      step.matrix = &packed.back();
+      if (!adjoint && level.biased) {
+        TORCH_CHECK(bias < biases.size() && biases[bias].numel() == rows, "a bias of a layer is missing, or has another size");
+        Place term;
+        term.buffer = first_bias + bias;
+        term.start = view.start;
+        step.addends.push_back(term);
+      }
+      writing.add(level, view, std::move(step));
+    }
+    bias += level.biased;
+  }
+}
+
+// Where the gradient of each level's matrix and bias is made, with rows of whole vectors.
+struct Products {
+  std::vector<int64_t> starts, biases, steps;
+  int64_t size = 0;
+
+  explicit Products(const std::vector<Level>& levels) {
+    for (const Level& level : levels) {
+      int64_t step = 0, rows = Level::width(level.rows);
+      for (const View& each : level.columns) step += padded(each);
+      starts.push_back(size);
+      steps.push_back(step);
+      size += rows * step;
+      biases.push_back(size);
+      size += level.biased * (rows + LANES);
+    }
+  }
+  static int64_t padded(const View& view) { return vectors(view.width) * LANES; }
+
+  void steps_of(const std::vector<Level>& levels, const Places& columns, const Places& rows, int64_t buffer, Steps& found) const {
+    for (size_t l = 0; l < levels.size(); ++l) {
+      for (size_t r = 0; r < rows[l].size(); ++r) {
+        int64_t start = levels[l].rows[r].start, column = 0;
+        for (size_t c = 0; c < columns[l].size(); ++c) {
+          int64_t block = starts[l] + start * steps[l] + column;
+          found.outers.push_back({grid_of(levels[l].sizes), rows[l][r], columns[l][c], buffer, block, steps[l]});
+          found.outers.back().coalesced();
+          column += padded(levels[l].columns[c]);
+        }
+        if (!levels[l].biased) continue;
+        SumStep sum{grid_of(levels[l].sizes), rows[l][r]};
+        sum.to.buffer = buffer;
+        sum.to.start = biases[l] + start;
+        sum.gathers = true;
+        sum.coalesced();
+        found.sums.push_back(sum);
+      }
+    }
+  }
+
+  // The gradients of weights, then of biases, from what was made of all networks.
+  Tensors results(const std::vector<Level>& levels, const at::Tensor& made) const {
+    Tensors weights, of_biases;
+    for (size_t l = 0; l < levels.size(); ++l) {
+      int64_t rows = Level::width(levels[l].rows), column = 0;
+      at::Tensor whole = made.narrow(0, starts[l], rows * steps[l]).view({rows, steps[l]});
+      Tensors blocks;
+      for (const View& each : levels[l].columns) {
+        at::Tensor block = whole.narrow(1, column, each.width);
+        int64_t others = each.others(levels[l].strands);
+        blocks.push_back(others == 1 ? block : block.div_((double)others));
+        column += padded(each);
+      }
+      weights.push_back(blocks.empty() ? at::empty({rows, 0}, made.options()) : at::cat(blocks, 1));
+      if (levels[l].biased) of_biases.push_back(made.narrow(0, biases[l], rows).clone());
+    }
+    weights.insert(weights.end(), of_biases.begin(), of_biases.end());
+    return weights;
+  }
+};
+
+// The gradients of outputs where the rectifier passes them.
+void mask(float* to, const float* grad, const float* out, int64_t count) {
+  for (int64_t i = 0; i < count; i += LANES)
+    store(to + i, kept(load(grad + i, count - i), passing(load(out + i, count - i))), count - i);
+}
+
+Tensors backward(
+    at::TensorList given_grads, at::TensorList given_outputs, at::TensorList given_inputs, at::TensorList given_weights,
+    at::IntArrayRef program, bool of_inputs) {
+  Tensors grads = contiguous(given_grads), outputs = contiguous(given_outputs), inputs = contiguous(given_inputs);
+  Shapes shapes = shapes_of(inputs), made_shapes = shapes_of(grads);
+  check(inputs, grads), check(inputs, outputs);
+  std::vector<Level> levels = TableReader(program).levels(shapes, made_shapes);
+  int64_t floats = total(shapes) * (of_inputs ? 2 : 1) + total(made_shapes) * 2;
+  Batches batches(inputs[0].size(0), floats, floats);
+  bool masks = !outputs.empty();
+  Products products(levels);
+  Tensors of = of_inputs ? empty(shapes, inputs[0]) : Tensors();
+  at::Tensor made = at::zeros({batches.threads, products.size}, inputs[0].options());
+
+  Buffers buffers;
+  int64_t first_input = buffers.add(inputs), first_grad = buffers.add(grads), first_of = buffers.add(of);
+  int64_t made_buffer = buffers.add(made.data_ptr<float>(), 0), scratch_buffer = buffers.scratch = buffers.add(nullptr, 0);
+  Scratch scratch{batches.at_once};
+  std::vector<int64_t> masked;
+  for (const auto& each : made_shapes) masked.push_back(masks ? scratch.take(numbers(each)) : 0);
+  Steps steps;
+  Places columns = read(levels, &Level::columns, shapes, first_input, scratch_buffer, scratch, steps);
+  Places rows = read(levels, &Level::rows, made_shapes, first_grad, scratch_buffer, scratch, steps);
+  products.steps_of(levels, columns, rows, made_buffer, steps);
+  std::deque<Packed> packed;
+  Writing writing(shapes, first_of, scratch_buffer, false);
+  if (of_inputs) {
+    write(levels, rows, scaled(levels, given_weights), {}, 0, true, writing, packed);
+    clear(of, writing);
+    writing.finish(scratch, steps);
+  }
+  batches.run(steps, buffers, scratch, [&](int64_t thread, int64_t first, int64_t count, std::vector<float*>& at) {
+    at[made_buffer] += thread * products.size;
+    for (size_t i = 0; i < grads.size() && masks; ++i) {
+      int64_t each = numbers(made_shapes[i]);
+      float* to = at[scratch_buffer] + masked[i];
+      mask(to, at[first_grad + i], outputs[i].data_ptr<float>() + first * each, each * count);
+      at[first_grad + i] = to;
+    }
+  });
+  Tensors found = products.results(levels, batches.threads == 1 ? made[0] : made.sum(0));
+  found.insert(found.begin(), of.begin(), of.end());
+  return found;
+}
+
+}  // namespace
+
+Tensors layer(
+    at::TensorList given, at::TensorList weights, at::TensorList biases, at::IntArrayRef program, at::IntArrayRef sizes,
+    bool rectify, bool adjoint) {
+  Tensors read_tensors = contiguous(given), terms = contiguous(biases);
+  check(read_tensors, read_tensors);
+  TableReader reader(program);
+  Shapes from = shapes_of(read_tensors), to = shapes_of(sizes, adjoint ? reader.inputs : reader.outputs);
+  std::vector<Level> levels = adjoint ? reader.levels(to, from) : reader.levels(from, to);
+  Tensors matrices = scaled(levels, weights), made = empty(to, read_tensors[0]);
+  int64_t floats = total(from) + total(to);
+  Batches batches(read_tensors[0].size(0), floats, floats);
+
+  Buffers buffers;
+  int64_t first_read = buffers.add(read_tensors), first_made = buffers.add(made), first_bias = buffers.starts.size();
+  for (const at::Tensor& each : terms) buffers.add(each.data_ptr<float>(), 0);
+  int64_t scratch_buffer = buffers.scratch = buffers.add(nullptr, 0);
+  Scratch scratch{batches.at_once};
+  Steps steps;
+  Places places = read(levels, adjoint ? &Level::rows : &Level::columns, from, first_read, scratch_buffer, scratch, steps);
+  std::deque<Packed> packed;
+  Writing writing(to, first_made, scratch_buffer, rectify);
+  write(levels, places, matrices, terms, first_bias, adjoint, writing, packed);
+  clear(made, writing);
+  writing.finish(scratch, steps);
+  batches.run(steps, buffers, scratch, [](auto&&...) {});
+  return made;
+}
+
+Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
+  return backward(grads, {}, inputs, {}, program, false);
+}
+
+Tensors layer_backward(
+    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights, at::IntArrayRef program,
+    bool of_inputs) {
+  return backward(grads, outputs, inputs, weights, program, of_inputs);
+}
+
+}  // namespace specc

@@ -1,0 +1,180 @@
+"""Whole layers as numbers, for the operator that computes a small one at once: see `table.h`.
+
+The numbers are read off the tables of a generated class: the shapes of its tensors, and what the columns and
+rows of its weights stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice, product
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..equivariant import Equivariant, Part
+
+MOST_AXES, MOST_VIEWS = 7, 512
+"""Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
+
+LARGEST = 1 << 17
+"""Numbers of one network, in and out, up to which it stays in a core's cache."""
+
+STRANDS = "abcdefgh"
+IN_ROW, FIRST_POSITION = -1, -2
+
+Codes = tuple[int, ...]
+"""A tensor, the numbers of a row, and what each of its axes stands for."""
+
+
+class Table(NamedTuple):
+    """The numbers of a layer; the names of its tensors, and their shapes in words without the batch."""
+
+    program: tuple[int, ...]
+    inputs: tuple[tuple[str, tuple[str, ...]], ...]
+    outputs: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def table_of(kind: type[Equivariant], biased: tuple[bool, ...]) -> Table | None:
+    """The table of a generated class, whose products have a bias or not; None where it is a large one."""
+    return _table(kind, biased)  # type: ignore[arg-type]
+
+
+@cache
+def _table(kind: type[Equivariant], biased: tuple[bool, ...]) -> Table | None:
+    inputs = {name: tuple(words.split()[1:]) for name, words in kind.inputs.items()}
+    outputs = {name: tuple(words.split()[1:]) for name, words in kind.outputs.items()}
+    program = [each for side in (inputs, outputs) for each in (len(side), *_axes(side))]
+    program.append(len(kind.columns))
+    most, left = max(*_axes(inputs), *_axes(outputs)), MOST_VIEWS
+    for name, has_bias in zip(kind.columns, biased, strict=True):
+        sides = ((kind.columns[name], list(inputs)), (kind.rows[name], list(outputs)))
+        strands = 1 + max((_strand(i) for parts, _ in sides for i in _indices(parts)), default=-1)
+        program += [strands, int(has_bias)]
+        for parts, tensors in sides:
+            every = (view for part in parts for view in _views(part, tensors, strands))
+            views = list(islice(every, left + 1))
+            program += [len(views), *(code for view in views for code in view)]
+            left -= len(views)
+        most = max(most, strands)
+        if most > MOST_AXES or left < 0:
+            return None
+    return Table(tuple(program), tuple(inputs.items()), tuple(outputs.items()))
+
+
+def layer(
+    module: Equivariant, x: Tensor | Mapping[str, Tensor], rectified: bool
+) -> Tensor | dict[str, Tensor] | None:
+    """What a generated layer gives for small networks, with negative values zero if `rectified`.
+
+    None where it is not to be computed at once.
+    """
+    values = {next(iter(module.inputs)): x} if isinstance(x, Tensor) else x
+    weights, biases = _parameters(module)
+    table = table_of(type(module), tuple(each is not None for each in biases))
+    sizes = None if table is None else _sizes(table, values, module.sizes)
+    if table is None or sizes is None:
+        return None
+    made = torch.ops.specc_native.layer(
+        [values[name] for name, _ in table.inputs],
+        weights,
+        [each for each in biases if each is not None],
+        table.program,
+        sizes,
+        rectified,
+        False,
+    )
+    names = [name for name, _ in table.outputs]
+    return made[0] if names == [""] else dict(zip(names, made, strict=True))
+
+
+def _parameters(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]]:
+    """The matrix of each product, `(rows, columns)`, and its bias where it has one."""
+    weights: list[Tensor] = []
+    biases: list[Tensor | None] = []
+    for name in module.columns:
+        path, _, run = name.partition(".")
+        mix = getattr(module, path)
+        if isinstance(mix, Tensor):
+            weights.append(mix.new_empty(len(mix), 0))
+            biases.append(mix)
+        else:
+            weights.append(mix.weight[int(run)] if run else mix.weight)
+            biases.append(None if run else mix.bias)
+    return weights, biases
+
+
+def _sizes(
+    table: Table, values: Mapping[str, Tensor], built: Mapping[str, int]
+) -> list[int] | None:
+    """The sizes of each output's axes and channels; None where inputs do not agree, or are large or empty."""
+    sizes = dict(built)
+    seen: set[str] = set()
+    count = 0
+    for name, words in table.inputs:
+        shape = values[name].shape[1:]
+        if len(shape) != len(words) or 0 in shape:
+            return None
+        for word, size in zip(words, shape, strict=True):
+            known = int(word) if word.isdecimal() else sizes[word] if word in seen else size
+            if known != size:
+                return None
+            seen.add(word)
+            sizes[word] = size
+        count += prod(shape)
+    made = [
+        [int(word) if word.isdecimal() else sizes[word] for word in words]
+        for _, words in table.outputs
+    ]
+    count += sum(map(prod, made))
+    return [size for each in made for size in each] if count <= LARGEST else None
+
+
+def _axes(shapes: Mapping[str, Sequence[str]]) -> list[int]:
+    return [len(words) - 1 for words in shapes.values()]
+
+
+def _indices(parts: Sequence[Part]) -> Iterator[str]:
+    for part in parts:
+        yield from _index(part)
+
+
+def _index(part: Part) -> list[str]:
+    """What stands for each axis of a part's tensor: `["a", "{}"]`."""
+    written = part.label[part.label.rindex("[") + 1 : -1]
+    return written.split(",") if written else []
+
+
+def _strand(index: str) -> int:
+    """The number of a strand, or -1: a, b, ..., h, a1, ..."""
+    return (
+        STRANDS.index(index[0]) + len(STRANDS) * int(index[1:] or 0) if index[0] in STRANDS else -1
+    )
+
+
+def _views(part: Part, tensors: Sequence[str], strands: int) -> Iterator[Codes]:
+    """A part for each of its pinned positions but those of the last axes, which are in one row."""
+    name = part.label[: part.label.rindex("[")]
+    tensor = 0 if list(tensors) == [""] else tensors.index(name)
+    index = _index(part)
+    last = len(index)
+    while last > 0 and index[last - 1] == "{}":
+        last -= 1
+    apart = index[:last].count("{}")
+    width = part.channels * prod(part.pinned[apart:])
+    others = list(dict.fromkeys(each for each in index if each != "{}" and _strand(each) < 0))
+    for positions in product(*map(range, part.pinned[:apart])):
+        left = list(positions)
+        codes = [
+            FIRST_POSITION - left.pop(0)
+            if each == "{}"
+            else _strand(each)
+            if _strand(each) >= 0
+            else strands + others.index(each)
+            for each in index[:last]
+        ]
+        yield (tensor, width, *codes, *[IN_ROW] * (len(index) - last))
