@@ -3,6 +3,7 @@
 // respect to the inputs is a layer of the same kind, with columns for rows and its matrices transposed.
 #include "layer.h"
 
+#include "pages.h"
 #include "reading.h"
 #include "steps.h"
 #include "table.h"
@@ -41,7 +42,7 @@ Tensors empty(const Shapes& shapes, const at::Tensor& like) {
   Tensors found;
   for (std::vector<int64_t> sizes : shapes) {
     sizes.insert(sizes.begin(), like.size(0));
-    found.push_back(at::empty(sizes, like.options()));
+    found.push_back(in_large_pages(at::empty(sizes, like.options())));
   }
   return found;
 }
@@ -121,10 +122,15 @@ at::Tensor scaled(const Level& level, const at::Tensor& weight) {
   int64_t rows = Level::width(level.rows), columns = Level::width(level.columns);
   TORCH_CHECK(weight.dim() == 2 && weight.size(0) == rows && weight.size(1) == columns,
       "a weight of a layer is (", rows, ", ", columns, "), not ", weight.sizes());
-  at::Tensor factors = at::empty({columns}, weight.options());
-  float* to = factors.data_ptr<float>();
-  for (const View& each : level.columns) to = std::fill_n(to, each.width, 1.0f / (float)each.others(level.strands));
-  return (weight * factors).contiguous();
+  at::Tensor given = weight.contiguous(), made = at::empty({rows, columns}, weight.options());
+  const float* from = given.data_ptr<float>();
+  float* to = made.data_ptr<float>();
+  for (int64_t row = 0; row < rows; ++row)
+    for (const View& each : level.columns) {
+      float factor = 1.0f / (float)each.others(level.strands);
+      for (int64_t j = 0; j < each.width; ++j) *to++ = *from++ * factor;
+    }
+  return made;
 }
 
 Tensors scaled(const std::vector<Level>& levels, at::TensorList weights) {
@@ -158,7 +164,7 @@ void write(
         packed.emplace_back(weight + view.start * columns, columns, view.width, 1, columns);
       }
       step.matrix = &packed.back();
-      if (!adjoint && level.biased) {
+      if (level.biased && !biases.empty()) {
         TORCH_CHECK(bias < biases.size() && biases[bias].numel() == rows, "a bias of a layer is missing, or has another size");
         Place term;
         term.buffer = first_bias + bias;
@@ -196,7 +202,7 @@ struct Products {
         for (size_t c = 0; c < columns[l].size(); ++c) {
           int64_t block = starts[l] + start * steps[l] + column;
           found.outers.push_back({grid_of(levels[l].sizes), rows[l][r], columns[l][c], buffer, block, steps[l]});
-          found.outers.back().coalesced();
+          found.outers.back().simplified();
           column += padded(levels[l].columns[c]);
         }
         if (!levels[l].biased) continue;
@@ -204,7 +210,7 @@ struct Products {
         sum.to.buffer = buffer;
         sum.to.start = biases[l] + start;
         sum.gathers = true;
-        sum.coalesced();
+        sum.simplified();
         found.sums.push_back(sum);
       }
     }
@@ -289,6 +295,7 @@ Tensors layer(
     bool rectify, bool adjoint) {
   Tensors read_tensors = contiguous(given), terms = contiguous(biases);
   check(read_tensors, read_tensors);
+  TORCH_CHECK(!adjoint || biases.empty(), "the adjoint of a layer has no biases");
   TableReader reader(program);
   Shapes from = shapes_of(read_tensors), to = shapes_of(sizes, adjoint ? reader.inputs : reader.outputs);
   std::vector<Level> levels = adjoint ? reader.levels(to, from) : reader.levels(from, to);

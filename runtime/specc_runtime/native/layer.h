@@ -10,9 +10,10 @@ namespace specc {
 using Tensors = std::vector<at::Tensor>;
 
 // The outputs of the layer that a program describes (`table.h`): for each level the sums of `inputs` that its
-// columns are, as means, times its weight, `(rows, columns)`, plus its bias where it has one; repeated to the
-// outputs, which are the sums of what all levels give, with negative values zero if `rectify`. `sizes` are those
-// of each output's axes, then its channels. The `adjoint` is the transposed map, from outputs to inputs.
+// columns are, as means, times its weight, `(rows, columns)`, plus its bias where it has one, all or none of which
+// are given; repeated to the outputs, which are the sums of what all levels give, with negative values zero if
+// `rectify`. `sizes` are those of each output's axes, then its channels. The `adjoint` is the transposed map, from
+// outputs to inputs.
 Tensors layer(
     at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program, at::IntArrayRef sizes,
     bool rectify, bool adjoint);

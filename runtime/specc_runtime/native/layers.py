@@ -20,7 +20,7 @@ from ..equivariant import Equivariant, Part
 MOST_AXES, MOST_VIEWS = 7, 512
 """Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
 
-LARGEST = 1 << 17
+LARGEST = 1 << 19
 """Numbers of one network, in and out, up to which it stays in a core's cache."""
 
 STRANDS = "abcdefgh"

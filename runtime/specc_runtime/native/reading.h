@@ -79,7 +79,7 @@ inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const
   made.to = target.place;
   set_strides(made.to, target.place.stride[0], to);
   made.numbers = target.place.stride[0];
-  made.coalesced();
+  made.simplified();
   return made;
 }
 

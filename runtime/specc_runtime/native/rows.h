@@ -47,7 +47,10 @@ struct Operand {
   int64_t step(const Grid& grid) const { return stride[grid.dims - 1]; }
   int64_t offset(const Grid& grid, const int64_t* index, int64_t row) const {
     int64_t sum = row * stride[grid.dims - 1];
-    for (int d = 0; d + 1 < grid.dims; ++d) sum += index[d] * stride[d];
+    for (int d = 0; d + 1 < grid.dims; ++d) {
+      sum += index[d] * stride[d];
+      asm("" : "+r"(sum));  // one by one: a vector of indices waits for the last of them to be stored
+    }
     return sum;
   }
   // Rows of `width` floats from a place on; where they are apart, the next ones are beside them.
@@ -85,6 +88,16 @@ inline void coalesce(Grid& grid, const std::vector<Operand*>& operands, int firs
     for (Operand* each : operands) each->stride[0] = 0;
   }
   grid.dims = last + 1;
+}
+
+// Has the longest dimension but the first few innermost where that is a short one.
+inline void lengthen(Grid& grid, const std::vector<Operand*>& operands, int first) {
+  constexpr int64_t SHORT = 8;
+  int last = grid.dims - 1;
+  if (last <= first || grid.size[last] >= SHORT) return;
+  int longest = (int)(std::max_element(grid.size + first, grid.size + last + 1) - grid.size);
+  std::swap(grid.size[longest], grid.size[last]);
+  for (Operand* each : operands) std::swap(each->stride[longest], each->stride[last]);
 }
 
 // Calls f(index, row, count, first) for runs of at most `block` rows along the innermost dimension.

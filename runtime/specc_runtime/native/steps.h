@@ -23,6 +23,12 @@ inline void set_strides(Place& place, int64_t of_networks, const std::vector<int
   std::copy(strides.begin(), strides.end(), place.stride + 1);
 }
 
+// Joins neighbours of all dimensions but that of networks, and has runs of rows long.
+inline void simplify(Grid& grid, const std::vector<Operand*>& operands) {
+  coalesce(grid, operands, 1);
+  lengthen(grid, operands, 1);
+}
+
 inline Grid grid_of(const std::vector<int64_t>& sizes) {
   TORCH_CHECK(sizes.size() < MAX_DIMS, "a layer has at most ", MAX_DIMS - 1, " axes at once");
   std::vector<int64_t> all = {0};
@@ -37,7 +43,7 @@ struct SumStep {
   int64_t numbers = 0;  // of the result, for one network
   bool gathers = false;
 
-  void coalesced() { coalesce(grid, {&from, &to}, 1); }
+  void simplified() { simplify(grid, {&from, &to}); }
 
   void run(const std::vector<float*>& buffers, int64_t networks) {
     grid.size[0] = networks;
@@ -64,11 +70,11 @@ struct ProductStep {
   const Packed* matrix = nullptr;
   bool rectify = false;
 
-  void coalesced() {
+  void simplified() {
     std::vector<Operand*> all = {&out};
     for (Place& each : factors) all.push_back(&each);
     for (Place& each : addends) all.push_back(&each);
-    coalesce(grid, all, 1);
+    simplify(grid, all);
   }
 
   void run(const std::vector<float*>& buffers, int64_t networks) {
@@ -97,7 +103,7 @@ struct OuterStep {
   Place g, x;
   int64_t buffer = 0, offset = 0, step = 0;
 
-  void coalesced() { coalesce(grid, {&g, &x}, 1); }
+  void simplified() { simplify(grid, {&g, &x}); }
 
   void run(const std::vector<float*>& buffers, int64_t networks) {
     grid.size[0] = networks;

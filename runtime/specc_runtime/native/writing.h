@@ -66,7 +66,7 @@ class Writing {
         step.rectify = rectify && once(*each.view);
         begun.push_back(each.view);
       }
-      step.coalesced();
+      step.simplified();
       steps.products.push_back(step);
     }
     if (!rectify) return;
