@@ -34,9 +34,13 @@ def check_inputs(
 
 def reference_of(module: nn.Module) -> Tensor | None:
     """The parameter whose dtype and device inputs must have: a real one if there is any."""
-    parameters = list(module.parameters())
-    complex_ = next((p for p in parameters if p.is_complex()), None)
-    return next((p for p in parameters if p.is_floating_point()), complex_)
+    complex_ = None
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            return parameter
+        if complex_ is None and parameter.is_complex():
+            complex_ = parameter
+    return complex_
 
 
 def check_against(
@@ -110,20 +114,25 @@ def _check_shape(
     name: str, given: tuple[int, ...], words: list[str], sizes: dict[str, tuple[int, str]]
 ) -> None:
     """A number must be met, a word must be the same wherever it was seen: `sizes` are those so far."""
-    needed = f"`{name}` has shape {given}, and ({', '.join(words)}) is needed"
-    if len(given) == len(words) - 1:
-        raise InputError(f"{needed}: the first dimension is the batch{_stacked(name)}")
     if len(given) != len(words):
-        raise InputError(needed)
+        lacks = len(given) == len(words) - 1
+        hint = f": the first dimension is the batch{_stacked(name)}" if lacks else ""
+        raise InputError(f"{_needed(name, given, words)}{hint}")
     for place, (word, size) in enumerate(zip(words, given, strict=True)):
         wanted = size_of(word)
-        if wanted is not None:
-            if size != wanted:
-                raise InputError(f"{needed}: dimension {place} is {size}, not {wanted}")
+        expected, where = (
+            (wanted, "") if wanted is not None else sizes.setdefault(word, (size, name))
+        )
+        if size == expected:
             continue
-        expected, where = sizes.setdefault(word, (size, name))
-        if size != expected:
-            raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
+        needed = _needed(name, given, words)
+        if wanted is not None:
+            raise InputError(f"{needed}: dimension {place} is {size}, not {wanted}")
+        raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
+
+
+def _needed(name: str, given: tuple[int, ...], words: list[str]) -> str:
+    return f"`{name}` has shape {given}, and ({', '.join(words)}) is needed"
 
 
 _PARTS = {

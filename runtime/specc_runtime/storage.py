@@ -21,6 +21,8 @@ _TOKEN = re.compile(r"[^ ()+]+|[()+]")
 
 def words_of(shape: str) -> list[str]:
     """The dimensions of a shape, a bracket being part of one: `["batch", "(4 8)+(4 8)", "hidden"]`."""
+    if "(" not in shape:
+        return shape.split(" ")
     words: list[str] = []
     for text in shape.split(" "):
         if words and words[-1].count("(") > words[-1].count(")"):
@@ -32,6 +34,8 @@ def words_of(shape: str) -> list[str]:
 
 def size_of(word: str) -> int | None:
     """The size that a dimension must have; None where a word stands for any."""
+    if word.isdecimal() or word.isidentifier():
+        return int(word) if word.isdecimal() else None
     try:
         return _size(_parts(word))
     except ValueError:

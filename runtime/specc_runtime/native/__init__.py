@@ -24,7 +24,7 @@ from torch.autograd import forward_ad
 
 from ..equivariant import Equivariant
 from ..fused import KERNELS, fit, transformed
-from .layers import layer
+from .layers import layer, parameters_of
 from .rules import register_rules
 
 WIDEST = 256
@@ -128,7 +128,13 @@ def _layer(
 ) -> Tensor | dict[str, Tensor] | None:
     """A layer up to its activation where the kernel fits; the rectifier is a part of it."""
     values = [x] if isinstance(x, Tensor) else [x[name] for name in module.inputs]
-    return layer(module, x, rectified) if _takes(*values, *module.parameters()) else None
+    weights, biases = parameters_of(module)
+    given = (each for each in biases if each is not None)
+    return (
+        layer(module, values, weights, biases, rectified)
+        if _takes(*values, *weights, *given)
+        else None
+    )
 
 
 def _takes(x: Tensor, *others: Tensor) -> bool:

@@ -31,10 +31,10 @@ Codes = tuple[int, ...]
 
 
 class Table(NamedTuple):
-    """The numbers of a layer; the names of its tensors, and their shapes in words without the batch."""
+    """The numbers of a layer, and the shapes of its tensors in words without the batch; outputs by name."""
 
     program: tuple[int, ...]
-    inputs: tuple[tuple[str, tuple[str, ...]], ...]
+    inputs: tuple[tuple[str, ...], ...]
     outputs: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -63,24 +63,27 @@ def _table(kind: type[Equivariant], biased: tuple[bool, ...]) -> Table | None:
         most = max(most, strands)
         if most > MOST_AXES or left < 0:
             return None
-    return Table(tuple(program), tuple(inputs.items()), tuple(outputs.items()))
+    return Table(tuple(program), tuple(inputs.values()), tuple(outputs.items()))
 
 
 def layer(
-    module: Equivariant, x: Tensor | Mapping[str, Tensor], rectified: bool
+    module: Equivariant,
+    values: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor | None],
+    rectified: bool,
 ) -> Tensor | dict[str, Tensor] | None:
     """What a generated layer gives for small networks, with negative values zero if `rectified`.
 
-    None where it is not to be computed at once.
+    `values` are its inputs in the order of its table, and the others `parameters_of` it. None where it is
+    not to be computed at once.
     """
-    values = {next(iter(module.inputs)): x} if isinstance(x, Tensor) else x
-    weights, biases = _parameters(module)
     table = table_of(type(module), tuple(each is not None for each in biases))
     sizes = None if table is None else _sizes(table, values, module.sizes)
     if table is None or sizes is None:
         return None
     made = torch.ops.specc_native.layer(
-        [values[name] for name, _ in table.inputs],
+        values,
         weights,
         [each for each in biases if each is not None],
         table.program,
@@ -92,7 +95,7 @@ def layer(
     return made[0] if names == [""] else dict(zip(names, made, strict=True))
 
 
-def _parameters(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]]:
+def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]]:
     """The matrix of each product, `(rows, columns)`, and its bias where it has one."""
     weights: list[Tensor] = []
     biases: list[Tensor | None] = []
@@ -108,15 +111,13 @@ def _parameters(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]]
     return weights, biases
 
 
-def _sizes(
-    table: Table, values: Mapping[str, Tensor], built: Mapping[str, int]
-) -> list[int] | None:
+def _sizes(table: Table, values: Sequence[Tensor], built: Mapping[str, int]) -> list[int] | None:
     """The sizes of each output's axes and channels; None where inputs do not agree, or are large or empty."""
     sizes = dict(built)
     seen: set[str] = set()
     count = 0
-    for name, words in table.inputs:
-        shape = values[name].shape[1:]
+    for x, words in zip(values, table.inputs, strict=True):
+        shape = x.shape[1:]
         if len(shape) != len(words) or 0 in shape:
             return None
         for word, size in zip(words, shape, strict=True):
