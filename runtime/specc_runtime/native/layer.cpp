@@ -3,6 +3,8 @@
 // respect to the inputs is a layer of the same kind, with columns for rows and its matrices transposed.
 #include "layer.h"
 
+#include "batches.h"
+#include "gradients.h"
 #include "pages.h"
 #include "reading.h"
 #include "steps.h"
@@ -11,9 +13,6 @@
 
 namespace specc {
 namespace {
-
-// Floats of inputs and outputs that are taken at once: they stay in the second cache with what is made of them.
-constexpr int64_t CACHED = 1 << 18;
 
 Shapes shapes_of(const Tensors& tensors) {
   Shapes found;
@@ -59,63 +58,6 @@ int64_t total(const Shapes& shapes) {
   for (const auto& each : shapes) sum += numbers(each);
   return sum;
 }
-
-// Tensors and scratch of the networks from `first` on.
-struct Buffers {
-  std::vector<float*> starts;
-  std::vector<int64_t> strides;
-  int64_t scratch = 0;
-
-  int64_t add(const Tensors& tensors) {
-    int64_t first = starts.size();
-    for (const at::Tensor& each : tensors) add(each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()));
-    return first;
-  }
-  int64_t add(float* start, int64_t stride) {
-    starts.push_back(start);
-    strides.push_back(stride);
-    return starts.size() - 1;
-  }
-  std::vector<float*> at(int64_t first) const {
-    std::vector<float*> found;
-    for (size_t i = 0; i < starts.size(); ++i) found.push_back(starts[i] + first * strides[i]);
-    return found;
-  }
-};
-
-// How networks are shared out: whole ones for each thread, and a few of them at once.
-struct Batches {
-  int64_t batch, threads, at_once;
-
-  // `floats` and `work` are of one network: what it holds, and what it costs in floats read or written.
-  Batches(int64_t batch, int64_t floats, int64_t work) : batch(batch) {
-    int64_t most = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), batch);
-    threads = std::clamp<int64_t>(batch * work / 32768, 1, std::max<int64_t>(most, 1));
-    int64_t share = (batch + threads - 1) / threads, fit = std::max<int64_t>(CACHED / std::max<int64_t>(floats, 1), 1);
-    int64_t times = (share + fit - 1) / fit;
-    at_once = times > 0 ? (share + times - 1) / times : 1;
-  }
-
-  // Runs the steps on all networks, a few at a time; `prepare(thread, first, count, buffers)` comes before.
-  template <class F>
-  void run(const Steps& steps, const Buffers& buffers, const Scratch& scratch, F prepare) const {
-    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      thread_local std::vector<float> space;  // kept: fresh memory costs more than the arithmetic
-      space.resize(std::max<size_t>(space.size(), scratch.used));
-      Steps own = steps;
-      for (int64_t thread = begin; thread < end; ++thread) {
-        int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
-        for (; first < last; first += at_once) {
-          int64_t count = std::min(at_once, last - first);
-          std::vector<float*> at = buffers.at(first);
-          at[buffers.scratch] = space.data();
-          prepare(thread, first, count, at);
-          own.run(at, count);
-        }
-      }
-    });
-  }
-};
 
 // The matrices of a level, with what makes sums of means: a factor for each column.
 at::Tensor scaled(const Level& level, const at::Tensor& weight) {
@@ -175,72 +117,6 @@ void write(
     }
     bias += level.biased;
   }
-}
-
-// Where the gradient of each level's matrix and bias is made, with rows of whole vectors.
-struct Products {
-  std::vector<int64_t> starts, biases, steps;
-  int64_t size = 0;
-
-  explicit Products(const std::vector<Level>& levels) {
-    for (const Level& level : levels) {
-      int64_t step = 0, rows = Level::width(level.rows);
-      for (const View& each : level.columns) step += padded(each);
-      starts.push_back(size);
-      steps.push_back(step);
-      size += rows * step;
-      biases.push_back(size);
-      size += level.biased * (rows + LANES);
-    }
-  }
-  static int64_t padded(const View& view) { return vectors(view.width) * LANES; }
-
-  void steps_of(const std::vector<Level>& levels, const Places& columns, const Places& rows, int64_t buffer, Steps& found) const {
-    for (size_t l = 0; l < levels.size(); ++l) {
-      for (size_t r = 0; r < rows[l].size(); ++r) {
-        int64_t start = levels[l].rows[r].start, column = 0;
-        for (size_t c = 0; c < columns[l].size(); ++c) {
-          int64_t block = starts[l] + start * steps[l] + column;
-          found.outers.push_back({grid_of(levels[l].sizes), rows[l][r], columns[l][c], buffer, block, steps[l]});
-          found.outers.back().simplified();
-          column += padded(levels[l].columns[c]);
-        }
-        if (!levels[l].biased) continue;
-        SumStep sum{grid_of(levels[l].sizes), rows[l][r]};
-        sum.to.buffer = buffer;
-        sum.to.start = biases[l] + start;
-        sum.gathers = true;
-        sum.simplified();
-        found.sums.push_back(sum);
-      }
-    }
-  }
-
-  // The gradients of weights, then of biases, from what was made of all networks.
-  Tensors results(const std::vector<Level>& levels, const at::Tensor& made) const {
-    Tensors weights, of_biases;
-    for (size_t l = 0; l < levels.size(); ++l) {
-      int64_t rows = Level::width(levels[l].rows), column = 0;
-      at::Tensor whole = made.narrow(0, starts[l], rows * steps[l]).view({rows, steps[l]});
-      Tensors blocks;
-      for (const View& each : levels[l].columns) {
-        at::Tensor block = whole.narrow(1, column, each.width);
-        int64_t others = each.others(levels[l].strands);
-        blocks.push_back(others == 1 ? block : block.div_((double)others));
-        column += padded(each);
-      }
-      weights.push_back(blocks.empty() ? at::empty({rows, 0}, made.options()) : at::cat(blocks, 1));
-      if (levels[l].biased) of_biases.push_back(made.narrow(0, biases[l], rows).clone());
-    }
-    weights.insert(weights.end(), of_biases.begin(), of_biases.end());
-    return weights;
-  }
-};
-
-// The gradients of outputs where the rectifier passes them.
-void mask(float* to, const float* grad, const float* out, int64_t count) {
-  for (int64_t i = 0; i < count; i += LANES)
-    store(to + i, kept(load(grad + i, count - i), passing(load(out + i, count - i))), count - i);
 }
 
 Tensors backward(

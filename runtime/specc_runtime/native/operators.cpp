@@ -1,6 +1,5 @@
-// The operators `specc_native::*`: the kernels, and their gradients.
+// The operators on single tensors, `specc_native::pool` and `specc_native::mix`, and their gradients.
 #include "kernels.h"
-#include "layer.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -218,144 +217,6 @@ Tensors mix_backward_cpu(
   return mix_backward(grad, mask, sources, weight, shapes, flags);
 }
 
-// --- Whole layers ----------------------------------------------------------------------------------
-
-Tensors call_layer(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
-    c10::SymIntArrayRef sizes, bool rectify, bool adjoint) {
-  static auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("specc_native::layer", "")
-          .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, c10::SymIntArrayRef, bool, bool)>();
-  return op.call(inputs, weights, biases, program, sizes, rectify, adjoint);
-}
-
-Tensors call_layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
-  static auto op = c10::Dispatcher::singleton()
-                       .findSchemaOrThrow("specc_native::layer_products", "")
-                       .typed<Tensors(at::TensorList, at::TensorList, at::IntArrayRef)>();
-  return op.call(grads, inputs, program);
-}
-
-Tensors call_layer_backward(
-    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights, at::IntArrayRef program,
-    bool of_inputs) {
-  static auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("specc_native::layer_backward", "")
-          .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, bool)>();
-  return op.call(grads, outputs, inputs, weights, program, of_inputs);
-}
-
-bool any_required(std::initializer_list<at::TensorList> lists) {
-  for (at::TensorList list : lists)
-    for (const Tensor& each : list)
-      if (each.requires_grad()) return true;
-  return false;
-}
-
-Tensors between(const variable_list& all, size_t first, size_t count) {
-  return Tensors(all.begin() + first, all.begin() + first + count);
-}
-
-// The sizes of tensors but for those of their batch, one after the other.
-std::vector<c10::SymInt> sizes_of(const Tensors& tensors) {
-  std::vector<c10::SymInt> found;
-  for (const Tensor& each : tensors)
-    for (const auto& size : each.sym_sizes().slice(1)) found.push_back(size);
-  return found;
-}
-
-// A layer is linear in its inputs and in its weights: its derivatives are the adjoint layer and the products.
-struct Layer : torch::autograd::Function<Layer> {
-  static variable_list forward(
-      AutogradContext* context, at::TensorList inputs, at::TensorList weights, at::TensorList biases,
-      std::vector<int64_t> program, std::vector<c10::SymInt> sizes, bool rectify, bool adjoint) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    Tensors outputs = call_layer(inputs, weights, biases, program, sizes, rectify, adjoint);
-    variable_list kept(inputs.begin(), inputs.end());
-    kept.insert(kept.end(), weights.begin(), weights.end());
-    kept.insert(kept.end(), outputs.begin(), outputs.end());
-    context->save_for_backward(kept);
-    context->saved_data["inputs"] = (int64_t)inputs.size();
-    context->saved_data["weights"] = (int64_t)weights.size();
-    context->saved_data["biases"] = (int64_t)biases.size();
-    context->saved_data["program"] = program;
-    context->saved_data["rectify"] = rectify;
-    context->saved_data["adjoint"] = adjoint;
-    return outputs;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list grads) {
-    variable_list kept = context->get_saved_variables();
-    size_t inputs_count = context->saved_data["inputs"].toInt(), weights_count = context->saved_data["weights"].toInt();
-    size_t biases_count = context->saved_data["biases"].toInt();
-    Tensors inputs = between(kept, 0, inputs_count), weights = between(kept, inputs_count, weights_count);
-    Tensors outputs = between(kept, inputs_count + weights_count, grads.size()), found;
-    std::vector<int64_t> program = context->saved_data["program"].toIntVector();
-    bool rectify = context->saved_data["rectify"].toBool(), adjoint = context->saved_data["adjoint"].toBool();
-    bool of_inputs = false;
-    for (size_t i = 0; i < inputs_count; ++i) of_inputs |= context->needs_input_grad(i);
-    if (at::GradMode::is_enabled() || adjoint) {
-      for (size_t i = 0; i < grads.size() && rectify; ++i) grads[i] = at::threshold_backward(grads[i], outputs[i], 0);
-      found = of_inputs ? call_layer(grads, weights, {}, program, sizes_of(inputs), false, !adjoint) : Tensors(inputs_count);
-      Tensors products = adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
-      found.insert(found.end(), products.begin(), products.end());
-    } else {
-      if (!rectify) outputs.clear();
-      found = call_layer_backward(grads, outputs, inputs, weights, program, of_inputs);
-      if (!of_inputs) found.insert(found.begin(), inputs_count, Tensor());
-    }
-    found.resize(inputs_count + weights_count + biases_count);
-    found.resize(found.size() + 4);  // of what is no tensor
-    return found;
-  }
-};
-
-Tensors layer_autograd(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
-    c10::SymIntArrayRef sizes, bool rectify, bool adjoint) {
-  if (at::GradMode::is_enabled() && any_required({inputs, weights, biases}))
-    return Layer::apply(inputs, weights, biases, program.vec(), sizes.vec(), rectify, adjoint);
-  at::AutoDispatchBelowADInplaceOrView guard;
-  return call_layer(inputs, weights, biases, program, sizes, rectify, adjoint);
-}
-
-// The products are linear in gradients and in inputs.
-struct LayerProducts : torch::autograd::Function<LayerProducts> {
-  static variable_list forward(
-      AutogradContext* context, at::TensorList grads, at::TensorList inputs, std::vector<int64_t> program) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    Tensors products = call_layer_products(grads, inputs, program);
-    variable_list kept(grads.begin(), grads.end());
-    kept.insert(kept.end(), inputs.begin(), inputs.end());
-    context->save_for_backward(kept);
-    context->saved_data["grads"] = (int64_t)grads.size();
-    context->saved_data["program"] = program;
-    return products;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list given) {
-    variable_list kept = context->get_saved_variables();
-    size_t grads_count = context->saved_data["grads"].toInt(), levels = 0;
-    Tensors grads = between(kept, 0, grads_count), inputs = between(kept, grads_count, kept.size() - grads_count);
-    std::vector<int64_t> program = context->saved_data["program"].toIntVector();
-    while (levels < given.size() && given[levels].dim() == 2) ++levels;  // biases have one dimension
-    Tensors weights = between(given, 0, levels), biases = between(given, levels, given.size() - levels);
-    Tensors found = call_layer(inputs, weights, biases, program, sizes_of(grads), false, false);
-    Tensors of_inputs = call_layer(grads, weights, {}, program, sizes_of(inputs), false, true);
-    found.insert(found.end(), of_inputs.begin(), of_inputs.end());
-    found.emplace_back();  // of the program
-    return found;
-  }
-};
-
-Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
-  if (at::GradMode::is_enabled() && any_required({grads, inputs})) return LayerProducts::apply(grads, inputs, program.vec());
-  at::AutoDispatchBelowADInplaceOrView guard;
-  return call_layer_products(grads, inputs, program);
-}
-
 }  // namespace
 }  // namespace specc
 
@@ -367,11 +228,6 @@ TORCH_LIBRARY(specc_native, library) {
       "mix_forward(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, bool masked) -> (Tensor, Tensor)");
   library.def(
       "mix_backward(Tensor grad, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] needed) -> Tensor[]");
-  library.def(
-      "layer(Tensor[] inputs, Tensor[] weights, Tensor[] biases, int[] program, SymInt[] sizes, bool rectify, bool adjoint) -> Tensor[]");
-  library.def("layer_products(Tensor[] grads, Tensor[] inputs, int[] program) -> Tensor[]");
-  library.def(
-      "layer_backward(Tensor[] grads, Tensor[] outputs, Tensor[] inputs, Tensor[] weights, int[] program, bool of_inputs) -> Tensor[]");
   library.def("mask_bytes(int channels) -> int", &specc::mask_bytes);
 }
 
@@ -381,15 +237,10 @@ TORCH_LIBRARY_IMPL(specc_native, CPU, library) {
   library.impl("mix", &specc::mix);
   library.impl("mix_forward", &specc::mix_forward);
   library.impl("mix_backward", &specc::mix_backward_cpu);
-  library.impl("layer", &specc::layer);
-  library.impl("layer_products", &specc::layer_products);
-  library.impl("layer_backward", &specc::layer_backward);
 }
 
 TORCH_LIBRARY_IMPL(specc_native, Autograd, library) {
   library.impl("pool", &specc::pool_autograd);
   library.impl("pooled", &specc::pooled_autograd);
   library.impl("mix", &specc::mix_autograd);
-  library.impl("layer", &specc::layer_autograd);
-  library.impl("layer_products", &specc::layer_products_autograd);
 }

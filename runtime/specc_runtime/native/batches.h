@@ -1,0 +1,71 @@
+// Which networks of a batch are computed by which thread, a few at a time, and where their tensors are.
+#pragma once
+
+#include "reading.h"
+#include "steps.h"
+
+namespace specc {
+
+using Tensors = std::vector<at::Tensor>;
+
+// Floats of inputs and outputs that are taken at once: they stay in the second cache with what is made of them.
+constexpr int64_t CACHED = 1 << 18;
+
+// Tensors and scratch of the networks from `first` on.
+struct Buffers {
+  std::vector<float*> starts;
+  std::vector<int64_t> strides;
+  int64_t scratch = 0;
+
+  int64_t add(const Tensors& tensors) {
+    int64_t first = starts.size();
+    for (const at::Tensor& each : tensors) add(each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()));
+    return first;
+  }
+  int64_t add(float* start, int64_t stride) {
+    starts.push_back(start);
+    strides.push_back(stride);
+    return starts.size() - 1;
+  }
+  std::vector<float*> at(int64_t first) const {
+    std::vector<float*> found;
+    for (size_t i = 0; i < starts.size(); ++i) found.push_back(starts[i] + first * strides[i]);
+    return found;
+  }
+};
+
+// How networks are shared out: whole ones for each thread, and a few of them at once.
+struct Batches {
+  int64_t batch, threads, at_once;
+
+  // `floats` and `work` are of one network: what it holds, and what it costs in floats read or written.
+  Batches(int64_t batch, int64_t floats, int64_t work) : batch(batch) {
+    int64_t most = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), batch);
+    threads = std::clamp<int64_t>(batch * work / 32768, 1, std::max<int64_t>(most, 1));
+    int64_t share = (batch + threads - 1) / threads, fit = std::max<int64_t>(CACHED / std::max<int64_t>(floats, 1), 1);
+    int64_t times = (share + fit - 1) / fit;
+    at_once = times > 0 ? (share + times - 1) / times : 1;
+  }
+
+  // Runs the steps on all networks, a few at a time; `prepare(thread, first, count, buffers)` comes before.
+  template <class F>
+  void run(const Steps& steps, const Buffers& buffers, const Scratch& scratch, F prepare) const {
+    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+      thread_local std::vector<float> space;  // kept: fresh memory costs more than the arithmetic
+      space.resize(std::max<size_t>(space.size(), scratch.used));
+      Steps own = steps;
+      for (int64_t thread = begin; thread < end; ++thread) {
+        int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
+        for (; first < last; first += at_once) {
+          int64_t count = std::min(at_once, last - first);
+          std::vector<float*> at = buffers.at(first);
+          at[buffers.scratch] = space.data();
+          prepare(thread, first, count, at);
+          own.run(at, count);
+        }
+      }
+    });
+  }
+};
+
+}  // namespace specc
