@@ -271,6 +271,21 @@ def test_what_does_not_fit_takes_the_plain_path() -> None:
 
 
 @pytest.mark.slow
+def test_products_that_are_not_as_generated_are_called() -> None:
+    module = layer_of(CASES["an MLP"])
+    x = inputs_of(module, 2, torch.float32)
+    assert is_used(module, x)
+    called: list[tuple[int, ...]] = []
+    handle = module.mix_a.register_forward_hook(lambda _, __, made: called.append(made.shape))
+    assert not is_used(module, x)
+    assert called == [(2, 4, 20)]
+    handle.remove()
+    assert is_used(module, x)
+    module.mix_a = nn.Sequential(module.mix_a, nn.Tanh())
+    assert not is_used(module, x)
+
+
+@pytest.mark.slow
 def test_the_same_bits_each_time() -> None:
     module = layer_of(CASES["an MLP"])
     x = inputs_of(module, 64, torch.float32)

@@ -128,13 +128,13 @@ def _layer(
 ) -> Tensor | dict[str, Tensor] | None:
     """A layer up to its activation where the kernel fits; the rectifier is a part of it."""
     values = [x] if isinstance(x, Tensor) else [x[name] for name in module.inputs]
-    weights, biases = parameters_of(module)
-    given = (each for each in biases if each is not None)
-    return (
-        layer(module, values, weights, biases, rectified)
-        if _takes(*values, *weights, *given)
-        else None
-    )
+    parameters = parameters_of(module)
+    if parameters is None:
+        return None
+    weights, biases = parameters
+    if not _takes(*values, *weights, *(each for each in biases if each is not None)):
+        return None
+    return layer(module, values, weights, biases, rectified)
 
 
 def _takes(x: Tensor, *others: Tensor) -> bool:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..equivariant import Equivariant, Part
+from ..modules import BatchedMix, Mix
 
 MOST_AXES, MOST_VIEWS = 7, 512
 """Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
@@ -95,8 +96,11 @@ def layer(
     return made[0] if names == [""] else dict(zip(names, made, strict=True))
 
 
-def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]]:
-    """The matrix of each product, `(rows, columns)`, and its bias where it has one."""
+def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]] | None:
+    """The matrix of each product, `(rows, columns)`, and its bias where it has one.
+
+    None where a product is another module than was generated, or has hooks: then it is to be called.
+    """
     weights: list[Tensor] = []
     biases: list[Tensor | None] = []
     for name in module.columns:
@@ -105,6 +109,8 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
         if isinstance(mix, Tensor):
             weights.append(mix.new_empty(len(mix), 0))
             biases.append(mix)
+        elif type(mix) not in (Mix, BatchedMix) or mix._forward_hooks or mix._forward_pre_hooks:
+            return None
         else:
             weights.append(mix.weight[int(run)] if run else mix.weight)
             biases.append(None if run else mix.bias)
