@@ -113,6 +113,7 @@ def is_used(module: Equivariant, x: Any) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.representative
 @pytest.mark.parametrize("activation", [F.relu, as_is, torch.tanh])
 @pytest.mark.parametrize("batch", [1, 3, 64])
 @pytest.mark.parametrize("case", CASES)

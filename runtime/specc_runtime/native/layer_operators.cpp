@@ -66,7 +66,7 @@ struct Layer : torch::autograd::Function<Layer> {
     Tensors outputs = call_layer(inputs, weights, biases, program, sizes, rectify, adjoint);
     variable_list kept(inputs.begin(), inputs.end());
     kept.insert(kept.end(), weights.begin(), weights.end());
-    kept.insert(kept.end(), outputs.begin(), outputs.end());
+    if (rectify) kept.insert(kept.end(), outputs.begin(), outputs.end());
     context->save_for_backward(kept);
     context->saved_data["inputs"] = (int64_t)inputs.size();
     context->saved_data["weights"] = (int64_t)weights.size();
@@ -82,7 +82,7 @@ struct Layer : torch::autograd::Function<Layer> {
     size_t inputs_count = context->saved_data["inputs"].toInt(), weights_count = context->saved_data["weights"].toInt();
     size_t biases_count = context->saved_data["biases"].toInt();
     Tensors inputs = between(kept, 0, inputs_count), weights = between(kept, inputs_count, weights_count);
-    Tensors outputs = between(kept, inputs_count + weights_count, grads.size()), found;
+    Tensors outputs = between(kept, inputs_count + weights_count, kept.size() - inputs_count - weights_count), found;
     std::vector<int64_t> program = context->saved_data["program"].toIntVector();
     bool rectify = context->saved_data["rectify"].toBool(), adjoint = context->saved_data["adjoint"].toBool();
     bool of_inputs = false;
@@ -93,7 +93,6 @@ struct Layer : torch::autograd::Function<Layer> {
       Tensors products = adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
       found.insert(found.end(), products.begin(), products.end());
     } else {
-      if (!rectify) outputs.clear();
       found = call_layer_backward(grads, outputs, inputs, weights, program, of_inputs);
       if (!of_inputs) found.insert(found.begin(), inputs_count, Tensor());
     }
