@@ -42,7 +42,11 @@ QUICK_SHARE = 8
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the many cases of a `grid` some run always, chosen by their names; the others are slow."""
+    """Of the many cases of a `grid` some run always, chosen by their names; the others are slow.
+
+    What compiles for minutes comes first, so that other tests fill the gaps at the end.
+    """
     for item in items:
         if item.get_closest_marker("grid") and zlib.crc32(item.nodeid.encode()) % QUICK_SHARE:
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: "test_compiled_answers" not in item.name)
