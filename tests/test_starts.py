@@ -90,3 +90,31 @@ def test_without_the_experimental_interface_it_is_compiled_as_ever(
     keep_compiled(model, tmp_path / "kept", backend="eager")
     torch.testing.assert_close(model(**draw(model, 2)), make(SPEC)(**draw(model, 2)))
     assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.slow
+def test_vector_instructions_are_searched_once() -> None:
+    """Inductor runs a program for each kind; what it found is kept with the graphs, and trusted where the
+    processor still has the same."""
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
+
+    found = starts._instructions()
+    valid_vec_isa_list.cache_clear()
+    starts._expect_instructions(found)
+    assert valid_vec_isa_list.cache_info().currsize == 1
+    assert starts._instructions() == found
+    starts._expect_instructions([*found, "another"])
+    assert valid_vec_isa_list.cache_info().currsize == 0
+
+
+def test_generated_modules_import_no_compiler() -> None:
+    """`torch.compile` takes seconds to import, which a program that does not call it need not spend."""
+    code = "import sys, specc_runtime; print('torch._dynamo' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout.strip() == "False"

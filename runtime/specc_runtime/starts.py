@@ -119,9 +119,11 @@ def _read(path: Path, key: str) -> list[Any]:
         return []
     from torch._dynamo.aot_compile import AOTCompiledFunction
 
-    held, graphs = pickle.loads(path.read_bytes())
+    held, *kept = pickle.loads(path.read_bytes())
     if held != key:
         return []
+    instructions, graphs = kept
+    _expect_instructions(instructions)
     return [AOTCompiledFunction.deserialize(graph) for graph in graphs]
 
 
@@ -130,8 +132,30 @@ def _write(path: Path, key: str, graphs: list[Any]) -> None:
     from torch._dynamo.aot_compile import AOTCompiledFunction
 
     held = [AOTCompiledFunction.serialize(graph).serialized_data for graph in graphs]
+    kept = key, _instructions(), held
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
-        pickle.dump((key, held), file)
+        pickle.dump(kept, file)
     os.replace(temporary, path)
+
+
+def _instructions() -> list[str]:
+    """The vector instructions that Inductor found the compiler and the processor to have."""
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
+
+    return list(map(str, valid_vec_isa_list()))
+
+
+def _expect_instructions(found: list[str]) -> None:
+    """Spares Inductor the search, which runs a program for each: more than a second.
+
+    What it found before holds where the processor still has them all and no others; else it searches.
+    """
+    from torch._inductor import config
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
+
+    with config.patch({"cpp.vec_isa_ok": True}):
+        if _instructions() == found:
+            return
+    valid_vec_isa_list.cache_clear()

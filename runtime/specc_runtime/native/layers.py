@@ -39,10 +39,13 @@ class Table(NamedTuple):
     outputs: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def table_of(kind: type[Equivariant], biased: tuple[bool, ...]) -> Table | None:
     """The table of a generated class, whose products have a bias or not; None where it is a large one."""
     return _table(kind, biased)  # type: ignore[arg-type]
+
+
+# what `torch.compiler.assume_constant_result` sets, without importing a compiler for more than a second
+table_of._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 @cache
