@@ -98,8 +98,8 @@ def _with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
         return None
     operators = torch.ops.specc_native
     if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and x.requires_grad):
-        return x, *operators.pool(x, own)
-    same, means = operators.pooled(x, own)
+        return x, *operators.pool.default(x, own)
+    same, means = operators.pooled.default(x, own)
     return same, *means
 
 
@@ -119,7 +119,7 @@ def _mix_spread(
     )
     if not fits:
         return None
-    found: Tensor = torch.ops.specc_native.mix(parts, weight, terms, rectified)
+    found: Tensor = torch.ops.specc_native.mix.default(parts, weight, terms, rectified)
     return found
 
 
@@ -139,12 +139,12 @@ def _layer(
 
 def _takes(x: Tensor, *others: Tensor) -> bool:
     """Whether these are float32 tensors on a CPU of one number of dimensions, outside of any transform."""
-    tensors = (x, *others)
+    compiling = torch.compiler.is_compiling()
     if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or transformed():
         return False
-    if not all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors):
-        return False
-    return torch.compiler.is_compiling() or (
-        all(type(each) in (Tensor, nn.Parameter) for each in tensors)
-        and forward_ad._current_level < 0
-    )
+    for each in (x, *others):
+        if each.dtype != torch.float32 or not each.is_cpu:
+            return False
+        if not compiling and type(each) not in (Tensor, nn.Parameter):
+            return False
+    return compiling or forward_ad._current_level < 0
