@@ -8,6 +8,8 @@ word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,29 @@ from torch import Tensor, nn
 from .storage import size_of, words_of
 
 Shapes = Mapping[str, str | Mapping[str, str]]
+
+
+Dims = tuple[tuple[str, int | None], ...]
+"""The word of each dimension, and its size where that is fixed."""
+
+
+class _Declared(NamedTuple):
+    """What a shape in words says: its dimensions, and what numbers they hold."""
+
+    dims: Dims
+    indices: str = ""
+    complex_: bool = False
+
+
+def _declared(shape: str) -> _Declared:
+    *words, last = words_of(shape)
+    indices = last if last.startswith("<") else ""
+    complex_ = last == "complex"
+    words += [] if indices or complex_ else [last]
+    return _Declared(tuple((word, size_of(word)) for word in words), indices, complex_)
+
+
+_remembered = cache(_declared)
 
 
 class InputError(ValueError):
@@ -83,14 +108,12 @@ def _check_tensor(
 ) -> None:
     if not isinstance(value, Tensor):
         raise InputError(f"`{name}` is a tensor, and {_kind(value)}")
-    *words, last = words_of(shape)
-    holds_indices = last.startswith("<")
-    complex_ = last == "complex"
-    words += [] if holds_indices or complex_ else [last]
-    _check_shape(name, tuple(value.shape), words, sizes)
-    if holds_indices and value.dtype not in (torch.int64, torch.int32):
+    declared = _declared if torch.compiler.is_compiling() else _remembered
+    dims, indices, complex_ = declared(shape)
+    _check_shape(name, value.shape, dims, sizes)
+    if indices and value.dtype not in (torch.int64, torch.int32):
         raise InputError(
-            f"`{name}` holds indices {last}, and its dtype is {value.dtype}, not int64"
+            f"`{name}` holds indices {indices}, and its dtype is {value.dtype}, not int64"
         )
     if complex_ and not value.is_complex():
         raise InputError(
@@ -98,7 +121,7 @@ def _check_tensor(
         )
     if value.is_complex() and not complex_:
         raise InputError(f"`{name}` is real, and {value.dtype} was given: `x.real` or `x.abs()`")
-    if parameter is None or holds_indices:
+    if parameter is None or indices:
         return
     if value.dtype != _expected(parameter.dtype, complex_) and not _autocast(value):
         raise InputError(
@@ -111,28 +134,31 @@ def _check_tensor(
 
 
 def _check_shape(
-    name: str, given: tuple[int, ...], words: list[str], sizes: dict[str, tuple[int, str]]
+    name: str,
+    given: tuple[int, ...],
+    dims: Dims,
+    sizes: dict[str, tuple[int, str]],
 ) -> None:
     """A number must be met, a word must be the same wherever it was seen: `sizes` are those so far."""
-    if len(given) != len(words):
-        lacks = len(given) == len(words) - 1
+    if len(given) != len(dims):
+        lacks = len(given) == len(dims) - 1
         hint = f": the first dimension is the batch{_stacked(name)}" if lacks else ""
-        raise InputError(f"{_needed(name, given, words)}{hint}")
-    for place, (word, size) in enumerate(zip(words, given, strict=True)):
-        wanted = size_of(word)
-        expected, where = (
-            (wanted, "") if wanted is not None else sizes.setdefault(word, (size, name))
-        )
-        if size == expected:
-            continue
-        needed = _needed(name, given, words)
+        raise InputError(f"{_needed(name, given, dims)}{hint}")
+    for place, ((word, wanted), size) in enumerate(zip(dims, given, strict=True)):
         if wanted is not None:
-            raise InputError(f"{needed}: dimension {place} is {size}, not {wanted}")
-        raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
+            if size != wanted:
+                needed = _needed(name, given, dims)
+                raise InputError(f"{needed}: dimension {place} is {size}, not {wanted}")
+            continue
+        expected, where = sizes.setdefault(word, (size, name))
+        if size != expected:
+            needed = _needed(name, given, dims)
+            raise InputError(f"{needed}: `{word}` is {size} here and {expected} in `{where}`")
 
 
-def _needed(name: str, given: tuple[int, ...], words: list[str]) -> str:
-    return f"`{name}` has shape {given}, and ({', '.join(words)}) is needed"
+def _needed(name: str, given: tuple[int, ...], dims: Dims) -> str:
+    words = ", ".join(word for word, _ in dims)
+    return f"`{name}` has shape {tuple(given)}, and ({words}) is needed"
 
 
 _PARTS = {
