@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture
+def kernels() -> Iterator[None]:
+    """Uses the C++ kernels, with two threads."""
+    import torch
+
+    from specc_runtime import native
+
+    threads = torch.get_num_threads()
+    assert native.enable()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+    native.disable()
 
 
 QUICK_SHARE = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,17 +48,6 @@ def slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes small tensors in small slabs."""
     monkeypatch.setattr(fused, "SMALL", 1)
     monkeypatch.setattr(fused, "SLAB", 64)
-
-
-@pytest.fixture
-def kernels() -> Iterator[None]:
-    """Uses the C++ kernels, with two threads."""
-    threads = torch.get_num_threads()
-    assert native.enable()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-    native.disable()
 
 
 def said_means(x: Tensor, *dims: int) -> tuple[Tensor, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -51,15 +50,7 @@ CASES = {
 AXES = "axis i = 2\naxis o = 3\naxis a = S(4)\naxis b = S(5)\n"
 
 
-@pytest.fixture(autouse=True)
-def kernels() -> Iterator[None]:
-    """Uses the C++ kernels, with two threads."""
-    threads = torch.get_num_threads()
-    assert native.enable()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-    native.disable()
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def layer_of(text: str) -> Equivariant:

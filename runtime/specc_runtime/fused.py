@@ -67,7 +67,7 @@ def fused_if_small(forward: Forward) -> Forward:
         (activation,) = given or (named.get("activation", as_is),)
         device = next(iter(x.values())).device if isinstance(x, Mapping) else x.device
         kernel = KERNELS.get(("layer", device.type))
-        rectified = activation is F.relu or activation is torch.relu
+        rectified = _rectifies(activation)
         made = None if kernel is None else kernel(self, x, rectified)
         if made is None:
             return forward(self, x, *given, **named)
@@ -120,7 +120,7 @@ def mix_spread(
     apart = len(diagonals) == 1 and _without_gradients(*parts, weight, *added, diagonals[0].x)
     if not apart:
         added = (*added, *(each.embedded() for each in diagonals))
-    rectified = activation is F.relu or activation is torch.relu
+    rectified = _rectifies(activation)
     kernel = KERNELS.get(("mix_spread", weight.device.type))
     total: Tensor | None = None if kernel is None else kernel(parts, weight, added, rectified)
     if total is None:
@@ -130,6 +130,10 @@ def mix_spread(
     if apart:
         _write_diagonal(total, diagonals[0], rectified, parts, weight, added)
     return total if rectified else activation(total)
+
+
+def _rectifies(activation: Activation) -> bool:
+    return activation is F.relu or activation is torch.relu
 
 
 def _without_gradients(*tensors: Tensor) -> bool:

@@ -1,12 +1,11 @@
 // Which networks of a batch are computed by which thread, a few at a time, and where their tensors are.
 #pragma once
 
+#include "layer.h"
 #include "reading.h"
 #include "steps.h"
 
 namespace specc {
-
-using Tensors = std::vector<at::Tensor>;
 
 // Floats of inputs and outputs that are taken at once: they stay in the second cache with what is made of them.
 constexpr int64_t CACHED = 1 << 18;

@@ -1,13 +1,12 @@
 // The gradients of a layer's parameters: products of its columns with the gradients of its rows.
 #pragma once
 
+#include "layer.h"
 #include "reading.h"
 #include "steps.h"
 #include "table.h"
 
 namespace specc {
-
-using Tensors = std::vector<at::Tensor>;
 
 // Where the gradient of each level's matrix and bias is made, with rows of whole vectors.
 struct Products {

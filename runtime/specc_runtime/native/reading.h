@@ -44,11 +44,8 @@ inline Place in_tensor(const View& view, const Shapes& shapes, int64_t first_buf
 }
 
 // A view and where its rows are, in a tensor or in the scratch.
-struct Seen {
-  const Level* level;
-  const View* view;
+struct Seen : LevelView {
   Place place;
-  uint64_t kept;
 
   int64_t stride(const Block& block) const {
     for (const Block& each : view->blocks)
@@ -61,8 +58,8 @@ struct Seen {
 inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const Shapes& shapes, int64_t first_buffer) {
   const Seen* source = nullptr;
   for (const Seen& each : before) {
-    bool finer = each.view->alike(*target.view) && (each.kept & target.kept) == target.kept && each.kept != target.kept;
-    if (finer && (!source || each.place.stride[0] < source->place.stride[0])) source = &each;
+    bool smaller = !source || each.place.stride[0] < source->place.stride[0];
+    if (each.finer_than(target) && smaller) source = &each;
   }
   std::vector<int64_t> sizes, from, to;
   for (const Block& each : target.view->blocks) {
@@ -90,11 +87,9 @@ inline Places read(
   std::vector<Seen> summed;
   for (const Level& level : levels)
     for (const View& view : level.*views)
-      if (view.kept(level.strands) != view.kept(INT64_MAX))
-        summed.push_back({&level, &view, {}, view.kept(level.strands)});
-  std::stable_sort(summed.begin(), summed.end(), [](const Seen& a, const Seen& b) {
-    return __builtin_popcountll(a.kept) > __builtin_popcountll(b.kept);
-  });
+      if (Seen each{{level, view}}; !each.whole()) summed.push_back(each);
+  std::stable_sort(
+      summed.begin(), summed.end(), [](const Seen& a, const Seen& b) { return a.strands() > b.strands(); });
   std::vector<Seen> made;
   for (Seen& each : summed) {
     each.place = dense(each.level->sizes, each.view->width, scratch_buffer, scratch);

@@ -65,6 +65,22 @@ struct Level {
   }
 };
 
+// A view in its level; `kept` are the blocks that run through it, as bits.
+struct LevelView {
+  const Level* level;
+  const View* view;
+  uint64_t kept;
+
+  LevelView(const Level& level, const View& view) : level(&level), view(&view), kept(view.kept(level.strands)) {}
+
+  // Whether all blocks do: then its rows are those of the tensor, and else stand for several.
+  bool whole() const { return kept == view->kept(INT64_MAX); }
+  int64_t strands() const { return __builtin_popcountll(kept); }
+  bool finer_than(const LevelView& other) const {
+    return view->alike(*other.view) && (kept & other.kept) == other.kept && kept != other.kept;
+  }
+};
+
 inline int64_t numbers(const std::vector<int64_t>& shape) {
   int64_t product = 1;
   for (int64_t size : shape) product *= size;

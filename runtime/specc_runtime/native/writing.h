@@ -7,14 +7,8 @@ namespace specc {
 
 // A view that a level writes. Those whose blocks all run through their level write the tensor itself,
 // others the scratch, from where a finer one of the same diagonals takes them in.
-struct Writer {
-  const Level* level;
-  const View* view;
-  uint64_t kept;
+struct Writer : LevelView {
   ProductStep step;
-
-  bool whole() const { return kept == view->kept(INT64_MAX); }
-  int64_t strands() const { return __builtin_popcountll(kept); }
 };
 
 // What a coarse writer gives, at each position of a finer one.
@@ -34,7 +28,7 @@ class Writing {
       : shapes(shapes), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify) {}
 
   void add(const Level& level, const View& view, ProductStep step) {
-    writers.push_back({&level, &view, view.kept(level.strands), std::move(step)});
+    writers.push_back({{level, view}, std::move(step)});
   }
 
   bool writes(int64_t tensor) const {
@@ -120,8 +114,8 @@ class Writing {
   Writer& taking(const Writer& coarse) {
     Writer* found = nullptr;
     for (Writer& each : writers) {
-      bool finer = each.view->alike(*coarse.view) && (each.kept & coarse.kept) == coarse.kept && each.kept != coarse.kept;
-      if (finer && (!found || each.strands() < found->strands())) found = &each;
+      bool coarser = !found || each.strands() < found->strands();
+      if (each.finer_than(coarse) && coarser) found = &each;
     }
     TORCH_INTERNAL_ASSERT(found);
     return *found;
