@@ -8,8 +8,8 @@ from __future__ import annotations
 from ..names import counted
 from ..planning.module_plan import LayerUse
 from ..planning.plan import Along, LayerPlan, Project, Unwedge, Wedge
-from ..symmetry.derive import Maps
 from ..symmetry.folding import Runs
+from ..symmetry.maps import Maps
 from .forward import forward
 from .layout import docstring, indent, statement
 from .steps import determinant_name, fixed_name

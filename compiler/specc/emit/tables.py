@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ..names import Variables, letter
 from ..operations.masks import mask_axes, mask_name
 from ..planning.module_plan import LayerUse
-from ..symmetry.derive import Level, Maps, Product, short_names
+from ..symmetry.derive import short_names
 from ..symmetry.diagrams import Half
 from ..symmetry.folding import Operand, Runs
+from ..symmetry.maps import Level, Maps, Product
 from ..types import Axis, Tensor
 from .layout import statement
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..groups import Tied
 from ..names import Variables
 from ..planning.plan import TiedForm
-from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Level, Maps, Product
 from ..symmetry.ties import factors
 from ..types import Axis
 

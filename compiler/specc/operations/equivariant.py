@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, InstanceOf
 
 from ..symmetry.coupling import Coupling, couple
-from ..symmetry.derive import Level, Maps, Product, TiedShapes, derive
+from ..symmetry.derive import derive
 from ..symmetry.expansion import expand
 from ..symmetry.factors import ALL_FACTORS, Factors
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Level, Maps, Product, TiedShapes
 from ..symmetry.points import affine, centres_of
 from ..symmetry.rings import within
 from ..symmetry.terms import Term, joined, product_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..names import Variables
-from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Maps
 from ..types import Tensor
 from .plan import Center, Copy, PointSource, Shape, Shift
 

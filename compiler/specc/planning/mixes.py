@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from ..symmetry.derive import Level, Maps, Product
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Level, Maps, Product
 from ..symmetry.ties import factors
 from ..types import Axis
 from .cost import cheaper_formulation, cheaper_tied_form

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..names import Variables
-from ..symmetry.derive import Maps
 from ..symmetry.diagrams import enclosing_index, folded_indices, free_indices
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Maps
 from ..types import Tensor
 from .plan import Diagonal, Fold, Mean, PoolStep, Project, Trace, Wedge
 from .states import (

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..names import Variables
-from ..symmetry.derive import Maps
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Maps
 from .batch import batch_mixes, batch_pools, batch_spreads
 from .centres import Centres
 from .fuse import fuse_pools, fuse_spreads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..names import Variables, identifier
-from ..symmetry.derive import Maps
+from ..symmetry.maps import Maps
 from .states import State, suffix
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..groups import Diagrams
 from ..operations.masks import mask_axes, mask_name, presence, without_absent
-from ..symmetry.derive import Centre, Level, Maps, Product
 from ..symmetry.diagrams import Half, enclosing_index, folded_indices
 from ..symmetry.exchanges import generated
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Centre, Level, Maps, Product
 from ..types import Tensor, Type, tensors_of
 from .tied import tied_biases, tied_matrices
 

@@ -15,8 +15,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..groups import Permuted
-from ..symmetry.derive import Level, Maps, Product, maps_between
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Level, Maps, Product, maps_between
 from ..symmetry.ties import Factor, action_of, as_matrices, factors
 from ..types import Axis, Swap
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .derive import Level, Maps, Product
 from .folding import Operand, Runs
+from .maps import Level, Maps, Product
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .derive import Level, Maps, Product
 from .diagrams import Half
 from .folding import Operand
+from .maps import Level, Maps, Product
 from .mechanism import mechanism
 
 

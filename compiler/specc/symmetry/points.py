@@ -20,9 +20,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from ..types import Axis
-from .derive import Centre, Level, Maps, Product
 from .diagrams import Half
 from .folding import Operand
+from .maps import Centre, Level, Maps, Product
 
 
 def affine(maps: Maps) -> Maps:

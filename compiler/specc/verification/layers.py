@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ..operations import Equivariant
 from ..operations.masks import mask_axes, mask_name, without_absent
 from ..reference.maps import evaluate_maps
-from ..symmetry.derive import Maps
 from ..symmetry.expansion import expand
 from ..symmetry.folding import Operand
+from ..symmetry.maps import Maps
 from ..types import Axis, Type, tensors_of
 from .actions import Element, act_on_mask, generators, moved, random_element
 from .draws import gap, random_mask, random_value
