@@ -263,6 +263,34 @@ def test_what_does_not_fit_takes_the_plain_path() -> None:
 
 
 @pytest.mark.slow
+def test_results_larger_than_the_caches() -> None:
+    """They are stored past these: 16 MB and more, rows of whole vectors."""
+    module = layer_of(
+        "axis n = S(64)\nmodel M(x: [n, n; 32]) -> [n, n; 32] { return relu(equivariant(x, 32)) }"
+    )
+    x = torch.randn(33, 64, 64, 32, requires_grad=True)
+    assert is_used(module, x)
+    wanted = [x, *module.parameters()]
+    found = module(x, activation=F.relu)
+    gradients = torch.autograd.grad(found.square().sum(), wanted)
+    native.disable()
+    expected = module(x, activation=F.relu)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    of_expected = torch.autograd.grad(expected.square().sum(), wanted)
+    for each, other in zip(gradients, of_expected, strict=True):
+        torch.testing.assert_close(each, other, rtol=1e-3, atol=1e-4 * other.abs().max().item())
+
+
+@pytest.mark.slow
+def test_middling_networks_are_computed_at_once_where_each_thread_has_one() -> None:
+    module = layer_of(
+        "axis n = S(64)\nmodel M(x: [n, n; 128]) -> [n, n; 128] { return equivariant(x, 128) }"
+    )
+    assert is_used(module, torch.randn(2, 64, 64, 128))
+    assert not is_used(module, torch.randn(1, 64, 64, 128))
+
+
+@pytest.mark.slow
 def test_products_that_are_not_as_generated_are_called() -> None:
     module = layer_of(CASES["an MLP"])
     x = inputs_of(module, 2, torch.float32)

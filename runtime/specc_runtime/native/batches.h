@@ -63,6 +63,7 @@ struct Batches {
           own.run(at, count);
         }
       }
+      stored();
     });
   }
 };

@@ -9,16 +9,6 @@
 namespace specc {
 namespace {
 
-// Bytes above which a tensor is not in the last cache when it is read again.
-constexpr int64_t STREAMED = 16 << 20;
-
-// Whether rows of x are to be stored past the caches: large, dense, and of whole vectors.
-bool streams(const at::Tensor& x) {
-  constexpr int64_t whole = LANES * sizeof(float);
-  return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LANES == 0 && x.is_contiguous() &&
-      reinterpret_cast<uintptr_t>(x.data_ptr()) % whole == 0;
-}
-
 at::Tensor with_rows(const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
 
 Tensors with_rows(at::TensorList given) {

@@ -144,7 +144,7 @@ Tensors backward(
   Places rows = read(levels, &Level::rows, made_shapes, first_grad, scratch_buffer, scratch, steps);
   products.steps_of(levels, columns, rows, made_buffer, steps);
   std::deque<Packed> packed;
-  Writing writing(shapes, first_of, scratch_buffer, false);
+  Writing writing(shapes, of, first_of, scratch_buffer, false);
   if (of_inputs) {
     write(levels, rows, scaled(levels, given_weights), {}, 0, true, writing, packed);
     clear(of, writing);
@@ -187,7 +187,7 @@ Tensors layer(
   Steps steps;
   Places places = read(levels, adjoint ? &Level::rows : &Level::columns, from, first_read, scratch_buffer, scratch, steps);
   std::deque<Packed> packed;
-  Writing writing(to, first_made, scratch_buffer, rectify);
+  Writing writing(to, made, first_made, scratch_buffer, rectify);
   write(levels, places, matrices, terms, first_bias, adjoint, writing, packed);
   clear(made, writing);
   writing.finish(scratch, steps);

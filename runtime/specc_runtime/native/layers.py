@@ -21,8 +21,8 @@ from ..modules import BatchedMix, Mix
 MOST_AXES, MOST_VIEWS = 7, 512
 """Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
 
-LARGEST = 1 << 19
-"""Numbers of one network, in and out, up to which it stays in a core's cache."""
+LARGEST, LARGEST_OF_THREADS = 1 << 19, 1 << 21
+"""Numbers of one network, in and out, up to which it is computed at once: by one thread; where all have some."""
 
 STRANDS = "abcdefgh"
 IN_ROW, FIRST_POSITION = -1, -2
@@ -83,8 +83,13 @@ def layer(
     not to be computed at once.
     """
     biased = tuple(each is not None for each in biases)
-    find = fitting if torch.compiler.is_compiling() else _remembered
-    found = find(type(module), biased, tuple(each.shape for each in values))  # type: ignore[arg-type]
+    shapes = tuple(each.shape for each in values)
+    if torch.compiler.is_compiling():  # for a batch of any size
+        found = fitting(type(module), biased, shapes, LARGEST)
+    else:
+        shared = len(values[0]) >= torch.get_num_threads()
+        most = LARGEST_OF_THREADS if shared else LARGEST
+        found = _remembered(type(module), biased, shapes, most)  # type: ignore[arg-type]
     if found is None:
         return None
     table, sizes = found
@@ -127,11 +132,11 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
 
 
 def fitting(
-    kind: type[Equivariant], biased: tuple[bool, ...], shapes: tuple[torch.Size, ...]
+    kind: type[Equivariant], biased: tuple[bool, ...], shapes: tuple[torch.Size, ...], most: int
 ) -> tuple[Table, list[int]] | None:
     """The table for inputs of these shapes, and the sizes of each output's axes and channels.
 
-    None where inputs do not agree, or are large or empty.
+    None where inputs do not agree or are empty, or a network has more numbers than `most`.
     """
     table = table_of(kind, biased)
     if table is None:
@@ -154,7 +159,7 @@ def fitting(
         for _, words in table.outputs
     ]
     count += sum(map(prod, made))
-    return (table, [size for each in made for size in each]) if count <= LARGEST else None
+    return (table, [size for each in made for size in each]) if count <= most else None
 
 
 _remembered = lru_cache(1 << 10)(fitting)

@@ -1,5 +1,7 @@
-// Large pages under tensors that were not written to yet.
+// What tensors ask for that are larger than the caches: large pages, and stores past the caches.
 #pragma once
+
+#include "vectors.h"
 
 #include <ATen/ATen.h>
 
@@ -8,6 +10,16 @@
 #endif
 
 namespace specc {
+
+// Bytes of a tensor from which on it is not in the caches when it is read again.
+constexpr int64_t STREAMED = 16 << 20;
+
+// Whether rows of x are to be stored past the caches: large, dense, and of whole vectors.
+inline bool streams(const at::Tensor& x) {
+  constexpr int64_t whole = LANES * sizeof(float);
+  return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LANES == 0 && x.is_contiguous() &&
+      reinterpret_cast<uintptr_t>(x.data_ptr()) % whole == 0;
+}
 
 // Asks the system for large pages under a tensor that was not written to yet: fresh memory is then cleared and
 // mapped in far fewer steps, which take longer than the arithmetic otherwise.

@@ -68,7 +68,7 @@ struct ProductStep {
   std::vector<Place> factors, addends;
   Place out;
   const Packed* matrix = nullptr;
-  bool rectify = false;
+  bool rectify = false, streams = false;
 
   void simplified() {
     std::vector<Operand*> all = {&out};
@@ -85,6 +85,7 @@ struct ProductStep {
     Added<Place> added(addends, out.width);
     Run run;
     run.rectify = rectify;
+    run.streams = streams;
     run.step = out.step(grid);
     run.factors.resize(factors.size());
     walk(grid, 0, grid.rows(), run_of(out.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {

@@ -1,6 +1,8 @@
 // Where the levels of a layer write: each tensor once, with all that coarser levels add to it.
 #pragma once
 
+#include "layer.h"
+#include "pages.h"
 #include "reading.h"
 
 namespace specc {
@@ -24,8 +26,8 @@ inline Place repeated(const Writer& coarse, const Writer& fine) {
 
 class Writing {
  public:
-  Writing(const Shapes& shapes, int64_t first_buffer, int64_t scratch_buffer, bool rectify)
-      : shapes(shapes), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify) {}
+  Writing(const Shapes& shapes, const Tensors& tensors, int64_t first_buffer, int64_t scratch_buffer, bool rectify)
+      : shapes(shapes), tensors(tensors), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify) {}
 
   void add(const Level& level, const View& view, ProductStep step) {
     writers.push_back({{level, view}, std::move(step)});
@@ -58,6 +60,7 @@ class Writing {
         bool first = std::none_of(begun.begin(), begun.end(), [&](const View* v) { return v->same_place(*each.view); });
         if (!first) step.addends.push_back(step.out);
         step.rectify = rectify && once(*each.view);
+        step.streams = once(*each.view) && streams(tensors[each.view->tensor]);
         begun.push_back(each.view);
       }
       step.simplified();
@@ -70,6 +73,7 @@ class Writing {
 
  private:
   const Shapes& shapes;
+  const Tensors& tensors;
   int64_t first_buffer, scratch_buffer;
   bool rectify;
   std::vector<Writer> writers;
