@@ -86,6 +86,20 @@ class Runs:
         return f"{self._outer.tie(name)}.{self._run}"
 
 
+class Fixed:
+    """The names of a repeat with one statement: whatever it is called, `as` says how."""
+
+    def __init__(self, runs: Runs, name: str) -> None:
+        self._runs = runs
+        self._name = name
+
+    def claim(self, name: str) -> str:
+        return self._runs.claim(self._name)
+
+    def tie(self, name: str) -> str:
+        return self._runs.tie(name)
+
+
 def attribute(name: str) -> str:
     """A name as an attribute of a module: never one that Python or `nn.Module` has already."""
     clash = keyword.iskeyword(name) or name in MODULE_ATTRIBUTES

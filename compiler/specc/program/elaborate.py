@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ..errors import Consequence, Errors, Note, Span, SpecError
-from ..graph import Carry, Graph, Node, Region
+from ..graph import Graph, Node
 from ..names import counted
-from ..naming import Names, Runs, snake_case
+from ..naming import Fixed, Names, Runs, snake_case
 from ..operations import (
     CATALOGUE,
     LATER,
@@ -29,8 +28,9 @@ from ..text import syntax
 from ..types import Collection, Type
 from .arguments import make_operation, signature
 from .calls import block_arguments, given_name, name_keyword, tensor_arguments
+from .draft import MOST_NODES, Draft
 from .layers import Layers, explicit_names
-from .meanings import Broken, Known, Meaning, Place, Result, Several, Value
+from .meanings import Broken, Known, Meaning, Place, Result, Several, Value, anchor, value_of
 from .scope import (
     OPERATIONS,
     BlockDeclaration,
@@ -40,10 +40,8 @@ from .scope import (
     not_yet,
     refuse_private,
 )
-from .static import Static, combine, evaluate, show, size
+from .static import Static, combine, evaluate, size
 from .written import declared_type, input_type, refuse_two_symmetries, type_of
-
-MOST_NODES = 100_000
 
 
 def elaborate(model: ModelDeclaration, errors: Errors) -> Graph:
@@ -52,14 +50,11 @@ def elaborate(model: ModelDeclaration, errors: Errors) -> Graph:
 
 
 class _Builder:
-    """Nodes as they come; everything it makes ends in a frozen `Graph`."""
+    """Says of each statement, expression and call what it means; values are nodes of the draft."""
 
     def __init__(self, errors: Errors) -> None:
-        self.nodes: list[Node] = []
-        self.carries: list[Carry] = []
-        self.regions: list[list[Region]] = [[]]
+        self.draft = Draft()
         self.errors = errors
-        self.steps = 0
         self.tied: dict[str, tuple[str, Span]] = {}  # what an explicit name was first given to
         self.layers = Layers()
 
@@ -75,16 +70,16 @@ class _Builder:
                 names[parameter.name.text] = Broken()
                 refuse_private(parameter.name)
                 given = Input(type=input_type(parameter.type, model.scope))
-                node = self.add(given, (), parameter.span, label=parameter.name.text)
+                node = self.draft.add(given, (), parameter.span, label=parameter.name.text)
                 names[parameter.name.text] = node
-        inputs = tuple(range(len(self.nodes)))
+        inputs = tuple(range(len(self.draft.nodes)))
         for number in inputs:
-            self.normalised(self.nodes[number], names)
+            self.normalised(self.draft.nodes[number], names)
         types: list[Type] = []
         for output in written.outputs:
             with self.errors.collect():
                 types.append(declared_type(output, model.scope))
-        kinds = [*(self.nodes[number].operation.result(()) for number in inputs), *types]
+        kinds = [*(self.draft.nodes[number].operation.result(()) for number in inputs), *types]
         place = Place(model.scope, names, Names("", explicit_names(written.body)))
         results: tuple[Result, ...] = ()
         with self.errors.collect():
@@ -98,39 +93,17 @@ class _Builder:
                 )
         if len(results) != len(types):  # one of them is wrong, and that is reported
             results, types = (), []
-        return Graph(
-            model.name,
-            tuple(self.nodes),
-            inputs,
-            tuple(result.value.node for result in results),
-            tuple(types),
-            tuple(result.span for result in results),
-            tuple(self.regions[0]),
-            tuple(self.carries),
-            written.name.span,
-        )
+        return self.draft.graph(model.name, inputs, results, tuple(types), written.name.span)
 
     def normalised(self, given: Node, names: dict[str, Meaning]) -> None:
         """Divides the scales of an input out of it, one axis after the other."""
         kind = given.operation.result(())
         value = Value(given.number)
         for scale in kind.scales if isinstance(kind, Collection) else ():
-            value = self.add(NormaliseScale(scale=scale), (value,), given.span, label=given.label)
+            value = self.draft.add(
+                NormaliseScale(scale=scale), (value,), given.span, label=given.label
+            )
             names[given.label] = value
-
-    def add(
-        self,
-        operation: Operation,
-        inputs: tuple[Value, ...],
-        span: Span,
-        path: str = "",
-        label: str = "",
-    ) -> Value:
-        if len(self.nodes) >= MOST_NODES:
-            raise SpecError(f"the model has more than {MOST_NODES} values", span)
-        number = len(self.nodes)
-        self.nodes.append(Node(number, operation, tuple(v.node for v in inputs), label, path, span))
-        return Value(number)
 
     # --- Statements
 
@@ -156,7 +129,7 @@ class _Builder:
                 if isinstance(meaning, Several):
                     values = meaning.values
                 else:
-                    values = (self.value(meaning, expression),)
+                    values = (value_of(meaning, expression),)
                 results += (Result(value, expression.span) for value in values)
                 well += 1
         if well < len(statement.values):
@@ -193,7 +166,7 @@ class _Builder:
         elif len(targets) == 1 and layers:
             path = place.paths.claim(targets[0].text)
             place = replace(place, within=Names(path + "."))
-        before = len(self.nodes)
+        before = len(self.draft.nodes)
         meaning = self.expression(statement.value, place)
         if len(targets) == 1:
             if isinstance(meaning, Several):
@@ -217,7 +190,7 @@ class _Builder:
         """Gives a name to what a statement made; a value made earlier keeps the name it has."""
         place.names[target.text] = meaning
         if isinstance(meaning, Value) and meaning.node >= before:
-            self.nodes[meaning.node] = replace(self.nodes[meaning.node], label=target.text)
+            self.draft.label(meaning, target.text)
 
     def repeat(self, statement: syntax.Repeat, place: Place) -> None:
         count = size(statement.count, self.known(place), "the count of a repeat", least=0)
@@ -229,57 +202,25 @@ class _Builder:
         if count > MOST_NODES:
             raise SpecError(f"a repeat has at most {MOST_NODES} runs", statement.count.span)
         runs = Runs(place.paths)
-        with self.region("repeat", named or ""):
+        with self.draft.region("repeat", named or ""):
             for run in range(count):
-                self.step(statement.span)
+                self.draft.step(statement.span)
                 runs.start(run)
-                before, first = dict(place.names), len(self.nodes)
+                before, first = dict(place.names), len(self.draft.nodes)
                 if named is None:
                     inner = replace(place, paths=runs)
                 elif alone and not explicit:
-                    inner = replace(place, paths=_Fixed(runs, named))
+                    inner = replace(place, paths=Fixed(runs, named))
                 else:
                     path = runs.claim(named)
                     inner = replace(place, paths=Names(path + ".", explicit))
-                with self.region("iteration", named or ""):
+                with self.draft.region("iteration", named or ""):
                     for each in statement.body:
                         with self.errors.collect():
                             self.statement(each, inner)
-                self.carry(before, place.names, first, statement.span)
+                self.draft.carry(before, place.names, first, statement.span)
                 if self.errors:
                     return
-
-    def carry(
-        self, before: dict[str, Meaning], after: dict[str, Meaning], first: int, span: Span
-    ) -> None:
-        """Notes what a run, whose nodes begin with `first`, reads of the one before and rebinds."""
-        read = {number for node in self.nodes[first:] for number in node.inputs}
-        for name, old in before.items():
-            new = after[name]
-            if isinstance(old, Value) and isinstance(new, Value) and old != new:
-                kept = any(after[other] == old for other in before)
-                if old.node not in read or kept:
-                    continue  # nobody reads it, or by a name that stays
-                made = self.nodes[new.node].span if new.node >= first else span
-                self.carries.append(Carry(name, old.node, new.node, made))
-            elif isinstance(old, Known) and old != new and not isinstance(new, Broken):
-                raise SpecError(f"a repeat cannot change the number `{name}`", span)
-
-    def step(self, span: Span) -> None:
-        """Counts runs and blocks, so that no short text takes forever."""
-        self.steps += 1
-        if self.steps > MOST_NODES:
-            raise SpecError(f"the model has more than {MOST_NODES} blocks and runs", span)
-
-    @contextmanager
-    def region(self, kind: str, name: str, path: str = "") -> Iterator[None]:
-        first = len(self.nodes)
-        self.regions.append([])
-        try:
-            yield
-        finally:
-            inner = tuple(self.regions.pop())
-            self.regions[-1].append(Region(kind, name, path, first, len(self.nodes), inner))
 
     # --- Expressions
 
@@ -307,25 +248,7 @@ class _Builder:
                 assert_never(expression)
 
     def operand(self, expression: syntax.Expression, place: Place) -> Value:
-        return self.value(self.expression(expression, place), expression)
-
-    def value(self, meaning: Meaning, expression: syntax.Expression) -> Value:
-        match meaning:
-            case Value():
-                return meaning
-            case Known():
-                raise SpecError(
-                    f"a value is needed here, and this is {show(meaning.static)}", expression.span
-                )
-            case Several():
-                raise SpecError(
-                    f"one value is needed here, and this gives {len(meaning.values)}",
-                    expression.span,
-                )
-            case Broken():
-                raise Consequence("its statement is wrong", expression.span)
-            case _:
-                assert_never(meaning)
+        return value_of(self.expression(expression, place), expression)
 
     def name(self, name: syntax.Name, place: Place) -> Meaning:
         if name.text in place.names:
@@ -351,7 +274,7 @@ class _Builder:
             keys.append(value.name.text)
             value = value.value
         source = self.operand(value, place)
-        return self.add(Take(key=".".join(reversed(keys))), (source,), expression.span)
+        return self.draft.add(Take(key=".".join(reversed(keys))), (source,), expression.span)
 
     def negative(self, expression: syntax.Negative, place: Place) -> Meaning:
         meaning = self.expression(expression.operand, place)
@@ -359,7 +282,7 @@ class _Builder:
             if isinstance(meaning.static, bool | str):
                 raise SpecError("a number is needed here", expression.operand.span)
             return Known(-meaning.static)
-        return self.add(Minus(), (self.value(meaning, expression.operand),), expression.span)
+        return self.draft.add(Minus(), (value_of(meaning, expression.operand),), expression.span)
 
     def binary(self, expression: syntax.Binary, place: Place) -> Meaning:
         left = self.expression(expression.left, place)
@@ -375,14 +298,14 @@ class _Builder:
             raise SpecError(f"`{operator}` works on numbers, not on values", expression.span)
         if isinstance(left, Known):
             operation = Constant(operator=operator, number=left.static, left=True)  # type: ignore[arg-type]
-            return self.add(operation, (self.value(right, expression.right),), expression.span)
+            return self.draft.add(operation, (value_of(right, expression.right),), expression.span)
         if isinstance(right, Known):
             if operator == "/" and right.static == 0:
                 raise SpecError("division by zero", expression.span)
             operation = Constant(operator=operator, number=right.static)  # type: ignore[arg-type]
-            return self.add(operation, (self.value(left, expression.left),), expression.span)
-        both = (self.value(left, expression.left), self.value(right, expression.right))
-        return self.add(Arithmetic(operator=operator), both, expression.span)  # type: ignore[arg-type]
+            return self.draft.add(operation, (value_of(left, expression.left),), expression.span)
+        both = (value_of(left, expression.left), value_of(right, expression.right))
+        return self.draft.add(Arithmetic(operator=operator), both, expression.span)  # type: ignore[arg-type]
 
     # --- Calls
 
@@ -434,11 +357,13 @@ class _Builder:
         if named is not None and not entry.operation.parametrised:
             raise SpecError(f"`{call.function.text}` has no parameters to name", named.span)
         if operation.pieces:
-            return Several(tuple(self.add(p, tuple(given), call.span) for p in operation.pieces))
-        made = self.add(operation, tuple(given), call.span, path)
+            return Several(
+                tuple(self.draft.add(p, tuple(given), call.span) for p in operation.pieces)
+            )
+        made = self.draft.add(operation, tuple(given), call.span, path)
         if several and isinstance(operation, Equivariant) and operation.keeps_space:
-            return self.taken(made, [f"x{i + 1}" for i in range(len(given))], call.span)
-        return self.taken(made, operation.results, call.span) if operation.results else made
+            return self.draft.taken(made, [f"x{i + 1}" for i in range(len(given))], call.span)
+        return self.draft.taken(made, operation.results, call.span) if operation.results else made
 
     def values(
         self, call: syntax.Call, operation: type[Operation], place: Place
@@ -449,14 +374,14 @@ class _Builder:
             needed = "a value first" if count == 1 else f"{count} values first"
             raise SpecError(f"`{word}` needs {needed}", call.span, f"`{signature(word)}`")
         if count == 0:
-            return [self.anchor(call, place)], call.arguments, False
+            return [anchor(call, place)], call.arguments, False
         rest = call.arguments[count:]
         if operation.arity is not None:
             return [self.operand(each, place) for each in call.arguments[:count]], rest, False
         first = self.expression(call.arguments[0], place)
         if isinstance(first, Several):
             return list(first.values), rest, True
-        return [self.value(first, call.arguments[0])], rest, False
+        return [value_of(first, call.arguments[0])], rest, False
 
     def optional_values(
         self, call: syntax.Call, operation: type[Operation], given: list[Value], place: Place
@@ -469,21 +394,10 @@ class _Builder:
                 continue
             meaning = self.expression(keyword.value, place)
             several = meaning.values if isinstance(meaning, Several) else None
-            values = several or (self.value(meaning, keyword.value),)
+            values = several or (value_of(meaning, keyword.value),)
             places[name] = tuple(range(len(given), len(given) + len(values)))
             given += values
         return places
-
-    def anchor(self, call: syntax.Call, place: Place) -> Value:
-        """A value that says how large the batch is, for an operation that takes none."""
-        for meaning in place.names.values():
-            if isinstance(meaning, Value):
-                return meaning
-        raise SpecError(f"`{call.function.text}` stands where there is no value yet", call.span)
-
-    def taken(self, made: Value, keys: Sequence[str], span: Span) -> Several:
-        """The tensors of a collection one by one."""
-        return Several(tuple(self.add(Take(key=key), (made,), span) for key in keys))
 
     def path(self, call: syntax.Call, place: Place) -> str:
         """Where the parameters of a call live."""
@@ -506,7 +420,7 @@ class _Builder:
         if any(each is block.syntax for each in place.blocks):
             circle = " -> ".join([*(each.name.text for each in place.blocks), name])
             raise SpecError(f"block `{name}` uses itself: {circle}", call.span)
-        self.step(call.span)
+        self.draft.step(call.span)
         given = block_arguments(call, block.syntax)
         names = {name: self.expression(value, place) for name, value in given.items()}
         path = ""
@@ -518,32 +432,15 @@ class _Builder:
             Names(path + "." if path else "", explicit_names(block.syntax.body)),
             (*place.blocks, block.syntax),
         )
-        bound = tuple((n, v.node) for n, v in names.items() if isinstance(v, Value))
-        with self.region("block", name, path):
+        with self.draft.region("block", name, path):
             results_here = self.body(block.syntax.body, inner, block.syntax.name)
         values = tuple(result.value for result in results_here)
-        results = tuple(value.node for value in values)
-        region = self.regions[-1].pop()
-        self.regions[-1].append(replace(region, arguments=bound, results=results))
+        self.draft.close_block(names, values)
         return values[0] if len(values) == 1 else Several(values)
 
     def collect(self, call: syntax.Call, space: Collection, place: Place) -> Value:
         values = tuple(self.operand(each, place) for each in tensor_arguments(call, space))
-        return self.add(Collect(space=space), values, call.span)
-
-
-class _Fixed:
-    """The names of a repeat with one statement: whatever it is called, `as` says how."""
-
-    def __init__(self, runs: Runs, name: str) -> None:
-        self._runs = runs
-        self._name = name
-
-    def claim(self, name: str) -> str:
-        return self._runs.claim(self._name)
-
-    def tie(self, name: str) -> str:
-        return self._runs.tie(name)
+        return self.draft.add(Collect(space=space), values, call.span)
 
 
 @dataclass(frozen=True, slots=True)
