@@ -266,7 +266,7 @@ def test_what_does_not_fit_takes_the_plain_path() -> None:
 def test_results_larger_than_the_caches() -> None:
     """They are stored past these: 16 MB and more, rows of whole vectors."""
     module = layer_of(
-        "axis n = S(64)\nmodel M(x: [n, n; 32]) -> [n, n; 32] { return relu(equivariant(x, 32)) }"
+        "axis n = S(64)\naxis m = S(64)\nmodel M(x: [n, m; 32]) -> [n, m; 32] { return relu(equivariant(x, 32)) }"
     )
     x = torch.randn(33, 64, 64, 32, requires_grad=True)
     assert is_used(module, x)

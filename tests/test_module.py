@@ -332,6 +332,26 @@ def test_tensors_whose_names_differ_by_a_dot_have_parameters_of_their_own() -> N
 # --- Arithmetic of collections -------------------------------------------------------------------
 
 
+def test_a_block_may_rebind_its_parameter() -> None:
+    module = make("""
+        block Residual(x) {
+            h = linear(x, 4)
+            x = x + relu(h)
+            return x
+        }
+        model M(x: [; 4]) -> [; 4] {
+            x = Residual(x)
+            y = Residual(x)
+            return x + y
+        }
+    """)
+    assert type(module.x) is type(module.y)
+    given = torch.randn(3, 4)
+    x = given + torch.relu(module.x.h(given))
+    y = x + torch.relu(module.y.h(x))
+    torch.testing.assert_close(module(given), x + y)
+
+
 def test_collections_meet_tensor_by_tensor() -> None:
     """Several collections in one expression, each read where it was written."""
     text = f"""

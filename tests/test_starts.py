@@ -92,19 +92,36 @@ def test_without_the_experimental_interface_it_is_compiled_as_ever(
     assert not (tmp_path / "kept").exists()
 
 
-@pytest.mark.slow
-def test_vector_instructions_are_searched_once() -> None:
-    """Inductor runs a program for each kind; what it found is kept with the graphs, and trusted where the
-    processor still has the same."""
-    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
+SEARCH = """
+import sys
+from torch._inductor import cpu_vec_isa
+from specc_runtime import starts
 
-    found = starts._instructions()
-    valid_vec_isa_list.cache_clear()
-    starts._expect_instructions(found)
-    assert valid_vec_isa_list.cache_info().currsize == 1
-    assert starts._instructions() == found
-    starts._expect_instructions([*found, "another"])
-    assert valid_vec_isa_list.cache_info().currsize == 0
+now = starts._instructions()
+assert starts._searched() is None
+others = {"same": now, "compiler": now._replace(compiler="x"), "processor": now._replace(claimed=())}
+starts._expect(others[sys.argv[1]])
+runs = []
+probe = cpu_vec_isa.VecISA._probe_load
+cpu_vec_isa.VecISA._probe_load = lambda *given: runs.append(given) or probe(*given)
+found = tuple(map(str, cpu_vec_isa.valid_vec_isa_list()))
+print(found == now.claimed, starts._searched() == now, bool(runs))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", ["same", "compiler", "processor"])
+def test_vector_instructions_are_searched_where_processor_or_compiler_are_others(kept: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SEARCH, kept],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    found, kept_again, searched = done.stdout.split()
+    assert found == kept_again
+    assert searched == str(kept != "same")
 
 
 def test_generated_modules_import_no_compiler() -> None:

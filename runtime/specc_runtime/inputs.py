@@ -27,8 +27,8 @@ class _Declared(NamedTuple):
     """What a shape in words says: its dimensions, and what numbers they hold."""
 
     dims: Dims
-    indices: str = ""
-    complex_: bool = False
+    indices: str
+    complex_: bool
 
 
 def _declared(shape: str) -> _Declared:

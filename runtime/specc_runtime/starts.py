@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from . import native
 from .compilation import one_graph
 from .models import Model
 
@@ -99,10 +100,12 @@ def _shapes(spec: Any) -> Iterator[None]:
 
 def _key(model: Model, options: dict[str, Any]) -> str:
     """A digest of all that a graph depends on and that its own conditions do not say."""
-    digest = hashlib.sha256(f"{torch.__version__} {sys.version} {sorted(options.items())}".encode())
+    made = torch.__version__, sys.version, sorted(options.items()), native.enabled()
+    digest = hashlib.sha256(f"2 {made}".encode())
+    folder = Path(__file__).parent
     files = [
         sys.modules[type(model).__module__].__file__,
-        *sorted(Path(__file__).parent.glob("*.py")),
+        *sorted([*folder.rglob("*.py"), *folder.rglob("*.h"), *folder.rglob("*.cpp")]),
     ]
     for file in files:
         digest.update(_source(str(file)))
@@ -123,7 +126,8 @@ def _read(path: Path, key: str) -> list[Any]:
     if held != key:
         return []
     instructions, graphs = kept
-    _expect_instructions(instructions)
+    if instructions is not None:
+        _expect(instructions)
     return [AOTCompiledFunction.deserialize(graph) for graph in graphs]
 
 
@@ -132,7 +136,7 @@ def _write(path: Path, key: str, graphs: list[Any]) -> None:
     from torch._dynamo.aot_compile import AOTCompiledFunction
 
     held = [AOTCompiledFunction.serialize(graph).serialized_data for graph in graphs]
-    kept = key, _instructions(), held
+    kept = key, _searched(), held
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
@@ -140,22 +144,51 @@ def _write(path: Path, key: str, graphs: list[Any]) -> None:
     os.replace(temporary, path)
 
 
-def _instructions() -> list[str]:
-    """The vector instructions that Inductor found the compiler and the processor to have."""
-    from torch._inductor.cpu_vec_isa import valid_vec_isa_list
-
-    return list(map(str, valid_vec_isa_list()))
+# --- Vector instructions --------------------------------------------------------------------------
 
 
-def _expect_instructions(found: list[str]) -> None:
-    """Spares Inductor the search, which runs a program for each: more than a second.
+class Instructions(NamedTuple):
+    """What the processor claims to have, and by what compiler Inductor looks whether it can be used."""
 
-    What it found before holds where the processor still has them all and no others; else it searches.
+    compiler: str
+    claimed: tuple[str, ...]
+
+
+def _searched() -> Instructions | None:
+    """What Inductor searched, where it found all that is claimed; None where it did not, or not search."""
+    inductor = sys.modules.get("torch._inductor.cpu_vec_isa")
+    if inductor is None or not inductor.valid_vec_isa_list.cache_info().currsize:
+        return None
+    instructions = _instructions()
+    found = tuple(map(str, inductor.valid_vec_isa_list()))
+    return instructions if found == instructions.claimed else None
+
+
+def _instructions() -> Instructions:
+    from torch._inductor.cpp_builder import get_compiler_version_info, get_cpp_compiler
+    from torch._inductor.cpu_vec_isa import supported_vec_isa_list, x86_isa_checker
+
+    flags = x86_isa_checker()
+    claimed = [str(each) for each in supported_vec_isa_list]
+    return Instructions(
+        get_compiler_version_info(get_cpp_compiler()),
+        tuple(each for each in claimed if all(flag in flags for flag in each.split())),
+    )
+
+
+def _expect(instructions: Instructions) -> None:
+    """Spares Inductor its search, which builds and runs a program for each kind, for more than a second.
+
+    It found all that the processor claimed. So it does again where processor and compiler are the same;
+    else it searches.
     """
-    from torch._inductor import config
+    from torch._inductor import config, exc
     from torch._inductor.cpu_vec_isa import valid_vec_isa_list
 
-    with config.patch({"cpp.vec_isa_ok": True}):
-        if _instructions() == found:
-            return
-    valid_vec_isa_list.cache_clear()
+    try:
+        same = _instructions() == instructions
+    except exc.InvalidCxxCompiler:
+        return
+    if same:
+        with config.patch({"cpp.vec_isa_ok": True}):
+            valid_vec_isa_list()

@@ -48,22 +48,25 @@ class Draft:
         self.nodes[value.node] = replace(self.nodes[value.node], label=label)
 
     @contextmanager
-    def region(self, kind: str, name: str, path: str = "") -> Iterator[None]:
-        """What is added meanwhile stands in a region."""
+    def region(
+        self, kind: str, name: str, path: str = "", given: Sequence[tuple[str, Meaning]] = ()
+    ) -> Iterator[None]:
+        """What is added meanwhile stands in a region; a block was `given` something for its parameters."""
         first = len(self.nodes)
+        arguments = tuple((each, v.node) for each, v in given if isinstance(v, Value))
         self._regions.append([])
         try:
             yield
         finally:
             inner = tuple(self._regions.pop())
-            self._regions[-1].append(Region(kind, name, path, first, len(self.nodes), inner))
+            region = Region(kind, name, path, first, len(self.nodes), inner, arguments)
+            self._regions[-1].append(region)
 
-    def close_block(self, arguments: Mapping[str, Meaning], results: Sequence[Value]) -> None:
-        """Notes what the block whose region ended last was given, and what it returned."""
+    def returned(self, results: Sequence[Value]) -> None:
+        """Notes what the block whose region ended last gave back."""
         region = self._regions[-1].pop()
-        given = tuple((name, v.node) for name, v in arguments.items() if isinstance(v, Value))
         made = tuple(value.node for value in results)
-        self._regions[-1].append(replace(region, arguments=given, results=made))
+        self._regions[-1].append(replace(region, results=made))
 
     def step(self, span: Span) -> None:
         """Counts a run or a block."""
@@ -95,6 +98,7 @@ class Draft:
         types: tuple[Type, ...],
         span: Span,
     ) -> Graph:
+        """All of it, frozen."""
         return Graph(
             name,
             tuple(self.nodes),

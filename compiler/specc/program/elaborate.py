@@ -432,10 +432,10 @@ class _Builder:
             Names(path + "." if path else "", explicit_names(block.syntax.body)),
             (*place.blocks, block.syntax),
         )
-        with self.draft.region("block", name, path):
-            results_here = self.body(block.syntax.body, inner, block.syntax.name)
-        values = tuple(result.value for result in results_here)
-        self.draft.close_block(names, values)
+        with self.draft.region("block", name, path, tuple(names.items())):
+            results = self.body(block.syntax.body, inner, block.syntax.name)
+        values = tuple(result.value for result in results)
+        self.draft.returned(values)
         return values[0] if len(values) == 1 else Several(values)
 
     def collect(self, call: syntax.Call, space: Collection, place: Place) -> Value:

@@ -2,8 +2,8 @@
 
 `enable()` compiles the sources beside this file with the machine's C++ compiler (a minute or so; kept
 in torch's folder for extensions) and has `with_means` and `mix_spread` use them wherever they fit: float32, at
-most `WIDEST` channels, no autocast. Layers that are `fused_if_small` use them where networks are. All else,
-and what is exported, takes the plain path as before. With `SPECC_NATIVE=1` in the environment, importing
+most `WIDEST` channels, no autocast. Layers that are `fused_if_small` use them up to the sizes that `layers` says. All
+else, and what is exported, takes the plain path as before. With `SPECC_NATIVE=1` in the environment, importing
 `specc_runtime` enables them.
 
 The operators are `torch.ops.specc_native.*`, with gradients, shapes for tracing and a rule for vmap.
@@ -138,13 +138,15 @@ def _layer(
 
 
 def _takes(x: Tensor, *others: Tensor) -> bool:
-    """Whether these are float32 tensors on a CPU of one number of dimensions, outside of any transform."""
-    compiling = torch.compiler.is_compiling()
+    """Whether these are float32 tensors on a CPU, outside of any transform."""
+    tensors = (x, *others)
     if torch.compiler.is_exporting() or torch.is_autocast_enabled("cpu") or transformed():
         return False
-    for each in (x, *others):
+    if torch.compiler.is_compiling():
+        return all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors)
+    for each in tensors:
+        if type(each) not in (Tensor, nn.Parameter):
+            return False
         if each.dtype != torch.float32 or not each.is_cpu:
             return False
-        if not compiling and type(each) not in (Tensor, nn.Parameter):
-            return False
-    return compiling or forward_ad._current_level < 0
+    return forward_ad._current_level < 0

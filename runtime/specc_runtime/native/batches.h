@@ -7,7 +7,8 @@
 
 namespace specc {
 
-// Floats of inputs and outputs that are taken at once: they stay in the second cache with what is made of them.
+// Floats of inputs and outputs that are taken at once, which is one network at least: so many stay in the second
+// cache with what is made of them.
 constexpr int64_t CACHED = 1 << 18;
 
 // Tensors and scratch of the networks from `first` on.

@@ -1,5 +1,5 @@
-// A whole layer of means, products and broadcasts, a few networks at a time: from the first sum to the last
-// row they stay in a core's cache, and nothing between inputs and outputs is a tensor. The gradient with
+// A whole layer of means, products and broadcasts, a few networks at a time: small ones stay in a core's cache
+// from the first sum to the last row, and nothing between inputs and outputs is a tensor. The gradient with
 // respect to the inputs is a layer of the same kind, with columns for rows and its matrices transposed.
 #include "layer.h"
 

@@ -1,4 +1,4 @@
-"""Whole layers as numbers, for the operator that computes a small one at once: see `table.h`.
+"""Whole layers as numbers, for the operator that computes one at once: see `table.h`.
 
 The numbers are read off the tables of a generated class: the shapes of its tensors, and what the columns and
 rows of its weights stand for.
@@ -21,8 +21,12 @@ from ..modules import BatchedMix, Mix
 MOST_AXES, MOST_VIEWS = 7, 512
 """Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
 
-LARGEST, LARGEST_OF_THREADS = 1 << 19, 1 << 21
-"""Numbers of one network, in and out, up to which it is computed at once: by one thread; where all have some."""
+LARGEST, LARGEST_SHARED = 1 << 19, 1 << 21
+"""Numbers of one network, in and out, up to which it is computed at once.
+
+The second where there is a network for each thread, which shares out networks and not their tensors; compiled
+graphs, whose batch is of any size, go by the first.
+"""
 
 STRANDS = "abcdefgh"
 IN_ROW, FIRST_POSITION = -1, -2
@@ -77,18 +81,20 @@ def layer(
     biases: Sequence[Tensor | None],
     rectified: bool,
 ) -> Tensor | dict[str, Tensor] | None:
-    """What a generated layer gives for small networks, with negative values zero if `rectified`.
+    """What a generated layer gives, with negative values zero if `rectified`.
 
     `values` are its inputs in the order of its table, and the others `parameters_of` it. None where it is
     not to be computed at once.
     """
     biased = tuple(each is not None for each in biases)
     shapes = tuple(each.shape for each in values)
+    if not all(shapes):
+        return None
     if torch.compiler.is_compiling():  # for a batch of any size
         found = fitting(type(module), biased, shapes, LARGEST)
     else:
-        shared = len(values[0]) >= torch.get_num_threads()
-        most = LARGEST_OF_THREADS if shared else LARGEST
+        shared = shapes[0][0] >= torch.get_num_threads()
+        most = LARGEST_SHARED if shared else LARGEST
         found = _remembered(type(module), biased, shapes, most)  # type: ignore[arg-type]
     if found is None:
         return None
@@ -109,7 +115,7 @@ def layer(
 def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]] | None:
     """The matrix of each product, `(rows, columns)`, and its bias where it has one.
 
-    None where a product is another module than was generated, or has hooks: then it is to be called.
+    None where a product is not as it was generated, or has hooks: then it is to be called.
     """
     weights: list[Tensor] = []
     biases: list[Tensor | None] = []
@@ -125,6 +131,8 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
             return None
         weight = mix._parameters.get("weight")
         if weight is None or mix._forward_hooks or mix._forward_pre_hooks:
+            return None
+        if not run and "bias" not in mix._parameters:
             return None
         weights.append(weight[int(run)] if run else weight)
         biases.append(None if run else mix._parameters["bias"])

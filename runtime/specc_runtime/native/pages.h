@@ -14,11 +14,11 @@ namespace specc {
 // Bytes of a tensor from which on it is not in the caches when it is read again.
 constexpr int64_t STREAMED = 16 << 20;
 
-// Whether rows of x are to be stored past the caches: large, dense, and of whole vectors.
+// Whether rows of x are to be stored past the caches: large, dense, and of whole lines.
 inline bool streams(const at::Tensor& x) {
-  constexpr int64_t whole = LANES * sizeof(float);
-  return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LANES == 0 && x.is_contiguous() &&
-      reinterpret_cast<uintptr_t>(x.data_ptr()) % whole == 0;
+  constexpr int64_t line = LINE * sizeof(float);
+  return (int64_t)x.nbytes() >= STREAMED && x.size(-1) % LINE == 0 && x.is_contiguous() &&
+      reinterpret_cast<uintptr_t>(x.data_ptr()) % line == 0;
 }
 
 // Asks the system for large pages under a tensor that was not written to yet: fresh memory is then cleared and

@@ -67,8 +67,10 @@ class Writing {
       steps.products.push_back(step);
     }
     if (!rectify) return;
-    for (const View* view : begun)
-      if (!once(*view)) steps.rectified.push_back({first_buffer + view->tensor, numbers(shapes[view->tensor])});
+    for (int64_t tensor = 0; tensor < (int64_t)shapes.size(); ++tensor) {
+      bool left = std::any_of(begun.begin(), begun.end(), [&](const View* v) { return v->tensor == tensor && !once(*v); });
+      if (left) steps.rectified.push_back({first_buffer + tensor, numbers(shapes[tensor])});
+    }
   }
 
  private:
