@@ -25,6 +25,9 @@ from . import native
 from .compilation import one_graph
 from .models import Model
 
+FORMAT = 2
+"""Of the files: counted up where they hold something else."""
+
 
 def keep_compiled(model: Model, path: Path | str, **options: Any) -> None:
     """Compiles `forward` in place as `Model.compile` does, and keeps what was compiled in a file.
@@ -100,8 +103,8 @@ def _shapes(spec: Any) -> Iterator[None]:
 
 def _key(model: Model, options: dict[str, Any]) -> str:
     """A digest of all that a graph depends on and that its own conditions do not say."""
-    made = torch.__version__, sys.version, sorted(options.items()), native.enabled()
-    digest = hashlib.sha256(f"2 {made}".encode())
+    made = FORMAT, torch.__version__, sys.version, sorted(options.items()), native.enabled()
+    digest = hashlib.sha256(repr(made).encode())
     folder = Path(__file__).parent
     files = [
         sys.modules[type(model).__module__].__file__,
@@ -155,7 +158,7 @@ class Instructions(NamedTuple):
 
 
 def _searched() -> Instructions | None:
-    """What Inductor searched, where it found all that is claimed; None where it did not, or not search."""
+    """What Inductor searched with, where it found all that is claimed; else, and without a search, None."""
     inductor = sys.modules.get("torch._inductor.cpu_vec_isa")
     if inductor is None or not inductor.valid_vec_isa_list.cache_info().currsize:
         return None

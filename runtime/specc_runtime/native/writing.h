@@ -59,8 +59,9 @@ class Writing {
         step.out = in_tensor(*each.view, shapes, first_buffer);
         bool first = std::none_of(begun.begin(), begun.end(), [&](const View* v) { return v->same_place(*each.view); });
         if (!first) step.addends.push_back(step.out);
-        step.rectify = rectify && once(*each.view);
-        step.streams = once(*each.view) && streams(tensors[each.view->tensor]);
+        bool alone = once(*each.view);
+        step.rectify = rectify && alone;
+        step.streams = alone && streams(tensors[each.view->tensor]);
         begun.push_back(each.view);
       }
       step.simplified();
