@@ -312,10 +312,10 @@ def peak(run: Callable[[], object]) -> int:
     return max(held)
 
 
-def full_size() -> tuple[list[Tensor], int, int]:
+def full_size(batch: int = 4) -> tuple[list[Tensor], int, int]:
     """A matrix's inputs, its size in bytes, and what is not of full size: slabs, means and terms."""
     torch.manual_seed(0)
-    x = torch.randn(4, 60, 50, 8, requires_grad=True)
+    x = torch.randn(batch, 60, 50, 8, requires_grad=True)
     weight = torch.randn(8, 8, requires_grad=True)
     return [x, weight], x.nbytes, x.nbytes // 3
 
@@ -325,9 +325,9 @@ def residual_free(x: Tensor, weight: Tensor) -> Tensor:
     return mix_spread(x, weight, rows[:, :, None], columns[:, None], activation=F.relu)
 
 
-def check_memory() -> None:
+def check_memory(batch: int = 4) -> None:
     """Inference needs the result, and training beside it the gradient of the input."""
-    inputs, size, rest = full_size()
+    inputs, size, rest = full_size(batch)
     upper = torch.randn_like(inputs[0])
     with torch.no_grad():
         assert size <= peak(lambda: residual_free(*inputs)) <= size + rest
@@ -343,8 +343,33 @@ def test_slabs_make_nothing_else_of_full_size(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kernels")
-def test_kernels_make_nothing_else_of_full_size() -> None:
-    check_memory()
+@pytest.mark.parametrize("batch", [4, 20])
+def test_kernels_make_nothing_else_of_full_size(batch: int) -> None:
+    check_memory(batch)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kernels")
+def test_memory_of_large_results_waits_for_the_next_and_is_no_more_than_was_in_use() -> None:
+    def result(size: int) -> Tensor:
+        inputs = [torch.ones(1, size // 32, 8)], torch.eye(8), []
+        made: Tensor = torch.ops.specc_native.mix(*inputs, False)
+        return made
+
+    megabyte = 1 << 20
+    native.release_memory()
+    first, second = result(4 * megabyte), result(8 * megabyte)
+    place = first.data_ptr()
+    del first, second
+    assert result(4 * megabyte - 320).data_ptr() == place
+    assert native.release_memory() == 12 * megabyte
+    smaller = result(4 * megabyte)
+    del smaller
+    larger = result(8 * megabyte)
+    assert larger.eq(1).all()
+    del larger
+    assert native.release_memory() == 8 * megabyte
+    assert native.release_memory() == 0
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ WIDEST = 256
 MOST_DIMS, MOST_TERMS = 8, 16
 """What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
 
-SOURCES = ("kernels.cpp", "layer.cpp", "layer_operators.cpp", "operators.cpp")
+SOURCES = ("kernels.cpp", "layer.cpp", "layer_operators.cpp", "memory.cpp", "operators.cpp")
 
 FLAGS = {
     "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
@@ -61,6 +61,18 @@ def disable() -> None:
     """Uses the plain path again."""
     for operation in ("with_means", "mix_spread", "layer"):
         KERNELS.pop((operation, "cpu"), None)
+
+
+def release_memory() -> int:
+    """Gives the memory that waits for the next large results back to the system; how many bytes it was.
+
+    Large results of the kernels leave theirs waiting when they are freed: as much as was ever in use at
+    a time, counted with what is in use.
+    """
+    if not _load.cache_info().currsize:
+        return 0
+    freed: int = torch.ops.specc_native.release_memory()
+    return freed
 
 
 def enabled() -> bool:

@@ -1,5 +1,6 @@
 #include "kernels.h"
 
+#include "memory.h"
 #include "pages.h"
 #include "product.h"
 #include "rows.h"
@@ -93,10 +94,10 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
   int64_t channels = weight.size(0);
   std::vector<int64_t> sizes = sources[0].sizes().vec();
   sizes.back() = channels;
-  at::Tensor out = in_large_pages(at::empty(sizes, weight.options()));
+  at::Tensor out = fresh(sizes, weight.options());
   Grid grid(out.sizes().slice(0, out.dim() - 1));
   int64_t bytes = mask_bytes(channels);
-  at::Tensor mask = at::empty({masked ? grid.rows() : 0, bytes}, weight.options().dtype(at::kByte));
+  at::Tensor mask = fresh({masked ? grid.rows() : 0, bytes}, weight.options().dtype(at::kByte));
   if (out.numel() == 0) return {out, mask};
 
   Operand to(out, grid);
@@ -148,7 +149,7 @@ Tensors mix_backward(
   int64_t column = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
     int64_t depth = sources[i].size(-1);
-    of_sources.push_back(needed[i] ? in_large_pages(at::empty_like(sources[i])) : at::empty({0}, grad.options()));
+    of_sources.push_back(needed[i] ? fresh_like(sources[i]) : at::empty({0}, grad.options()));
     to.emplace_back(needed[i] ? of_sources[i] : sources[i], grid);
     streamed.push_back(streams(of_sources[i]));
     matrices.emplace_back(weight.data_ptr<float>() + column * weight.stride(1), channels, depth, weight.stride(0), weight.stride(1));

@@ -5,7 +5,7 @@
 
 #include "batches.h"
 #include "gradients.h"
-#include "pages.h"
+#include "memory.h"
 #include "reading.h"
 #include "steps.h"
 #include "table.h"
@@ -41,7 +41,7 @@ Tensors empty(const Shapes& shapes, const at::Tensor& like) {
   Tensors found;
   for (std::vector<int64_t> sizes : shapes) {
     sizes.insert(sizes.begin(), like.size(0));
-    found.push_back(in_large_pages(at::empty(sizes, like.options())));
+    found.push_back(fresh(sizes, like.options()));
   }
   return found;
 }

@@ -1,5 +1,6 @@
 // The operators on single tensors, `specc_native::pool` and `specc_native::mix`, and their gradients.
 #include "kernels.h"
+#include "memory.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -157,9 +158,9 @@ struct PooledBackward : torch::autograd::Node {
       return {total};
     }
     if (!total.defined()) {
-      total = at::zeros(sizes, terms[0].options());
+      total = fresh(sizes, terms[0].options()).zero_();
     } else if (!alone(total)) {
-      total = total.clone();
+      total = fresh_like(total).copy_(total);
     }
     spread_(total, terms);
     return {total};
@@ -229,6 +230,7 @@ TORCH_LIBRARY(specc_native, library) {
   library.def(
       "mix_backward(Tensor grad, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] needed) -> Tensor[]");
   library.def("mask_bytes(int channels) -> int", &specc::mask_bytes);
+  library.def("release_memory() -> int", &specc::release_memory);
 }
 
 TORCH_LIBRARY_IMPL(specc_native, CPU, library) {
