@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .remembered import recall, remember
 from .tensors import embed_diagonal
 
 Activation = Callable[[Tensor], Tensor]
@@ -86,6 +87,8 @@ def with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...]:
     Read `x` through the first of the results: what its readers send back then meets the gradients of
     the means in one pass.
     """
+    if (known := recall(x, dims)) is not None:
+        return x, *known
     kernel = KERNELS.get(("with_means", x.device.type))
     found: tuple[Tensor, ...] | None = None if kernel is None else kernel(x, *dims)
     if found is not None:
@@ -108,11 +111,13 @@ def mix_spread(
     weight: Tensor,
     *terms: Tensor | OnDiagonal,
     activation: Activation = as_is,
+    means: tuple[int, ...] = (),
 ) -> Tensor:
     """activation(sources @ weight.T + the sum of the terms), `(batch, *axes, out)`.
 
     Sources are `(batch, *axes, in)`, joined along channels where there are several, and `weight` is
-    `(out, in)` for all of them; terms broadcast to the result.
+    `(out, in)` for all of them; terms broadcast to the result. Of its result a kernel takes `means` over
+    these dimensions at once, where `with_means` finds them.
     """
     parts = sources if isinstance(sources, tuple) else (sources,)
     added = tuple(each for each in terms if isinstance(each, Tensor))
@@ -121,8 +126,8 @@ def mix_spread(
     if not apart:
         added = (*added, *(each.embedded() for each in diagonals))
     rectified = _rectifies(activation)
-    kernel = KERNELS.get(("mix_spread", weight.device.type))
-    total: Tensor | None = None if kernel is None else kernel(parts, weight, added, rectified)
+    done = not diagonals and (rectified or activation is as_is)
+    total = _by_kernel(parts, weight, added, rectified, means if done else ())
     if total is None:
         large = _large(*parts, weight, *added) and fit(parts, added)
         compute = _in_slabs if large else _formula
@@ -130,6 +135,24 @@ def mix_spread(
     if apart:
         _write_diagonal(total, diagonals[0], rectified, parts, weight, added)
     return total if rectified else activation(total)
+
+
+def _by_kernel(
+    parts: tuple[Tensor, ...],
+    weight: Tensor,
+    terms: tuple[Tensor, ...],
+    rectified: bool,
+    dims: tuple[int, ...],
+) -> Tensor | None:
+    """The product by a kernel, if there is one that fits; with the means of it remembered, if it takes them."""
+    kernel = KERNELS.get(("mix_with_means", weight.device.type)) if dims else None
+    found = None if kernel is None else kernel(parts, weight, terms, rectified, dims)
+    if found is not None:
+        made: Tensor = found[0]
+        remember(made, dims, found[1:])
+        return made
+    kernel = KERNELS.get(("mix_spread", weight.device.type))
+    return None if kernel is None else kernel(parts, weight, terms, rectified)
 
 
 def _rectifies(activation: Activation) -> bool:

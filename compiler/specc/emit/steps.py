@@ -159,8 +159,10 @@ def _mix_spread(step: MixSpread, activated: bool) -> str:
     if of_run or rows:
         weight += f"[{', '.join([*of_run, *rows])}]"
     terms = [_term(term) for term in step.terms]
-    activation = ["activation=activation"] if activated and step.last else []
-    return f"mix_spread({', '.join([source, weight, *terms, *activation])})"
+    named = ["activation=activation"] if activated and step.last else []
+    if step.means:
+        named.append(f"means={step.means}")
+    return f"mix_spread({', '.join([source, weight, *terms, *named])})"
 
 
 def operand_code(operand: Arranged) -> str:

@@ -13,6 +13,7 @@ from ..graph import Node, Region, Typed
 from ..operations import Equivariant
 from ..operations.masks import mask_name
 from ..types import Axis, Collection, Type, axes_of, tensors_of
+from .ahead import layers_ahead, means_read, taking_means
 from .epilogues import epilogues
 from .expressions import Code, Each, Text, called, elementwise, finished, plain
 from .lifetimes import LiveNames, is_read_once, last_reads, levels_of, lines_of, readers_of
@@ -85,6 +86,7 @@ class _Body:
         self._uses = readers_of(typed.graph)
         self._level = levels_of(typed.graph)
         self._epilogues = epilogues(typed, self._uses, self._level)
+        self._ahead = layers_ahead(typed, self._epilogues)
         self._line = lines_of(typed.graph, self._uses, self._level, self._epilogues)
         self._last_use = last_reads(typed.graph, self._uses, self._line)
         self._fixed: dict[int, str] = {}
@@ -168,7 +170,7 @@ class _Body:
         codes = tuple(self.code(number) for number in node.inputs)
         operation = node.operation
         if isinstance(operation, Equivariant):
-            self._equivariant(node, operation, codes)
+            self._equivariant(node, codes)
             return
         if node.inputs and node.inputs[0] in self._epilogues:
             code: Code = codes[0]
@@ -185,9 +187,9 @@ class _Body:
             code = plain(operation, codes, inputs, result)
         self.give(node.number, code, node.number, _plain_name(node))
 
-    def _equivariant(self, node: Node, operation: Equivariant, codes: Sequence[Code]) -> None:
+    def _equivariant(self, node: Node, codes: Sequence[Code]) -> None:
         """A layer; an activation that is all that reads it is part of its call."""
-        layer = self._layer(node, operation)
+        layer = self._layer(node)
         self._add_module(node.path, f"{layer.name}(**factory)")
         arguments = [finished(code) for code in codes]
         arguments += [mask_name(axis) for axis in layer.masks]
@@ -215,23 +217,36 @@ class _Body:
         self.lines.append(Line(f"{variable} = {text}"))
         return variable
 
-    def _layer(self, node: Node, operation: Equivariant) -> LayerUse:
+    def _layer(self, node: Node) -> LayerUse:
         """The class of an equivariant layer; layers of one kind share it."""
-        inputs, result = self.typed.input_types(node), self.typed.type(node)
-        key = (operation.maps(inputs, result), layer_arguments(inputs))
+        key, plan = self._plan(node)
         if key not in self.classes.layers:
+            inputs, result = self.typed.input_types(node), self.typed.type(node)
             name = self.classes.taken.claim(class_name(self.typed.name, node.path))
             read = ", ".join(map(str, inputs))
             masks = dict.fromkeys(
                 axis for value in (*inputs, result) for axis in axes_of(value) if axis.masked
             )
-            plan = layer_plan(self.typed, node, self.classes.formulation)
             self.classes.layers[key] = LayerUse(name, f"{read} -> {result}", plan, tuple(masks))
         layer = self.classes.layers[key]
-        if node.number in self._epilogues and not layer.plan.activated:
-            layer = replace(layer, plan=replace(layer.plan, activated=True))
-            self.classes.layers[key] = layer
+        plan = layer.plan
+        if node.number in self._epilogues:
+            plan = replace(plan, activated=True)
+        for reader in self._ahead.get(node.number, ()):
+            _, of_reader = self._plan(self.typed.graph.nodes[reader.node])
+            plan = taking_means(plan, means_read(of_reader, reader.place))
+        layer = self.classes.layers[key] = replace(layer, plan=plan)
         return layer
+
+    def _plan(self, node: Node) -> tuple[object, LayerPlan]:
+        """The plan of a layer by itself, and a key for layers of its kind."""
+        operation, inputs = node.operation, self.typed.input_types(node)
+        assert isinstance(operation, Equivariant)
+        key = operation.maps(inputs, self.typed.type(node)), layer_arguments(inputs)
+        plans = self.classes.plans
+        if key not in plans:
+            plans[key] = layer_plan(self.typed, node, self.classes.formulation)
+        return key, plans[key]
 
     # --- Blocks
 

@@ -59,9 +59,10 @@ class LayerUse:
 
 @dataclass(slots=True)
 class Classes:
-    """The classes of one file: each kind of layer and each kind of block once."""
+    """The classes of one file: each kind of layer and each kind of block once; and plans of layers by themselves."""
 
     taken: Variables
     formulation: Formulation | None
+    plans: dict[object, LayerPlan] = field(default_factory=dict)
     layers: dict[object, LayerUse] = field(default_factory=dict)
     blocks: dict[object, ModulePlan] = field(default_factory=dict)

@@ -53,13 +53,14 @@ def enable() -> bool:
         return False
     KERNELS["with_means", "cpu"] = _with_means
     KERNELS["mix_spread", "cpu"] = _mix_spread
+    KERNELS["mix_with_means", "cpu"] = _mix_with_means
     KERNELS["layer", "cpu"] = _layer
     return True
 
 
 def disable() -> None:
     """Uses the plain path again."""
-    for operation in ("with_means", "mix_spread", "layer"):
+    for operation in ("with_means", "mix_spread", "mix_with_means", "layer"):
         KERNELS.pop((operation, "cpu"), None)
 
 
@@ -119,8 +120,35 @@ def _mix_spread(
     parts: tuple[Tensor, ...], weight: Tensor, terms: tuple[Tensor, ...], rectified: bool
 ) -> Tensor | None:
     """`mix_spread` up to its activation where the kernel fits; the rectifier is a part of it."""
+    if not _mixes(parts, weight, terms):
+        return None
+    found: Tensor = torch.ops.specc_native.mix.default(parts, weight, terms, rectified)
+    return found
+
+
+def _mix_with_means(
+    parts: tuple[Tensor, ...],
+    weight: Tensor,
+    terms: tuple[Tensor, ...],
+    rectified: bool,
+    dims: tuple[int, ...],
+) -> list[Tensor] | None:
+    """`_mix_spread` and the means of it over each of the dimensions; not while torch traces, which
+    could not tell whose means they are."""
+    axes = range(1, parts[0].dim() - 1)
+    if torch.compiler.is_compiling() or not all(dim in axes for dim in dims):
+        return None
+    if len(dims) > MOST_TERMS or not _mixes(parts, weight, terms):
+        return None
+    operator = torch.ops.specc_native.mix_with_means.default
+    found: list[Tensor] = operator(parts, weight, terms, rectified, dims)
+    return found
+
+
+def _mixes(parts: tuple[Tensor, ...], weight: Tensor, terms: tuple[Tensor, ...]) -> bool:
+    """Whether the kernels take a product with what is added to it."""
     widths = [each.shape[-1] for each in parts]
-    fits = (
+    return (
         _takes(*parts, weight, *terms)
         and max(*widths, len(weight)) <= WIDEST
         and weight.shape[1] == sum(widths)
@@ -129,10 +157,6 @@ def _mix_spread(
         and all(each.shape[-1] == len(weight) for each in terms)
         and (torch.compiler.is_compiling() or fit(parts, terms))
     )
-    if not fits:
-        return None
-    found: Tensor = torch.ops.specc_native.mix.default(parts, weight, terms, rectified)
-    return found
 
 
 def _layer(

@@ -28,6 +28,22 @@ void list(std::vector<Operand*>& all, std::vector<Operand>& some) {
   for (Operand& each : some) all.push_back(&each);
 }
 
+// The sums of rows of `sizes` over one dimension each.
+Sums sums_over(at::IntArrayRef dims, at::IntArrayRef sizes, const Grid& grid, const at::TensorOptions& options) {
+  std::vector<std::vector<int64_t>> shapes;
+  for (int64_t dim : dims) {
+    shapes.push_back(sizes.vec());
+    shapes.back()[dim] = 1;
+  }
+  return Sums(shapes, grid, options);
+}
+
+Tensors means_of(const Sums& sums, at::IntArrayRef dims, at::IntArrayRef sizes) {
+  Tensors means = sums.results();
+  for (size_t i = 0; i < means.size(); ++i) means[i] = means[i].squeeze(dims[i]).div_((double)sizes[dims[i]]);
+  return means;
+}
+
 }  // namespace
 
 int64_t mask_bytes(int64_t channels) { return vectors(channels) * (int64_t)sizeof(Bits); }
@@ -36,12 +52,7 @@ Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
   at::Tensor x = with_rows(given);
   int64_t channels = x.size(-1);
   Grid grid(x.sizes().slice(0, x.dim() - 1));
-  std::vector<std::vector<int64_t>> shapes;
-  for (int64_t dim : dims) {
-    shapes.push_back(x.sizes().vec());
-    shapes.back()[dim] = 1;
-  }
-  Sums sums(shapes, grid, x.options());
+  Sums sums = sums_over(dims, x.sizes(), grid, x.options());
   Operand from(x, grid);
   std::vector<Operand*> all = {&from};
   list(all, sums.operands);
@@ -54,10 +65,7 @@ Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
         sums.add(grid, index, row, thread, from.rows(grid, index, row, channels), count);
       });
     });
-  Tensors means = sums.results();
-  for (size_t i = 0; i < means.size(); ++i)
-    means[i] = means[i].squeeze(dims[i]).div_((double)x.size(dims[i]));
-  return means;
+  return means_of(sums, dims, x.sizes());
 }
 
 void spread_(const at::Tensor& x, at::TensorList given) {
@@ -78,18 +86,15 @@ void spread_(const at::Tensor& x, at::TensorList given) {
       added.at(grid, index, row, channels, run);
       float* out = to.data + to.offset(grid, index, row);
       for (int64_t r = 0; r < count; ++r, out += to.step(grid))
-        for (int64_t j = 0; j < channels; j += LANES) {
-          Vector sum = load(out + j, channels - j);
-          if (run.base) sum += load(run.base + j);
-          for (const Rows& each : run.addends) sum += load(each.data + r * each.step + j, channels - j);
-          store(out + j, sum, channels - j);
-        }
+        for (int64_t j = 0; j < channels; j += LANES)
+          store(out + j, added_to(load(out + j, channels - j), run, r, j, channels - j), channels - j);
     });
   });
 }
 
-std::tuple<at::Tensor, at::Tensor> mix_forward(
-    at::TensorList given_sources, const at::Tensor& weight, at::TensorList given_terms, bool rectify, bool masked) {
+Tensors mix_forward(
+    at::TensorList given_sources, const at::Tensor& weight, at::TensorList given_terms, bool rectify, bool masked,
+    at::IntArrayRef dims) {
   Tensors sources = with_rows(given_sources), terms = with_rows(given_terms);
   int64_t channels = weight.size(0);
   std::vector<int64_t> sizes = sources[0].sizes().vec();
@@ -98,50 +103,56 @@ std::tuple<at::Tensor, at::Tensor> mix_forward(
   Grid grid(out.sizes().slice(0, out.dim() - 1));
   int64_t bytes = mask_bytes(channels);
   at::Tensor mask = fresh({masked ? grid.rows() : 0, bytes}, weight.options().dtype(at::kByte));
-  if (out.numel() == 0) return {out, mask};
 
+  Sums sums = sums_over(dims, sizes, grid, out.options());
   Operand to(out, grid);
   std::vector<Operand> from = operands(sources, grid), added_terms = operands(terms, grid);
   std::vector<Operand*> all = {&to};
   list(all, from);
   list(all, added_terms);
+  list(all, sums.operands);
   coalesce(grid, all);
   Packed matrix(weight.data_ptr<float>(), weight.size(1), channels, weight.stride(1), weight.stride(0));
   Bits* bits = masked ? reinterpret_cast<Bits*>(mask.data_ptr<uint8_t>()) : nullptr;
   Shares shares(grid, channels + weight.size(1));
-  shares.run([&](int64_t, int64_t first, int64_t end) {
-    Added added(added_terms, channels);
-    Run run;
-    run.rectify = rectify;
-    run.streams = streams(out);
-    run.step = to.step(grid);
-    run.factors.resize(from.size());
-    walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
-      added.at(grid, index, row, channels, run);
-      for (size_t i = 0; i < from.size(); ++i)
-        run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
-      run.out = to.data + to.offset(grid, index, row);
-      run.bits = bits ? bits + place * vectors(channels) : nullptr;
-      run.count = count;
-      product(run, matrix);
+  sums.share(grid, shares);
+  if (out.numel() > 0)
+    shares.run([&](int64_t thread, int64_t first, int64_t end) {
+      Added added(added_terms, channels);
+      Run run;
+      run.rectify = rectify;
+      run.streams = streams(out);
+      run.step = to.step(grid);
+      run.factors.resize(from.size());
+      walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
+        added.at(grid, index, row, channels, run);
+        for (size_t i = 0; i < from.size(); ++i)
+          run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
+        run.out = to.data + to.offset(grid, index, row);
+        run.bits = bits ? bits + place * vectors(channels) : nullptr;
+        run.count = count;
+        sums.at(grid, index, row, thread, run.targets);
+        product(run, matrix);
+      });
+      stored();
     });
-    stored();
-  });
-  return {out, mask};
+  Tensors results = {out, mask};
+  for (const at::Tensor& mean : means_of(sums, dims, sizes)) results.push_back(mean);
+  return results;
 }
 
 Tensors mix_backward(
-    const at::Tensor& given_grad, const at::Tensor& mask, at::TensorList given_sources, const at::Tensor& weight,
-    at::IntArrayRef flat_shapes, const std::vector<bool>& needed) {
+    const at::Tensor& given_grad, at::TensorList given_added, const at::Tensor& mask, at::TensorList given_sources,
+    const at::Tensor& weight, at::IntArrayRef flat_shapes, const std::vector<bool>& needed) {
   at::Tensor grad = with_rows(given_grad);
-  Tensors sources = with_rows(given_sources), of_sources;
+  Tensors plus = with_rows(given_added), sources = with_rows(given_sources), of_sources;
   int64_t channels = weight.size(0), dims = grad.dim();
   Grid grid(grad.sizes().slice(0, dims - 1));
   std::vector<std::vector<int64_t>> shapes;
   for (size_t at = 0; at < flat_shapes.size(); at += dims) shapes.push_back(flat_shapes.slice(at, dims).vec());
   Sums sums(shapes, grid, grad.options());
   Operand upper(grad, grid);
-  std::vector<Operand> from = operands(sources, grid), to;
+  std::vector<Operand> added_terms = operands(plus, grid), from = operands(sources, grid), to;
   std::vector<Operand*> all = {&upper};
   std::vector<Packed> matrices;
   std::vector<bool> streamed;
@@ -156,6 +167,7 @@ Tensors mix_backward(
     columns.push_back(columns.back() + vectors(depth) * LANES);
     column += depth;
   }
+  list(all, added_terms);
   list(all, from);
   list(all, to);
   list(all, sums.operands);
@@ -173,18 +185,20 @@ Tensors mix_backward(
       std::vector<float> scratch(block * padded);
       float* g = scratch.data();
       float* of_weight = products.data_ptr<float>() + thread * channels * width;
-      Run run;
+      Added added(added_terms, channels);
+      Run run, whole;
       run.factors.push_back({g, padded, channels});
       walk(grid, first, end, block, [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
         const float* rows = upper.data + upper.offset(grid, index, row);
+        added.at(grid, index, row, channels, whole);
         for (int64_t r = 0; r < count; ++r)
           for (int64_t j = 0; j < channels; j += LANES) {
             __builtin_prefetch(rows + r * upper.step(grid) + AHEAD + j);
-            Vector v = load(rows + r * upper.step(grid) + j, channels - j);
+            Vector v = added_to(load(rows + r * upper.step(grid) + j, channels - j), whole, r, j, channels - j);
             if (masks) v = kept(v, bits[(place + r) * vectors(channels) + j / LANES]);
             store(g + r * padded + j, v);
           }
-        sums.add(grid, index, row, thread, {g, padded, channels}, count);
+        sums.add(grid, index, row, thread, {g, padded, channels, 0}, count);
         for (size_t i = 0; i < from.size(); ++i) {
           Rows x = from[i].rows(grid, index, row, sources[i].size(-1));
           outer_product(g, padded, channels, x, count, of_weight + columns[i], width);

@@ -15,22 +15,23 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // The operators by way of the dispatcher, so that what traces them sees them.
-std::tuple<Tensor, Tensor> call_forward(
-    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, bool masked) {
+Tensors call_forward(
+    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, bool masked, at::IntArrayRef dims) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("specc_native::mix_forward", "")
-                       .typed<std::tuple<Tensor, Tensor>(at::TensorList, const Tensor&, at::TensorList, bool, bool)>();
-  return op.call(sources, weight, terms, rectify, masked);
+                       .typed<Tensors(at::TensorList, const Tensor&, at::TensorList, bool, bool, at::IntArrayRef)>();
+  return op.call(sources, weight, terms, rectify, masked, dims);
 }
 
 Tensors call_backward(
-    const Tensor& grad, const Tensor& mask, at::TensorList sources, const Tensor& weight, c10::SymIntArrayRef shapes,
-    const c10::List<bool>& needed) {
-  static auto op =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("specc_native::mix_backward", "")
-          .typed<Tensors(const Tensor&, const Tensor&, at::TensorList, const Tensor&, c10::SymIntArrayRef, c10::List<bool>)>();
-  return op.call(grad, mask, sources, weight, shapes, needed);
+    const Tensor& grad, at::TensorList added, const Tensor& mask, at::TensorList sources, const Tensor& weight,
+    c10::SymIntArrayRef shapes, const c10::List<bool>& needed) {
+  static auto op = c10::Dispatcher::singleton()
+                       .findSchemaOrThrow("specc_native::mix_backward", "")
+                       .typed<Tensors(
+                           const Tensor&, at::TensorList, const Tensor&, at::TensorList, const Tensor&, c10::SymIntArrayRef,
+                           c10::List<bool>)>();
+  return op.call(grad, added, mask, sources, weight, shapes, needed);
 }
 
 Tensors call_pool(const Tensor& x, at::IntArrayRef dims) {
@@ -40,11 +41,18 @@ Tensors call_pool(const Tensor& x, at::IntArrayRef dims) {
   return op.call(x, dims);
 }
 
+// The gradient of a mean over a dimension, to be broadcast along it.
+Tensor of_mean(const Tensor& grad, int64_t dim, c10::SymIntArrayRef sizes) {
+  return grad.div(at::scalar_tensor(sizes[dim], grad.options())).unsqueeze(dim);
+}
+
 // mix_backward in operations that have gradients themselves.
 Tensors differentiable_backward(
-    const Tensor& grad, const Tensor& mask, at::TensorList sources, const Tensor& weight,
+    const Tensor& grad, at::TensorList added, const Tensor& mask, at::TensorList sources, const Tensor& weight,
     const std::vector<c10::SymInt>& shapes, const c10::List<bool>& needed) {
-  Tensor g = mask.numel() == 0 ? grad : grad * unpacked(mask, grad.sizes());
+  Tensor g = grad;
+  for (const Tensor& each : added) g = g + each;
+  if (mask.numel() > 0) g = g * unpacked(mask, grad.sizes());
   Tensors blocks, of_sources, of_terms;
   int64_t column = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -61,59 +69,81 @@ Tensors differentiable_backward(
   return all;
 }
 
+// The product, and the means of it over `dims`.
 struct Mix : torch::autograd::Function<Mix> {
-  static Tensor forward(AutogradContext* context, at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify) {
+  static variable_list forward(
+      AutogradContext* context, at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify,
+      at::IntArrayRef dims) {
     at::AutoDispatchBelowADInplaceOrView guard;
-    auto [out, mask] = call_forward(sources, weight, terms, rectify, rectify);
+    Tensors found = call_forward(sources, weight, terms, rectify, rectify, dims);
     std::vector<c10::SymInt> shapes;
     for (const Tensor& each : terms) {
       for (const auto& size : each.sym_sizes()) shapes.push_back(size);
     }
-    variable_list kept = {mask, weight};
+    variable_list kept = {found[1], weight};
     kept.insert(kept.end(), sources.begin(), sources.end());
     context->save_for_backward(kept);
     context->saved_data["shapes"] = shapes;
     context->saved_data["terms"] = (int64_t)terms.size();
-    return out;
+    context->saved_data["dims"] = dims.vec();
+    context->saved_data["sizes"] = found[0].sym_sizes().vec();
+    context->set_materialize_grads(false);
+    found.erase(found.begin() + 1);
+    return found;
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     variable_list kept = context->get_saved_variables();
     at::TensorList sources = at::TensorList(kept).slice(2);
-    const Tensor &mask = kept[0], &weight = kept[1], &grad = grads[0];
+    const Tensor &mask = kept[0], &weight = kept[1];
     std::vector<c10::SymInt> shapes = context->saved_data["shapes"].toSymIntVector();
+    std::vector<c10::SymInt> sizes = context->saved_data["sizes"].toSymIntVector();
+    std::vector<int64_t> dims = context->saved_data["dims"].toIntVector();
     size_t count = sources.size(), terms = context->saved_data["terms"].toInt();
-    if (!grad.defined()) return variable_list(count + terms + 2);
+    Tensors added;
+    for (size_t i = 0; i < dims.size(); ++i)
+      if (grads[1 + i].defined()) added.push_back(of_mean(grads[1 + i], dims[i], sizes));
+    if (!grads[0].defined() && added.empty()) return variable_list(count + terms + 3);
+    Tensor grad = grads[0].defined() ? grads[0] : at::zeros_symint(sizes, added[0].options());
     c10::List<bool> needed;
     for (size_t i = 0; i < count; ++i) needed.push_back(context->needs_input_grad(i));
     Tensors found = at::GradMode::is_enabled()
-        ? differentiable_backward(grad, mask, sources, weight, shapes, needed)
-        : call_backward(grad, mask, sources, weight, shapes, needed);
+        ? differentiable_backward(grad, added, mask, sources, weight, shapes, needed)
+        : call_backward(grad, added, mask, sources, weight, shapes, needed);
     variable_list results;
     for (size_t i = 0; i < count; ++i) results.push_back(needed[i] ? found[1 + i] : Tensor());
     results.push_back(found[0]);
     results.insert(results.end(), found.begin() + 1 + count, found.end());
-    results.emplace_back();  // of `rectify`
+    results.resize(results.size() + 2);  // of `rectify` and `dims`
     return results;
   }
 };
 
-Tensor mix_autograd(at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify) {
+Tensors mix_with_means_autograd(
+    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, at::IntArrayRef dims) {
   auto asks = [](const Tensor& each) { return each.requires_grad(); };
   bool needed = at::GradMode::is_enabled() &&
       (asks(weight) || std::any_of(sources.begin(), sources.end(), asks) || std::any_of(terms.begin(), terms.end(), asks));
-  if (needed) return Mix::apply(sources, weight, terms, rectify);
+  if (needed) return Mix::apply(sources, weight, terms, rectify, dims);
   at::AutoDispatchBelowADInplaceOrView guard;
-  return std::get<0>(call_forward(sources, weight, terms, rectify, false));
+  Tensors found = call_forward(sources, weight, terms, rectify, false, dims);
+  found.erase(found.begin() + 1);
+  return found;
+}
+
+Tensor mix_autograd(at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify) {
+  return mix_with_means_autograd(sources, weight, terms, rectify, {})[0];
+}
+
+Tensors mix_with_means(
+    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, at::IntArrayRef dims) {
+  Tensors found = mix_forward(sources, weight, terms, rectify, false, dims);
+  found.erase(found.begin() + 1);
+  return found;
 }
 
 Tensor mix(at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify) {
-  return std::get<0>(mix_forward(sources, weight, terms, rectify, false));
-}
-
-// The mean's gradient, broadcast.
-Tensor broadcast(const Tensor& grad, int64_t dim, c10::SymIntArrayRef sizes) {
-  return grad.div(at::scalar_tensor(sizes[dim], grad.options())).unsqueeze(dim).expand_symint(sizes);
+  return mix_forward(sources, weight, terms, rectify, false, {})[0];
 }
 
 struct Pool : torch::autograd::Function<Pool> {
@@ -129,7 +159,7 @@ struct Pool : torch::autograd::Function<Pool> {
     Tensor sum;
     for (size_t i = 0; i < dims.size(); ++i) {
       if (!grads[i].defined()) continue;
-      Tensor each = broadcast(grads[i], dims[i], sizes);
+      Tensor each = of_mean(grads[i], dims[i], sizes).expand_symint(sizes);
       sum = sum.defined() ? sum + each : each;
     }
     return {sum, Tensor()};
@@ -212,10 +242,10 @@ std::tuple<Tensor, Tensors> pooled_autograd(const Tensor& x, at::IntArrayRef dim
 std::tuple<Tensor, Tensors> pooled(const Tensor& x, at::IntArrayRef dims) { return {at::alias(x), pool(x, dims)}; }
 
 Tensors mix_backward_cpu(
-    const Tensor& grad, const Tensor& mask, at::TensorList sources, const Tensor& weight, at::IntArrayRef shapes,
+    const Tensor& grad, at::TensorList added, const Tensor& mask, at::TensorList sources, const Tensor& weight, at::IntArrayRef shapes,
     c10::List<bool> needed) {
   std::vector<bool> flags(needed.begin(), needed.end());
-  return mix_backward(grad, mask, sources, weight, shapes, flags);
+  return mix_backward(grad, added, mask, sources, weight, shapes, flags);
 }
 
 }  // namespace
@@ -226,9 +256,11 @@ TORCH_LIBRARY(specc_native, library) {
   library.def("pooled(Tensor(a) x, int[] dims) -> (Tensor(a), Tensor[])");
   library.def("mix(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify) -> Tensor");
   library.def(
-      "mix_forward(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, bool masked) -> (Tensor, Tensor)");
+      "mix_with_means(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, int[] dims) -> Tensor[]");
   library.def(
-      "mix_backward(Tensor grad, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] needed) -> Tensor[]");
+      "mix_forward(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, bool masked, int[] dims) -> Tensor[]");
+  library.def(
+      "mix_backward(Tensor grad, Tensor[] added, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] needed) -> Tensor[]");
   library.def("mask_bytes(int channels) -> int", &specc::mask_bytes);
   library.def("release_memory() -> int", &specc::release_memory);
 }
@@ -237,6 +269,7 @@ TORCH_LIBRARY_IMPL(specc_native, CPU, library) {
   library.impl("pool", &specc::pool);
   library.impl("pooled", &specc::pooled);
   library.impl("mix", &specc::mix);
+  library.impl("mix_with_means", &specc::mix_with_means);
   library.impl("mix_forward", &specc::mix_forward);
   library.impl("mix_backward", &specc::mix_backward_cpu);
 }
@@ -245,4 +278,5 @@ TORCH_LIBRARY_IMPL(specc_native, Autograd, library) {
   library.impl("pool", &specc::pool_autograd);
   library.impl("pooled", &specc::pooled_autograd);
   library.impl("mix", &specc::mix_autograd);
+  library.impl("mix_with_means", &specc::mix_with_means_autograd);
 }

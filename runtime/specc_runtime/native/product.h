@@ -31,6 +31,12 @@ struct Packed {
   }
 };
 
+// Rows that those of a run are added to, or with a step of 0 one row for all of them.
+struct Target {
+  float* data;
+  int64_t step;
+};
+
 // A run of rows of a result.
 struct Run {
   int64_t count;
@@ -41,6 +47,7 @@ struct Run {
   std::vector<Rows> addends;
   bool rectify = false;
   bool streams = false;          // past the caches
+  std::vector<Target> targets;   // that the rows are added to
   Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
 };
 
@@ -86,13 +93,30 @@ inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t star
 #pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) {
       if (bits) bits[r * vectors(matrix.columns) + v] = passing(sum[r][v]);
-      Vector result = run.rectify ? rectified(sum[r][v]) : sum[r][v];
+      if (run.rectify) sum[r][v] = rectified(sum[r][v]);
       if (WHOLE && run.streams) {
-        stream(to + v * LANES, result);
+        stream(to + v * LANES, sum[r][v]);
       } else {
-        store(to + v * LANES, result, lanes(v));
+        store(to + v * LANES, sum[r][v], lanes(v));
       }
     }
+  for (const Target& each : run.targets) {
+    float* at = each.data + row * each.step + start;
+    if (each.step == 0) {
+#pragma GCC unroll 4
+      for (int v = 0; v < COLUMNS; ++v) {
+        Vector total = load(at + v * LANES, lanes(v));
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; ++r) total += sum[r][v];
+        store(at + v * LANES, total, lanes(v));
+      }
+      continue;
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r, at += each.step)
+#pragma GCC unroll 4
+      for (int v = 0; v < COLUMNS; ++v) store(at + v * LANES, load(at + v * LANES, lanes(v)) + sum[r][v], lanes(v));
+  }
 }
 
 template <int ROWS, int COLUMNS>

@@ -20,6 +20,7 @@ def register_rules() -> None:
     for rule in (
         pool,
         mix,
+        mix_with_means,
         mix_forward,
         mix_backward,
         layer,
@@ -29,6 +30,7 @@ def register_rules() -> None:
         torch.library.register_fake(f"specc_native::{rule.__name__}", rule)
     torch.library.register_vmap("specc_native::pool", pool_batched)
     torch.library.register_vmap("specc_native::mix", mix_batched)
+    torch.library.register_vmap("specc_native::mix_with_means", mix_with_means_batched)
     torch.library.register_vmap("specc_native::layer", layer_batched)
 
 
@@ -42,17 +44,34 @@ def mix(
     return weight.new_empty([*sources[0].shape[:-1], weight.shape[0]])
 
 
+def mix_with_means(
+    sources: Sequence[Tensor],
+    weight: Tensor,
+    terms: Sequence[Tensor],
+    rectify: bool,
+    dims: Sequence[int],
+) -> list[Tensor]:
+    out = mix(sources, weight, terms, rectify)
+    return [out, *pool(out, dims)]
+
+
 def mix_forward(
-    sources: Sequence[Tensor], weight: Tensor, terms: Sequence[Tensor], rectify: bool, masked: bool
-) -> tuple[Tensor, Tensor]:
+    sources: Sequence[Tensor],
+    weight: Tensor,
+    terms: Sequence[Tensor],
+    rectify: bool,
+    masked: bool,
+    dims: Sequence[int],
+) -> list[Tensor]:
     rows = math.prod(sources[0].shape[:-1]) if masked else 0
     width = torch.ops.specc_native.mask_bytes(weight.shape[0])
-    out = mix(sources, weight, terms, rectify)
-    return out, weight.new_empty([rows, width], dtype=torch.uint8)
+    out, *means = mix_with_means(sources, weight, terms, rectify, dims)
+    return [out, weight.new_empty([rows, width], dtype=torch.uint8), *means]
 
 
 def mix_backward(
     grad: Tensor,
+    added: Sequence[Tensor],
     mask: Tensor,
     sources: Sequence[Tensor],
     weight: Tensor,
@@ -147,23 +166,39 @@ def mix_batched(
     terms: Sequence[Tensor],
     rectify: bool,
 ) -> tuple[Tensor, int]:
+    (made,), _ = mix_with_means_batched(info, (*in_dims, None), sources, weight, terms, rectify, [])
+    return made, 0
+
+
+def mix_with_means_batched(
+    info: Any,
+    in_dims: Dims,
+    sources: Sequence[Tensor],
+    weight: Tensor,
+    terms: Sequence[Tensor],
+    rectify: bool,
+    dims: Sequence[int],
+) -> tuple[list[Tensor], list[int]]:
     """With one weight for all, a mapped dimension is one more axis; else there is a product for each."""
-    of_sources, of_weight, of_terms, _ = in_dims
+    of_sources, of_weight, of_terms, *_ = in_dims
     parts = [_in_front(x, dim, info) for x, dim in zip(sources, of_sources, strict=True)]
     added = [_in_front(x, dim, None) for x, dim in zip(terms, of_terms, strict=True)]
-    compute: Callable[..., Tensor] = torch.ops.specc_native.mix
+    compute: Callable[..., list[Tensor]] = torch.ops.specc_native.mix_with_means
     if of_weight is None:
-        return compute(parts, weight, added, rectify), 0
+        made = compute(parts, weight, added, rectify, [dim + 1 for dim in dims])
+        return made, [0] * len(made)
     each = [
         compute(
             [part[i] for part in parts],
             weight.select(of_weight, i),
             [term[i % len(term)] for term in added],
             rectify,
+            dims,
         )
         for i in range(info.batch_size)
     ]
-    return torch.stack(each), 0
+    made = [torch.stack(some) for some in zip(*each, strict=True)]
+    return made, [0] * len(made)
 
 
 def layer_batched(

@@ -1,8 +1,8 @@
 // Sums of rows into several smaller tensors at once: pools, and the gradients of what was broadcast.
 #pragma once
 
+#include "product.h"
 #include "rows.h"
-#include "vectors.h"
 
 namespace specc {
 
@@ -10,9 +10,13 @@ constexpr int MAX_TARGETS = 16;
 
 // Each row to a row of its own; the rows after these are fetched meanwhile.
 inline void add_rows(Rows rows, int64_t count, float* to, int64_t step) {
+  if (rows.step == rows.width && step == rows.width) {  // one long row
+    rows.width *= count;
+    count = 1;
+  }
   for (int64_t r = 0; r < count; ++r, rows.data += rows.step, to += step)
     for (int64_t j = 0; j < rows.width; j += LANES) {
-      __builtin_prefetch(rows.data + AHEAD + j);
+      __builtin_prefetch(rows.data + rows.ahead + j);
       int64_t left = rows.width - j;
       store(to + j, load(to + j, left) + load(rows.data + j, left), left);
     }
@@ -29,7 +33,7 @@ inline void add_sum_of(const Rows& rows, int64_t count, float* const* to, int ta
     const float* from = rows.data + r * rows.step;
 #pragma GCC unroll 4
     for (int v = 0; v < COLUMNS; ++v) {
-      __builtin_prefetch(from + AHEAD + v * LANES);
+      __builtin_prefetch(from + rows.ahead + v * LANES);
       chain[v] += load(from + v * LANES, lanes(v));
     }
   };
@@ -81,6 +85,13 @@ class Sums {
       totals[i] = at::zeros({shares.threads, copies[i]}, totals[i].options());
       operands[i].data = totals[i].data_ptr<float>();
     }
+  }
+  // Where rows from a place in the grid on are added to.
+  void at(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, std::vector<Target>& targets) const {
+    targets.clear();
+    for (size_t i = 0; i < operands.size(); ++i)
+      targets.push_back(
+          {operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row), operands[i].step(grid)});
   }
   // Adds the first `count` of the rows at a place in the grid.
   void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const Rows& rows, int64_t count) const {

@@ -37,4 +37,11 @@ struct Added {
   }
 };
 
+// What is added to a row of a run, from a column on.
+inline Vector added_to(Vector sum, const Run& run, int64_t row, int64_t column, int64_t left) {
+  if (run.base) sum += load(run.base + column);
+  for (const Rows& each : run.addends) sum += load(each.data + row * each.step + column, left);
+  return sum;
+}
+
 }  // namespace specc

@@ -37,7 +37,8 @@ class MixSpread:
 
     `module` holds the weight, of which the product takes the `rows` from one to another, or all. What
     is added to a diagonal alone is an `Embed` among the terms. Where it is the `last` that is done at
-    an output, an activation that follows the layer joins it.
+    an output, an activation that follows the layer joins it, and `means` over these dimensions of what
+    comes out are taken with it: the next layer asks for them.
     """
 
     target: str
@@ -49,6 +50,7 @@ class MixSpread:
     shape: Shape
     runs: Runs | None
     last: bool = False
+    means: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
