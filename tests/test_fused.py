@@ -385,9 +385,12 @@ def test_operators_pass_opcheck(requires_grad: bool) -> None:
     for rectify in (False, True):
         torch.library.opcheck(operators.mix.default, (sources, weight, terms, rectify))
         detached = [each.detach() for each in sources], weight.detach(), [terms[0].detach()]
-        torch.library.opcheck(operators.mix_forward.default, (*detached, rectify, True))
-        _, mask = operators.mix_forward(*detached, rectify, rectify)
-        given = torch.randn(2, 3, 3, 6), mask, *detached[:2], [2, 3, 1, 6], [True, False]
+        asked = (sources, weight, terms, rectify, [2, 1])
+        torch.library.opcheck(operators.mix_with_means.default, asked)
+        torch.library.opcheck(operators.mix_forward.default, (*detached, rectify, True, [1]))
+        _, mask = operators.mix_forward(*detached, rectify, rectify, [])
+        added = [torch.randn(2, 1, 3, 6), torch.randn(2, 3, 1, 6)]
+        given = torch.randn(2, 3, 3, 6), added, mask, *detached[:2], [2, 3, 1, 6], [True, False]
         torch.library.opcheck(operators.mix_backward.default, given)
 
 
@@ -401,15 +404,27 @@ def test_operators_have_a_rule_for_vmap(dims: tuple[int | None, ...]) -> None:
         for shape, dim in zip(shapes, dims, strict=True)
     ]
 
-    def of(mix: Any, pool: Any) -> Callable[..., tuple[Tensor, ...]]:
-        return lambda x, weight, term: (mix([x], weight, [term]), *pool(x))
+    def of(mix: Any, mix_with_means: Any, pool: Any) -> Callable[..., tuple[Tensor, ...]]:
+        return lambda x, weight, term: (
+            mix([x], weight, [term]),
+            *mix_with_means([x], weight, [term]),
+            *pool(x),
+        )
+
+    def plain_mix(x: list[Tensor], weight: Tensor, terms: list[Tensor]) -> Tensor:
+        return F.relu(x[0] @ weight.mT + terms[0])
+
+    def plain_with_means(*given: Any) -> tuple[Tensor, ...]:
+        y = plain_mix(*given)
+        return y, y.mean(2), y.mean(1)
 
     operators = torch.ops.specc_native
-    kernel = of(lambda *given: operators.mix(*given, True), lambda x: operators.pool(x, [1, 2]))
-    plain = of(
-        lambda x, weight, terms: F.relu(x[0] @ weight.mT + terms[0]),
-        lambda x: (x.mean(1), x.mean(2)),
+    kernel = of(
+        lambda *given: operators.mix(*given, True),
+        lambda *given: operators.mix_with_means(*given, True, [2, 1]),
+        lambda x: operators.pool(x, [1, 2]),
     )
+    plain = of(plain_mix, plain_with_means, lambda x: (x.mean(1), x.mean(2)))
     torch.testing.assert_close(torch.vmap(kernel, dims)(*inputs), torch.vmap(plain, dims)(*inputs))
 
 

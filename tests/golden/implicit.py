@@ -259,6 +259,7 @@ class EditZ(Equivariant):
             to_h_2_0_weight_h_2_0[:, :, None],
             to_h_2_0_weight_h[:, None],
             activation=activation,
+            means=(2, 1),
         )
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)
@@ -415,6 +416,7 @@ class EditZ2(Equivariant):
             to_h_2_0_weight_h_2_0[:, :, None],
             to_h_2_0_weight_h[:, None],
             activation=activation,
+            means=(2, 1),
         )
         to_h_2_0_bias = to_h_2_0_bias + to_h_2_0_bias_all[:, None]  # (batch, h_2_0, 64)
         to_linear_weight = to_linear_weight + to_linear_weight_all[:, None]  # (batch, h_2_0, 64)

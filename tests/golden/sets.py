@@ -133,7 +133,7 @@ class PointClassifierX(Equivariant):
         # mix
         y_all = self.mix_scalar(x_mean)  # (batch, 64)
         # spread
-        y = mix_spread(x, self.mix_point.weight, y_all[:, None], activation=activation)
+        y = mix_spread(x, self.mix_point.weight, y_all[:, None], activation=activation, means=(1,))
         return y
 
 
@@ -357,7 +357,12 @@ class CompletionZ(Equivariant):
         # spread
         y_user = y_user + y_all[:, None]  # (batch, user, 32)
         y = mix_spread(
-            x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
+            x,
+            self.mix_user_item.weight,
+            y_user[:, :, None],
+            y_item[:, None],
+            activation=activation,
+            means=(2, 1),
         )
         return y
 
@@ -416,7 +421,12 @@ class CompletionZ2(Equivariant):
         # spread
         y_user = y_user + y_all[:, None]  # (batch, user, 32)
         y = mix_spread(
-            x, self.mix_user_item.weight, y_user[:, :, None], y_item[:, None], activation=activation
+            x,
+            self.mix_user_item.weight,
+            y_user[:, :, None],
+            y_item[:, None],
+            activation=activation,
+            means=(2, 1),
         )
         return y
 

@@ -40,6 +40,7 @@ MODULES = (
     "gates",
     "complex_numbers",
     "kan",
+    "remembered",
     "fused",
     "equivariant",
     "compilation",

@@ -59,18 +59,22 @@ def means_read(plan: LayerPlan, place: int) -> dict[str, tuple[int, ...]]:
 
 def taking_means(plan: LayerPlan, wanted: Mapping[str, tuple[int, ...]]) -> LayerPlan:
     """The plan with these means, by names of outputs, taken by the products that are done last there."""
-    products = {step.target: step for step in plan.spreads if isinstance(step, MixSpread)}
-    sources = {step.target: step.source for step in plan.spreads if isinstance(step, Unfold)}
+    products: dict[str, MixSpread] = {}
+    for step in plan.spreads:
+        if isinstance(step, MixSpread) and step.last:
+            products[step.target] = step
+        elif isinstance(step, Unfold) and step.source in products:
+            products[step.target] = products[step.source]
     found: dict[str, tuple[int, ...]] = {}
     for result in plan.results:
-        target = result.source
-        while target in sources:
-            target = sources[target]
         masked = any(axis.masked for axis in result.operand.tensor.axes)
         if result.activated and not masked:
-            known = products[target].means
+            product = products[result.source]
             asked = wanted.get(result.operand.name, ())
-            found[target] = (*known, *(dim for dim in asked if dim not in known))
+            found[product.target] = (
+                *product.means,
+                *(dim for dim in asked if dim not in product.means),
+            )
     return replace(
         plan,
         spreads=tuple(
