@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <list>
+#include <map>
 #include <mutex>
-#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -16,8 +17,8 @@
 namespace specc {
 namespace {
 
-// Bytes below which the C library's own memory is as good.
-constexpr size_t LARGE = 1 << 20;
+// Bytes below which the C library keeps what is freed, too.
+constexpr size_t LARGE = 1 << 16;
 
 // Asks the system for large pages under memory that was not written to yet: it is then cleared and mapped in far
 // fewer steps.
@@ -47,7 +48,7 @@ class Waiting : public c10::Allocator {
 
   int64_t release() {
     std::lock_guard guard(lock);
-    int64_t freed = waiting;
+    size_t freed = waiting;
     free_until(0);
     most = used;
     return freed;
@@ -59,22 +60,21 @@ class Waiting : public c10::Allocator {
   }
 
  private:
+  using Blocks = std::list<Block>;
+
   std::mutex lock;
-  std::vector<Block> blocks;  // that wait, those freed last at the end
+  Blocks blocks;  // that wait, those freed last at the end
+  std::multimap<size_t, Blocks::iterator> by_size;
   size_t waiting = 0, used = 0, most = 0;
 
   // The smallest block that is large enough and not a quarter larger, or a fresh one.
   Block taken(size_t size) {
     std::lock_guard guard(lock);
-    auto best = blocks.end();
-    for (auto each = blocks.begin(); each != blocks.end(); ++each)
-      if (each->size >= size && each->size <= size + size / 4 && (best == blocks.end() || each->size <= best->size))
-        best = each;
     Block found{nullptr, size};
-    if (best != blocks.end()) {
-      found = *best;
-      blocks.erase(best);
-      waiting -= found.size;
+    auto best = by_size.lower_bound(size);
+    if (best != by_size.end() && best->first <= size + size / 4) {
+      found = *best->second;
+      forget(best);
     } else {
       free_until(most > used + size ? most - used - size : 0);
       found.data = c10::alloc_cpu(size);
@@ -88,19 +88,25 @@ class Waiting : public c10::Allocator {
 
   // Frees what waits longest until at most so many bytes wait.
   void free_until(size_t left) {
-    auto end = blocks.begin();
-    for (; waiting > left; ++end) {
-      c10::free_cpu(end->data);
-      waiting -= end->size;
+    while (waiting > left) {
+      auto first = by_size.find(blocks.front().size);
+      while (first->second != blocks.begin()) ++first;
+      c10::free_cpu(blocks.front().data);
+      forget(first);
     }
-    blocks.erase(blocks.begin(), end);
+  }
+
+  void forget(std::multimap<size_t, Blocks::iterator>::iterator place) {
+    waiting -= place->first;
+    blocks.erase(place->second);
+    by_size.erase(place);
   }
 
   static void give_back(void* context) {
     Block* block = static_cast<Block*>(context);
     Waiting& to = only();
     std::lock_guard guard(to.lock);
-    to.blocks.push_back(*block);
+    to.by_size.emplace(block->size, to.blocks.insert(to.blocks.end(), *block));
     to.waiting += block->size;
     to.used -= block->size;
     to.report(*block, -(int64_t)block->size);
