@@ -16,10 +16,10 @@ from specc_runtime import (
     Activation,
     OnDiagonal,
     as_is,
-    fused,
     keep_memory,
     mix_spread,
     native,
+    slabs,
     with_means,
 )
 from specc_runtime.compilation import one_graph
@@ -44,10 +44,10 @@ ACTIVATIONS = {"relu": F.relu, "none": as_is, "silu": F.silu}
 
 
 @pytest.fixture
-def slabs(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_slabs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes small tensors in small slabs."""
-    monkeypatch.setattr(fused, "SMALL", 1)
-    monkeypatch.setattr(fused, "SLAB", 64)
+    monkeypatch.setattr(slabs, "SMALL", 1)
+    monkeypatch.setattr(slabs, "SLAB", 64)
 
 
 def said_means(x: Tensor, *dims: int) -> tuple[Tensor, ...]:
@@ -126,7 +126,7 @@ def test_outputs_and_gradients_are_as_said(case: str, activation: str) -> None:
     check(case, activation, torch.float64, 1e-12)
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_in_slabs_are_as_said(case: str, activation: str) -> None:
@@ -195,7 +195,7 @@ def on_a_diagonal(name: str, dtype: torch.dtype) -> tuple[list[Tensor], OnDiagon
 @pytest.mark.parametrize("differentiated", [False, True])
 @pytest.mark.parametrize("name", DIAGONALS)
 def test_terms_on_a_diagonal_in_slabs(
-    name: str, differentiated: bool, activation: str, slabs: None
+    name: str, differentiated: bool, activation: str, small_slabs: None
 ) -> None:
     check_on_a_diagonal(name, differentiated, activation, torch.float64)
 
@@ -205,7 +205,7 @@ def test_terms_on_a_diagonal_in_slabs(
 @pytest.mark.parametrize("differentiated", [False, True])
 @pytest.mark.parametrize("name", DIAGONALS)
 def test_terms_on_a_diagonal_of_the_kernels(
-    name: str, differentiated: bool, slabs: None, kernels: None
+    name: str, differentiated: bool, small_slabs: None, kernels: None
 ) -> None:
     check_on_a_diagonal(name, differentiated, "relu", torch.float32)
 
@@ -225,7 +225,7 @@ def check_on_a_diagonal(
         torch.testing.assert_close(*gradients)
 
 
-def test_two_diagonals_are_added_where_they_meet(slabs: None) -> None:
+def test_two_diagonals_are_added_where_they_meet(small_slabs: None) -> None:
     torch.manual_seed(0)
     x, weight = torch.randn(2, 3, 3, 3, 4), torch.randn(4, 4)
     first, second = torch.randn(2, 3, 3, 4), torch.randn(2, 3, 3, 4)
@@ -255,7 +255,7 @@ def losses() -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
     return loss(with_means, mix_spread), loss(said_means, said_mix_spread)
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 def test_slabs_have_second_derivatives_and_forward_ones() -> None:
     found, expected = losses()
     inputs = small()
@@ -265,7 +265,7 @@ def test_slabs_have_second_derivatives_and_forward_ones() -> None:
     torch.testing.assert_close(*hessians)
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 @pytest.mark.parametrize("dims", [(0, 0, 0, 0, 0), (0, None, 0, 0, None), (None, 0, None, None, 0)])
 def test_slabs_follow_vmap(dims: tuple[int | None, ...]) -> None:
     inputs = [
@@ -280,7 +280,7 @@ def test_slabs_follow_vmap(dims: tuple[int | None, ...]) -> None:
     torch.testing.assert_close(*derivatives)
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64])
 def test_other_numbers_take_the_formula(dtype: torch.dtype) -> None:
     inputs = draw("an MLP's matrix", dtype)
@@ -289,7 +289,7 @@ def test_other_numbers_take_the_formula(dtype: torch.dtype) -> None:
     torch.testing.assert_close(found, expected, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 def test_autocast_rules() -> None:
     inputs = draw("an MLP's matrix", torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -335,9 +335,9 @@ def check_memory(batch: int = 4) -> None:
     assert 2 * size <= trained <= 2 * size + rest
 
 
-@pytest.mark.usefixtures("slabs")
+@pytest.mark.usefixtures("small_slabs")
 def test_slabs_make_nothing_else_of_full_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "SLAB", 1024)
+    monkeypatch.setattr(slabs, "SLAB", 1024)
     check_memory()
 
 

@@ -40,6 +40,8 @@ MODULES = (
     "gates",
     "complex_numbers",
     "kan",
+    "formulas",
+    "slabs",
     "remembered",
     "fused",
     "equivariant",

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from ..equivariant import Equivariant
-from ..fused import KERNELS, fit, transformed
+from ..formulas import transformed
+from ..fused import KERNELS, fit
 from .layers import layer, parameters_of
 from .rules import register_rules
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .. import fused
+from ..formulas import transformed
 
 __all__ = ["enable", "mix_spread", "with_means"]
 
@@ -39,7 +40,7 @@ def enable(device: str = "cuda") -> bool:
 
 def with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
     """As `fused.with_means`, or None for a dtype without kernels, and under transforms of `torch.func`."""
-    if not dims or x.dtype not in DTYPES or fused.transformed():
+    if not dims or x.dtype not in DTYPES or transformed():
         return None
     from .pools import with_means
 
@@ -51,7 +52,7 @@ def mix_spread(
 ) -> Tensor | None:
     """As `fused.mix_spread` with ReLU where `rectified`, or None where the dtypes are mixed or have no
     kernels, and under transforms of `torch.func`. Several sources are joined first."""
-    if fused.transformed():
+    if transformed():
         return None
     device = weight.device.type
     if torch.is_autocast_enabled(device):
