@@ -10,7 +10,7 @@ namespace specc {
 
 // Rows of a tile so that it, a row of the matrix and a factor stay in registers.
 constexpr int tile_rows(int columns) {
-  constexpr int many[] = {0, 8, 8, 4, 4}, few[] = {0, 8, 4, 4, 2};
+  constexpr int many[] = {0, 16, 8, 4, 4}, few[] = {0, 8, 4, 4, 2};
   return LANES == 16 ? many[columns] : few[columns];
 }
 
@@ -51,71 +51,77 @@ struct Run {
   Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
 };
 
+// sum += x @ panel for `depth` columns of rows that are one `step` apart; returns the panel's end.
+template <int ROWS, int COLUMNS>
+[[gnu::always_inline]] inline const float* accumulate(
+    Vector (&sum)[ROWS][COLUMNS], const float* x, int64_t step, int64_t depth, const float* panel) {
+  for (int64_t k = 0; k < depth; ++k, panel += COLUMNS * LANES) {
+    Vector across[COLUMNS];
+#pragma GCC unroll 4
+    for (int v = 0; v < COLUMNS; ++v) across[v] = load(panel + v * LANES);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += x[r * step + k] * across[v];
+  }
+  return panel;
+}
+
 // `WHOLE` says that the last of the vectors is, too.
 template <int ROWS, int COLUMNS, bool WHOLE>
 inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
-  constexpr int64_t width = COLUMNS * LANES;
   int64_t left = WHOLE ? LANES : matrix.columns - start - (COLUMNS - 1) * LANES;
   auto lanes = [left](int v) { return v + 1 < COLUMNS ? (int64_t)LANES : left; };
   Vector sum[ROWS][COLUMNS];
+  auto each_vector = [&](auto f) {
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 4
-  for (int v = 0; v < COLUMNS; ++v) {
-    Vector base = run.base ? load(run.base + start + v * LANES) : Vector{};
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r) sum[r][v] = base;
-  }
+      for (int v = 0; v < COLUMNS; ++v) f(r, v, sum[r][v]);
+  };
+  each_vector([&](int, int v, Vector& at) { at = run.base ? load(run.base + start + v * LANES) : Vector{}; });
   for (const Rows& each : run.addends) {
     const float* from = each.data + row * each.step + start;
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r, from += each.step)
-#pragma GCC unroll 4
-      for (int v = 0; v < COLUMNS; ++v) sum[r][v] += load(from + v * LANES, lanes(v));
+    each_vector([&](int r, int v, Vector& at) { at += load(from + r * each.step + v * LANES, lanes(v)); });
   }
   const float* panel = matrix.data.data() + start * matrix.depth;
   for (const Rows& each : run.factors) {
     const float* x = each.data + row * each.step;
-    for (int r = 0; r < ROWS; ++r)
-      for (int64_t k = 0; k < each.width; k += LINE) __builtin_prefetch(x + r * each.step + each.ahead + k);
-    for (int64_t k = 0; k < each.width; ++k, panel += width) {
-      Vector across[COLUMNS];
-#pragma GCC unroll 4
-      for (int v = 0; v < COLUMNS; ++v) across[v] = load(panel + v * LANES);
-#pragma GCC unroll 8
-      for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < COLUMNS; ++v) sum[r][v] += x[r * each.step + k] * across[v];
-    }
+    for (int64_t k = 0; k < each.width; k += LINE)
+#pragma GCC unroll 16
+      for (int r = 0; r < ROWS; ++r) __builtin_prefetch(x + r * each.step + each.ahead + k);
+    // A step that is known leaves registers to as many rows.
+    bool lines = COLUMNS == 1 && each.step == LINE;
+    panel = lines ? accumulate(sum, x, LINE, each.width, panel) : accumulate(sum, x, each.step, each.width, panel);
   }
-  Bits* bits = run.bits ? run.bits + row * vectors(matrix.columns) + start / LANES : nullptr;
   float* to = run.out + row * run.step + start;
-#pragma GCC unroll 8
-  for (int r = 0; r < ROWS; ++r, to += run.step)
-#pragma GCC unroll 4
-    for (int v = 0; v < COLUMNS; ++v) {
-      if (bits) bits[r * vectors(matrix.columns) + v] = passing(sum[r][v]);
-      if (run.rectify) sum[r][v] = rectified(sum[r][v]);
-      if (WHOLE && run.streams) {
-        stream(to + v * LANES, sum[r][v]);
-      } else {
-        store(to + v * LANES, sum[r][v], lanes(v));
-      }
-    }
+  if (run.bits) {
+    int64_t step = vectors(matrix.columns);
+    Bits* bits = run.bits + row * step + start / LANES;
+    each_vector([&](int r, int v, Vector& at) { bits[r * step + v] = passing(at); });
+  }
+  if (run.rectify) each_vector([](int, int, Vector& at) { at = rectified(at); });
+  if (WHOLE && run.streams) {
+    each_vector([&](int r, int v, Vector& at) { stream(to + r * run.step + v * LANES, at); });
+  } else {
+    each_vector([&](int r, int v, Vector& at) { store(to + r * run.step + v * LANES, at, lanes(v)); });
+  }
   for (const Target& each : run.targets) {
     float* at = each.data + row * each.step + start;
     if (each.step == 0) {
 #pragma GCC unroll 4
       for (int v = 0; v < COLUMNS; ++v) {
         Vector total = load(at + v * LANES, lanes(v));
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int r = 0; r < ROWS; ++r) total += sum[r][v];
         store(at + v * LANES, total, lanes(v));
       }
       continue;
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r, at += each.step)
-#pragma GCC unroll 4
-      for (int v = 0; v < COLUMNS; ++v) store(at + v * LANES, load(at + v * LANES, lanes(v)) + sum[r][v], lanes(v));
+    each_vector([&](int r, int v, Vector& sum) {
+      float* own = at + r * each.step + v * LANES;
+      store(own, load(own, lanes(v)) + sum, lanes(v));
+    });
   }
 }
 

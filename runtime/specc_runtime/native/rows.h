@@ -90,14 +90,26 @@ inline void coalesce(Grid& grid, const std::vector<Operand*>& operands, int firs
   grid.dims = last + 1;
 }
 
+inline void exchange(Grid& grid, const std::vector<Operand*>& operands, int a, int b) {
+  std::swap(grid.size[a], grid.size[b]);
+  for (Operand* each : operands) std::swap(each->stride[a], each->stride[b]);
+}
+
+// Orders dimensions as those of the first operand, large strides before small ones; all but the first few.
+inline void sort(Grid& grid, const std::vector<Operand*>& operands, int first) {
+  const int64_t* stride = operands[0]->stride;
+  for (int end = grid.dims; end-- > first;)
+    for (int d = first; d < end; ++d)
+      if (stride[d] < stride[d + 1]) exchange(grid, operands, d, d + 1);
+}
+
 // Has the longest dimension but the first few innermost where that is a short one.
 inline void lengthen(Grid& grid, const std::vector<Operand*>& operands, int first) {
   constexpr int64_t SHORT = 8;
   int last = grid.dims - 1;
   if (last <= first || grid.size[last] >= SHORT) return;
   int longest = (int)(std::max_element(grid.size + first, grid.size + last + 1) - grid.size);
-  std::swap(grid.size[longest], grid.size[last]);
-  for (Operand* each : operands) std::swap(each->stride[longest], each->stride[last]);
+  exchange(grid, operands, longest, last);
 }
 
 // Calls f(index, row, count, first) for runs of at most `block` rows along the innermost dimension.

@@ -23,8 +23,10 @@ inline void set_strides(Place& place, int64_t of_networks, const std::vector<int
   std::copy(strides.begin(), strides.end(), place.stride + 1);
 }
 
-// Joins neighbours of all dimensions but that of networks, and has runs of rows long.
+// Joins neighbours of all dimensions but that of networks, in the order in which the first operand lies in
+// memory, and has runs of rows long.
 inline void simplify(Grid& grid, const std::vector<Operand*>& operands) {
+  sort(grid, operands, 1);
   coalesce(grid, operands, 1);
   lengthen(grid, operands, 1);
 }
