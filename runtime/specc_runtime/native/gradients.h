@@ -47,24 +47,36 @@ struct Products {
     }
   }
 
-  // The gradients of weights, then of biases, from what was made of all networks.
+  // The gradients of weights, then of biases, from `(threads, size)`, what each thread made of its networks.
   Tensors results(const std::vector<Level>& levels, const at::Tensor& made) const {
     Tensors weights, of_biases;
     for (size_t l = 0; l < levels.size(); ++l) {
-      int64_t rows = Level::width(levels[l].rows), column = 0;
-      at::Tensor whole = made.narrow(0, starts[l], rows * steps[l]).view({rows, steps[l]});
-      Tensors blocks;
+      int64_t rows = Level::width(levels[l].rows), columns = Level::width(levels[l].columns), column = 0;
+      at::Tensor weight = at::empty({rows, columns}, made.options());
       for (const View& each : levels[l].columns) {
-        at::Tensor block = whole.narrow(1, column, each.width);
-        int64_t others = each.others(levels[l].strands);
-        blocks.push_back(others == 1 ? block : block.div_((double)others));
+        float factor = 1.0f / (float)each.others(levels[l].strands);
+        for (int64_t row = 0; row < rows; ++row)
+          add_up(made, starts[l] + row * steps[l] + column, each.width, factor,
+              weight.data_ptr<float>() + row * columns + each.start);
         column += padded(each);
       }
-      weights.push_back(blocks.empty() ? at::empty({rows, 0}, made.options()) : at::cat(blocks, 1));
-      if (levels[l].biased) of_biases.push_back(made.narrow(0, biases[l], rows).clone());
+      weights.push_back(weight);
+      if (!levels[l].biased) continue;
+      of_biases.push_back(at::empty({rows}, made.options()));
+      add_up(made, biases[l], rows, 1.0f, of_biases.back().data_ptr<float>());
     }
     weights.insert(weights.end(), of_biases.begin(), of_biases.end());
     return weights;
+  }
+
+  // Multiples of numbers that lie one after the other, summed over threads.
+  void add_up(const at::Tensor& made, int64_t start, int64_t count, float factor, float* to) const {
+    const float* from = made.data_ptr<float>() + start;
+    for (int64_t j = 0; j < count; j += LANES) {
+      Vector sum = {};
+      for (int64_t thread = 0; thread < made.size(0); ++thread) sum += load(from + thread * size + j, count - j);
+      store(to + j, sum * factor, count - j);
+    }
   }
 };
 

@@ -59,26 +59,21 @@ int64_t total(const Shapes& shapes) {
   return sum;
 }
 
-// The matrices of a level, with what makes sums of means: a factor for each column.
-at::Tensor scaled(const Level& level, const at::Tensor& weight) {
-  int64_t rows = Level::width(level.rows), columns = Level::width(level.columns);
-  TORCH_CHECK(weight.dim() == 2 && weight.size(0) == rows && weight.size(1) == columns,
-      "a weight of a layer is (", rows, ", ", columns, "), not ", weight.sizes());
-  at::Tensor given = weight.contiguous(), made = at::empty({rows, columns}, weight.options());
-  const float* from = given.data_ptr<float>();
-  float* to = made.data_ptr<float>();
-  for (int64_t row = 0; row < rows; ++row)
-    for (const View& each : level.columns) {
-      float factor = 1.0f / (float)each.others(level.strands);
-      for (int64_t j = 0; j < each.width; ++j) *to++ = *from++ * factor;
-    }
-  return made;
+// The matrix of each level, `(rows, columns)`.
+Tensors matrices(const std::vector<Level>& levels, at::TensorList weights) {
+  TORCH_CHECK(weights.size() == levels.size(), "a layer of ", levels.size(), " products has ", weights.size(), " weights");
+  for (size_t l = 0; l < levels.size(); ++l) {
+    int64_t rows = Level::width(levels[l].rows), columns = Level::width(levels[l].columns);
+    TORCH_CHECK(weights[l].dim() == 2 && weights[l].size(0) == rows && weights[l].size(1) == columns,
+        "a weight of a layer is (", rows, ", ", columns, "), not ", weights[l].sizes());
+  }
+  return contiguous(weights);
 }
 
-Tensors scaled(const std::vector<Level>& levels, at::TensorList weights) {
-  TORCH_CHECK(weights.size() == levels.size(), "a layer of ", levels.size(), " products has ", weights.size(), " weights");
-  Tensors found;
-  for (size_t l = 0; l < levels.size(); ++l) found.push_back(scaled(levels[l], weights[l]));
+// What makes means of sums: for each column of a level.
+std::vector<float> factors(const Level& level) {
+  std::vector<float> found;
+  for (const View& each : level.columns) found.insert(found.end(), each.width, 1.0f / (float)each.others(level.strands));
   return found;
 }
 
@@ -90,20 +85,22 @@ void clear(const Tensors& tensors, const Writing& writing) {
 
 // The products of levels, for the rows of outputs or, transposed, for the columns of inputs.
 void write(
-    const std::vector<Level>& levels, const Places& places, const Tensors& matrices, const Tensors& biases,
+    const std::vector<Level>& levels, const Places& places, const Tensors& weights, const Tensors& biases,
     int64_t first_bias, bool adjoint, Writing& writing, std::deque<Packed>& packed) {
   size_t bias = 0;
   for (size_t l = 0; l < levels.size(); ++l) {
     const Level& level = levels[l];
-    int64_t rows = matrices[l].size(0), columns = matrices[l].size(1);
-    const float* weight = matrices[l].data_ptr<float>();
+    int64_t rows = weights[l].size(0), columns = weights[l].size(1);
+    const float* weight = weights[l].data_ptr<float>();
+    std::vector<float> of_columns = factors(level);
     for (const View& view : adjoint ? level.columns : level.rows) {
       ProductStep step{grid_of(level.sizes)};
       step.factors = places[l];
       if (adjoint) {
-        packed.emplace_back(weight + view.start, rows, view.width, columns, 1);
+        std::vector<float> of_rows(rows, of_columns[view.start]);  // those of a view are equal
+        packed.emplace_back(weight + view.start, rows, view.width, columns, 1, of_rows.data());
       } else {
-        packed.emplace_back(weight + view.start * columns, columns, view.width, 1, columns);
+        packed.emplace_back(weight + view.start * columns, columns, view.width, 1, columns, of_columns.data());
       }
       step.matrix = &packed.back();
       if (level.biased && !biases.empty()) {
@@ -146,7 +143,7 @@ Tensors backward(
   std::deque<Packed> packed;
   Writing writing(shapes, of, first_of, scratch_buffer, false);
   if (of_inputs) {
-    write(levels, rows, scaled(levels, given_weights), {}, 0, true, writing, packed);
+    write(levels, rows, matrices(levels, given_weights), {}, 0, true, writing, packed);
     clear(of, writing);
     writing.finish(scratch, steps);
   }
@@ -159,7 +156,7 @@ Tensors backward(
       at[first_grad + i] = to;
     }
   });
-  Tensors found = products.results(levels, batches.threads == 1 ? made[0] : made.sum(0));
+  Tensors found = products.results(levels, made);
   found.insert(found.begin(), of.begin(), of.end());
   return found;
 }
@@ -175,7 +172,7 @@ Tensors layer(
   TableReader reader(program);
   Shapes from = shapes_of(read_tensors), to = shapes_of(sizes, adjoint ? reader.inputs : reader.outputs);
   std::vector<Level> levels = adjoint ? reader.levels(to, from) : reader.levels(from, to);
-  Tensors matrices = scaled(levels, weights), made = empty(to, read_tensors[0]);
+  Tensors products = matrices(levels, weights), made = empty(to, read_tensors[0]);
   int64_t floats = total(from) + total(to);
   Batches batches(read_tensors[0].size(0), floats, floats);
 
@@ -188,7 +185,7 @@ Tensors layer(
   Places places = read(levels, adjoint ? &Level::rows : &Level::columns, from, first_read, scratch_buffer, scratch, steps);
   std::deque<Packed> packed;
   Writing writing(to, made, first_made, scratch_buffer, rectify);
-  write(levels, places, matrices, terms, first_bias, adjoint, writing, packed);
+  write(levels, places, products, terms, first_bias, adjoint, writing, packed);
   clear(made, writing);
   writing.finish(scratch, steps);
   batches.run(steps, buffers, scratch, [](auto&&...) {});

@@ -4,6 +4,7 @@
 
 #include "vectors.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace specc {
@@ -19,14 +20,17 @@ struct Packed {
   int64_t depth, columns;
   std::vector<float> data;
 
-  // Element (k, j) is at `from[k * row + j * column]`.
-  Packed(const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column)
+  // Element (k, j) is at `from[k * row + j * column]`, times the factor of k where there are some.
+  Packed(const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors = nullptr)
       : depth(depth), columns(columns), data(depth * vectors(columns) * LANES) {
-    for (int64_t j = 0; j < columns; ++j) {
-      int64_t start = j / (WIDE * LANES) * (WIDE * LANES);
-      int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns) * LANES - start);
-      for (int64_t k = 0; k < depth; ++k)
-        data[start * depth + k * width + j - start] = from[k * row + j * column];
+    for (int64_t start = 0; start < columns; start += WIDE * LANES) {
+      int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES);
+      float* to = data.data() + start * depth;
+      for (int64_t k = 0; k < depth; ++k, to += width) {
+        float factor = factors ? factors[k] : 1.0f;
+        for (int64_t j = 0; j < std::min(width, columns - start); ++j)
+          to[j] = from[k * row + (start + j) * column] * factor;
+      }
     }
   }
 };
