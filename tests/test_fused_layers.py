@@ -306,6 +306,36 @@ def test_products_that_are_not_as_generated_are_called() -> None:
 
 
 @pytest.mark.slow
+def test_steps_that_are_kept_serve_their_sizes_and_any_weights() -> None:
+    module = layer_of(CASES["diagonals and transposes"])
+    more_than_are_kept = [*range(1, 70), 1, 64]
+
+    def results() -> list[list[Tensor]]:
+        torch.manual_seed(1)
+        found = []
+        for batch in more_than_are_kept:
+            for parameter in module.parameters():
+                nn.init.normal_(parameter, 0, 0.3)
+            x = inputs_of(module, batch, torch.float32)
+            outputs = listed(module(x, activation=F.relu))
+            loss = sum(each.square().sum() for each in outputs)
+            found.append([*outputs, *torch.autograd.grad(loss, [*listed(x), *module.parameters()])])
+        return found
+
+    threads = torch.get_num_threads()
+    found = [results()]
+    try:
+        torch.set_num_threads(1)
+        found.append(results())
+    finally:
+        torch.set_num_threads(threads)
+    native.disable()
+    expected = results()
+    for each in found:
+        torch.testing.assert_close(each, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.slow
 def test_the_same_bits_each_time() -> None:
     module = layer_of(CASES["an MLP"])
     x = inputs_of(module, 64, torch.float32)

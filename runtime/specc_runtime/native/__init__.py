@@ -34,7 +34,14 @@ WIDEST = 256
 MOST_DIMS, MOST_TERMS = 8, 16
 """What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
 
-SOURCES = ("kernels.cpp", "layer.cpp", "layer_operators.cpp", "memory.cpp", "operators.cpp")
+SOURCES = (
+    "kernels.cpp",
+    "layer.cpp",
+    "layer_operators.cpp",
+    "memory.cpp",
+    "operators.cpp",
+    "plan.cpp",
+)
 
 FLAGS = {
     "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),

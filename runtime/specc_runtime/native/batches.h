@@ -49,7 +49,8 @@ struct Batches {
 
   // Runs the steps on all networks, a few at a time; `prepare(thread, first, count, buffers)` comes before.
   template <class F>
-  void run(const Steps& steps, const Buffers& buffers, const Scratch& scratch, F prepare) const {
+  void run(
+      const Steps& steps, const std::vector<Packed>& matrices, const Buffers& buffers, const Scratch& scratch, F prepare) const {
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
       thread_local std::vector<float> space;  // kept: fresh memory costs more than the arithmetic
       space.resize(std::max<size_t>(space.size(), scratch.used));
@@ -61,7 +62,7 @@ struct Batches {
           std::vector<float*> at = buffers.at(first);
           at[buffers.scratch] = space.data();
           prepare(thread, first, count, at);
-          own.run(at, count);
+          own.run(at, matrices, count);
         }
       }
       stored();

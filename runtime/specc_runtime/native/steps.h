@@ -1,12 +1,11 @@
 // The steps of a layer on a few networks at a time: sums, products, and products of rows with rows.
 #pragma once
 
+#include "layer.h"
 #include "product.h"
 #include "rows.h"
 #include "sums.h"
 #include "terms.h"
-
-#include <deque>
 
 namespace specc {
 
@@ -64,12 +63,24 @@ struct SumStep {
   }
 };
 
+// The matrix of a product: a part of the weight of a level, element (k, j) of which is at `start + k * row +
+// j * column`, times the factor of k.
+struct Matrix {
+  int64_t level, start, depth, columns, row, column;
+  std::vector<float> factors;
+
+  Packed packed(const Tensors& weights) const {
+    const float* from = depth > 0 ? weights[level].data_ptr<float>() + start : nullptr;
+    return Packed(from, depth, columns, row, column, factors.data());
+  }
+};
+
 // Writes the product of joined rows with a matrix, and what is added to it.
 struct ProductStep {
   Grid grid;
   std::vector<Place> factors, addends;
   Place out;
-  const Packed* matrix = nullptr;
+  int64_t matrix = 0;  // its place among those of all products
   bool rectify = false, streams = false;
 
   void simplified() {
@@ -79,7 +90,7 @@ struct ProductStep {
     simplify(grid, all);
   }
 
-  void run(const std::vector<float*>& buffers, int64_t networks) {
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
     grid.size[0] = networks;
     out.find(buffers);
     for (Place& each : factors) each.find(buffers);
@@ -95,7 +106,7 @@ struct ProductStep {
       for (size_t i = 0; i < factors.size(); ++i) run.factors[i] = factors[i].rows(grid, index, row, factors[i].width);
       run.out = out.data + out.offset(grid, index, row);
       run.count = count;
-      product(run, *matrix);
+      product(run, matrices[matrix]);
     });
   }
 };
@@ -137,10 +148,10 @@ struct Steps {
   std::vector<ProductStep> products;
   std::vector<RectifyStep> rectified;
 
-  void run(const std::vector<float*>& buffers, int64_t networks) {
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
     for (SumStep& each : sums) each.run(buffers, networks);
     for (OuterStep& each : outers) each.run(buffers, networks);
-    for (ProductStep& each : products) each.run(buffers, networks);
+    for (ProductStep& each : products) each.run(buffers, matrices, networks);
     for (const RectifyStep& each : rectified) each.run(buffers, networks);
   }
 };

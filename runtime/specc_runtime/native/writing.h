@@ -1,9 +1,9 @@
 // Where the levels of a layer write: each tensor once, with all that coarser levels add to it.
 #pragma once
 
-#include "layer.h"
-#include "pages.h"
 #include "reading.h"
+
+#include <deque>
 
 namespace specc {
 
@@ -26,10 +26,16 @@ inline Place repeated(const Writer& coarse, const Writer& fine) {
 
 class Writing {
  public:
-  Writing(const Shapes& shapes, const Tensors& tensors, int64_t first_buffer, int64_t scratch_buffer, bool rectify)
-      : shapes(shapes), tensors(tensors), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify) {}
+  // Tensors of these shapes, `streamed` or not, in the buffers from the first on; matrices are added to those given.
+  Writing(
+      const Shapes& shapes, const std::vector<bool>& streamed, int64_t first_buffer, int64_t scratch_buffer, bool rectify,
+      std::vector<Matrix>& matrices)
+      : shapes(shapes), streamed(streamed), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify),
+        matrices(matrices) {}
 
-  void add(const Level& level, const View& view, ProductStep step) {
+  void add(const Level& level, const View& view, ProductStep step, Matrix matrix) {
+    step.matrix = matrices.size();
+    matrices.push_back(std::move(matrix));
     writers.push_back({{level, view}, std::move(step)});
   }
 
@@ -61,7 +67,7 @@ class Writing {
         if (!first) step.addends.push_back(step.out);
         bool alone = once(*each.view);
         step.rectify = rectify && alone;
-        step.streams = alone && streams(tensors[each.view->tensor]);
+        step.streams = alone && streamed[each.view->tensor];
         begun.push_back(each.view);
       }
       step.simplified();
@@ -76,9 +82,10 @@ class Writing {
 
  private:
   const Shapes& shapes;
-  const Tensors& tensors;
+  const std::vector<bool>& streamed;
   int64_t first_buffer, scratch_buffer;
   bool rectify;
+  std::vector<Matrix>& matrices;
   std::vector<Writer> writers;
   std::deque<Level> levels;  // of those that no level has
 
@@ -111,10 +118,7 @@ class Writing {
     for (const Writer& each : writers)
       if (each.whole() && each.view->alike(view)) return;
     levels.push_back({(int64_t)sizes.size(), 0, sizes, {}, {view}});
-    nothing.emplace_back(nullptr, 0, view.width, 0, 0);
-    ProductStep step{grid_of(sizes)};
-    step.matrix = &nothing.back();
-    add(levels.back(), levels.back().rows[0], step);
+    add(levels.back(), levels.back().rows[0], {grid_of(sizes)}, {0, 0, 0, view.width, 0, 0, {}});
   }
 
   // The coarsest writer that is finer than another and of the same diagonals.
@@ -127,8 +131,6 @@ class Writing {
     TORCH_INTERNAL_ASSERT(found);
     return *found;
   }
-
-  std::deque<Packed> nothing;  // matrices without columns
 };
 
 }  // namespace specc

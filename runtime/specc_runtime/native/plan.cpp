@@ -1,0 +1,141 @@
+#include "plan.h"
+
+#include "writing.h"
+
+#include <c10/util/hash.h>
+
+#include <mutex>
+#include <unordered_map>
+
+namespace specc {
+namespace {
+
+using Key = std::vector<int64_t>;
+
+// All that a plan depends on.
+Key key_of(const Task& task, std::initializer_list<bool> how) {
+  Key key = {task.batch, at::in_parallel_region() ? 1 : at::get_num_threads()};
+  key.insert(key.end(), how.begin(), how.end());
+  for (const Shapes* shapes : {&task.inputs, &task.outputs})
+    for (const auto& each : *shapes) {
+      key.push_back(each.size());
+      key.insert(key.end(), each.begin(), each.end());
+    }
+  key.insert(key.end(), task.streamed.begin(), task.streamed.end());
+  key.insert(key.end(), task.program.begin(), task.program.end());
+  return key;
+}
+
+// Plans by their keys. All are forgotten when there are many.
+template <class P>
+class Kept {
+  static constexpr size_t MOST = 64;
+  std::mutex mutex;
+  std::unordered_map<Key, std::shared_ptr<const P>, c10::hash<Key>> plans;
+
+ public:
+  template <class Make>
+  std::shared_ptr<const P> of(Key key, Make make) {
+    {
+      std::lock_guard<std::mutex> guard(mutex);
+      if (auto found = plans.find(key); found != plans.end()) return found->second;
+    }
+    auto made = std::make_shared<const P>(make());
+    std::lock_guard<std::mutex> guard(mutex);
+    if (plans.size() >= MOST) plans.clear();
+    plans.emplace(std::move(key), made);
+    return made;
+  }
+};
+
+int64_t total(const Shapes& shapes) {
+  int64_t sum = 0;
+  for (const auto& each : shapes) sum += numbers(each);
+  return sum;
+}
+
+// What makes means of sums: for each column of a level.
+std::vector<float> factors(const Level& level) {
+  std::vector<float> found;
+  for (const View& each : level.columns) found.insert(found.end(), each.width, 1.0f / (float)each.others(level.strands));
+  return found;
+}
+
+// The products of levels, for the rows of outputs or, transposed, for the columns of inputs.
+void write(const std::vector<Level>& levels, const Places& places, bool biased, int64_t first_bias, bool adjoint, Writing& writing) {
+  for (size_t l = 0; l < levels.size(); ++l) {
+    const Level& level = levels[l];
+    int64_t rows = Level::width(level.rows), columns = Level::width(level.columns), at = l;
+    std::vector<float> of_columns = factors(level);
+    for (const View& view : adjoint ? level.columns : level.rows) {
+      ProductStep step{grid_of(level.sizes)};
+      step.factors = places[l];
+      if (biased && level.biased) {
+        Place term;
+        term.buffer = first_bias;
+        term.start = view.start;
+        step.addends.push_back(term);
+      }
+      if (adjoint) {
+        std::vector<float> of_rows(rows, of_columns[view.start]);  // those of a view are equal
+        writing.add(level, view, std::move(step), {at, view.start, rows, view.width, columns, 1, std::move(of_rows)});
+      } else {
+        writing.add(level, view, std::move(step), {at, view.start * columns, columns, view.width, 1, columns, of_columns});
+      }
+    }
+    first_bias += level.biased;
+  }
+}
+
+void finish(Writing& writing, int64_t tensors, Plan& plan) {
+  for (int64_t i = 0; i < tensors; ++i)
+    if (!writing.writes(i)) plan.untouched.push_back(i);
+  writing.finish(plan.scratch, plan.steps);
+}
+
+Plan found(const Task& task, bool biased, bool rectify, bool adjoint) {
+  int64_t floats = total(task.inputs) + total(task.outputs);
+  const Shapes &from = adjoint ? task.outputs : task.inputs, &to = adjoint ? task.inputs : task.outputs;
+  Plan made(TableReader(task.program).levels(task.inputs, task.outputs), Batches(task.batch, floats, floats));
+  int64_t first_made = from.size(), first_bias = first_made + to.size(), scratch_buffer = first_bias;
+  for (const Level& each : made.levels) scratch_buffer += biased && each.biased;
+  Places places =
+      read(made.levels, adjoint ? &Level::rows : &Level::columns, from, 0, scratch_buffer, made.scratch, made.steps);
+  Writing writing(to, task.streamed, first_made, scratch_buffer, rectify, made.matrices);
+  write(made.levels, places, biased, first_bias, adjoint, writing);
+  finish(writing, to.size(), made);
+  return made;
+}
+
+BackwardPlan found_backward(const Task& task, bool masked, bool of_inputs) {
+  const Shapes &inputs = task.inputs, &outputs = task.outputs;
+  int64_t floats = total(inputs) * (of_inputs ? 2 : 1) + total(outputs) * 2;
+  BackwardPlan made(TableReader(task.program).levels(inputs, outputs), Batches(task.batch, floats, floats));
+  made.products = Products(made.levels);
+  int64_t first_grad = inputs.size(), first_of = first_grad + outputs.size();
+  int64_t made_buffer = first_of + (of_inputs ? inputs.size() : 0), scratch_buffer = made_buffer + 1;
+  if (masked)
+    for (const auto& each : outputs) made.masked.push_back(made.scratch.take(numbers(each)));
+  Places columns = read(made.levels, &Level::columns, inputs, 0, scratch_buffer, made.scratch, made.steps);
+  Places rows = read(made.levels, &Level::rows, outputs, first_grad, scratch_buffer, made.scratch, made.steps);
+  made.products.steps_of(made.levels, columns, rows, made_buffer, made.steps);
+  if (!of_inputs) return made;
+  Writing writing(inputs, task.streamed, first_of, scratch_buffer, false, made.matrices);
+  write(made.levels, rows, false, 0, true, writing);
+  finish(writing, inputs.size(), made);
+  return made;
+}
+
+}  // namespace
+
+std::shared_ptr<const Plan> plan(const Task& task, bool biased, bool rectify, bool adjoint) {
+  static Kept<Plan> plans;
+  return plans.of(key_of(task, {biased, rectify, adjoint}), [&] { return found(task, biased, rectify, adjoint); });
+}
+
+std::shared_ptr<const BackwardPlan> backward_plan(const Task& task, bool masked, bool of_inputs) {
+  static Kept<BackwardPlan> plans;
+  return plans.of(key_of(task, {masked, of_inputs}), [&] { return found_backward(task, masked, of_inputs); });
+}
+
+}  // namespace specc

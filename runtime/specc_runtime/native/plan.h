@@ -1,0 +1,49 @@
+// What a layer does with tensors of given sizes: its steps, and the matrices of their products. Finding it takes
+// longer than doing it where networks are small; what was found is kept.
+#pragma once
+
+#include "batches.h"
+#include "gradients.h"
+#include "reading.h"
+#include "steps.h"
+#include "table.h"
+
+#include <memory>
+
+namespace specc {
+
+// Buffers are the tensors that are read, those that are written, the biases, and the scratch.
+struct Plan {
+  std::vector<Level> levels;
+  Batches batches;
+  Scratch scratch;
+  Steps steps;
+  std::vector<Matrix> matrices;
+  std::vector<int64_t> untouched;  // tensors that no product writes
+
+  Plan(std::vector<Level> found, Batches batches)
+      : levels(std::move(found)), batches(batches), scratch{batches.at_once} {}
+};
+
+// Buffers are inputs, gradients of outputs, gradients of inputs, those of weights and biases, and the scratch.
+struct BackwardPlan : Plan {
+  Products products;
+  std::vector<int64_t> masked;  // where in the scratch the gradients are that the rectifier passes
+
+  using Plan::Plan;
+};
+
+// What a layer is, and what it is done to: `batch` networks, with results that are `streamed` past the caches or not.
+struct Task {
+  int64_t batch;
+  at::IntArrayRef program;
+  Shapes inputs, outputs;
+  std::vector<bool> streamed;
+};
+
+std::shared_ptr<const Plan> plan(const Task& task, bool biased, bool rectify, bool adjoint);
+
+// Of gradients of outputs that are `masked` by a rectifier, or not, and those `of_inputs`, or not.
+std::shared_ptr<const BackwardPlan> backward_plan(const Task& task, bool masked, bool of_inputs);
+
+}  // namespace specc
