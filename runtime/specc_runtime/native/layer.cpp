@@ -98,8 +98,9 @@ Tensors backward(
   check(inputs, grads), check(inputs, outputs);
   Shapes shapes = shapes_of(inputs), made_shapes = shapes_of(grads);
   bool masks = !outputs.empty();
+  TORCH_CHECK(!masks || shapes_of(outputs) == made_shapes, "the outputs of a layer and their gradients differ in sizes");
   Tensors of = of_inputs ? empty(shapes, inputs[0]) : Tensors();
-  auto plan = backward_plan({inputs[0].size(0), program, shapes, made_shapes, streamed(of)}, masks, of_inputs);
+  auto plan = backward_plan_of({inputs[0].size(0), program, shapes, made_shapes, streamed(of)}, masks, of_inputs);
   const Batches& batches = plan->batches;
   at::Tensor made = at::zeros({batches.threads, plan->products.size}, inputs[0].options());
 
@@ -138,7 +139,7 @@ Tensors layer(
   Shapes from = shapes_of(read), to = shapes_of(sizes, adjoint ? reader.inputs : reader.outputs);
   Tensors made = empty(to, read[0]);
   Task task{read[0].size(0), program, adjoint ? to : from, adjoint ? from : to, streamed(made)};
-  auto plan = specc::plan(task, !biases.empty(), rectify, adjoint);
+  auto plan = plan_of(task, !biases.empty(), rectify, adjoint);
   Tensors terms = biases_of(plan->levels, biases);
 
   Buffers buffers;

@@ -93,7 +93,7 @@ void finish(Writing& writing, int64_t tensors, Plan& plan) {
   writing.finish(plan.scratch, plan.steps);
 }
 
-Plan found(const Task& task, bool biased, bool rectify, bool adjoint) {
+Plan find(const Task& task, bool biased, bool rectify, bool adjoint) {
   int64_t floats = total(task.inputs) + total(task.outputs);
   const Shapes &from = adjoint ? task.outputs : task.inputs, &to = adjoint ? task.inputs : task.outputs;
   Plan made(TableReader(task.program).levels(task.inputs, task.outputs), Batches(task.batch, floats, floats));
@@ -107,7 +107,7 @@ Plan found(const Task& task, bool biased, bool rectify, bool adjoint) {
   return made;
 }
 
-BackwardPlan found_backward(const Task& task, bool masked, bool of_inputs) {
+BackwardPlan find_backward(const Task& task, bool masked, bool of_inputs) {
   const Shapes &inputs = task.inputs, &outputs = task.outputs;
   int64_t floats = total(inputs) * (of_inputs ? 2 : 1) + total(outputs) * 2;
   BackwardPlan made(TableReader(task.program).levels(inputs, outputs), Batches(task.batch, floats, floats));
@@ -128,14 +128,14 @@ BackwardPlan found_backward(const Task& task, bool masked, bool of_inputs) {
 
 }  // namespace
 
-std::shared_ptr<const Plan> plan(const Task& task, bool biased, bool rectify, bool adjoint) {
+std::shared_ptr<const Plan> plan_of(const Task& task, bool biased, bool rectify, bool adjoint) {
   static Kept<Plan> plans;
-  return plans.of(key_of(task, {biased, rectify, adjoint}), [&] { return found(task, biased, rectify, adjoint); });
+  return plans.of(key_of(task, {biased, rectify, adjoint}), [&] { return find(task, biased, rectify, adjoint); });
 }
 
-std::shared_ptr<const BackwardPlan> backward_plan(const Task& task, bool masked, bool of_inputs) {
+std::shared_ptr<const BackwardPlan> backward_plan_of(const Task& task, bool masked, bool of_inputs) {
   static Kept<BackwardPlan> plans;
-  return plans.of(key_of(task, {masked, of_inputs}), [&] { return found_backward(task, masked, of_inputs); });
+  return plans.of(key_of(task, {masked, of_inputs}), [&] { return find_backward(task, masked, of_inputs); });
 }
 
 }  // namespace specc

@@ -41,9 +41,9 @@ struct Task {
   std::vector<bool> streamed;
 };
 
-std::shared_ptr<const Plan> plan(const Task& task, bool biased, bool rectify, bool adjoint);
+std::shared_ptr<const Plan> plan_of(const Task& task, bool biased, bool rectify, bool adjoint);
 
 // Of gradients of outputs that are `masked` by a rectifier, or not, and those `of_inputs`, or not.
-std::shared_ptr<const BackwardPlan> backward_plan(const Task& task, bool masked, bool of_inputs);
+std::shared_ptr<const BackwardPlan> backward_plan_of(const Task& task, bool masked, bool of_inputs);
 
 }  // namespace specc
