@@ -322,13 +322,9 @@ def test_steps_that_are_kept_serve_their_sizes_and_any_weights() -> None:
             found.append([*outputs, *torch.autograd.grad(loss, [*listed(x), *module.parameters()])])
         return found
 
-    threads = torch.get_num_threads()
     found = [results()]
-    try:
-        torch.set_num_threads(1)
-        found.append(results())
-    finally:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(1)
+    found.append(results())
     native.disable()
     expected = results()
     for each in found:

@@ -385,7 +385,7 @@ def same(found: object, expected: object, nearby: object) -> None:
         return
     assert isinstance(found, Tensor) and isinstance(expected, Tensor) and isinstance(nearby, Tensor)
     moved = (nearby - expected).abs().nan_to_num().sum().item()
-    atol = max(1e-9, 1000 * moved)
+    atol = max(1e-9, 10 * moved)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=atol, equal_nan=True)
 
 
@@ -407,11 +407,11 @@ def agree(text: str) -> None:
         if not checkpoint:
             randomise(module, generator)
             checkpoint = module.state_dict()
+            expected = evaluate(torch, typed, inputs, checkpoint, masks)
+            nearby = evaluate(torch, typed, [rounded(x) for x in inputs], checkpoint, masks)
         module.load_state_dict(checkpoint)
         with torch.no_grad():
             found = module(*inputs, **masks)
-        expected = evaluate(torch, typed, inputs, checkpoint, masks)
-        nearby = evaluate(torch, typed, [rounded(x) for x in inputs], checkpoint, masks)
         results = found if isinstance(found, tuple) else (found,)
         for result, wanted, beside in zip(results, expected, nearby, strict=True):
             same(result, wanted, beside)

@@ -34,15 +34,6 @@ WIDEST = 256
 MOST_DIMS, MOST_TERMS = 8, 16
 """What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
 
-SOURCES = (
-    "kernels.cpp",
-    "layer.cpp",
-    "layer_operators.cpp",
-    "memory.cpp",
-    "operators.cpp",
-    "plan.cpp",
-)
-
 FLAGS = {
     "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
     "AVX2": ("-mavx2", "-mfma"),
@@ -104,7 +95,7 @@ def _load() -> None:
     digest = hashlib.sha256("\0".join([*texts, *flags, torch.__version__]).encode()).hexdigest()
     load(
         f"specc_native_{digest[:16]}",
-        [str(folder / name) for name in SOURCES],
+        [str(path) for path in sorted(folder.glob("*.cpp"))],
         extra_cflags=flags,
         extra_ldflags=["-fopenmp"],
         is_python_module=False,

@@ -40,8 +40,8 @@ struct Batches {
 
   // `floats` and `work` are of one network: what it holds, and what it costs in floats read or written.
   Batches(int64_t batch, int64_t floats, int64_t work) : batch(batch) {
-    int64_t most = at::in_parallel_region() ? 1 : std::min<int64_t>(at::get_num_threads(), batch);
-    threads = std::clamp<int64_t>(batch * work / 32768, 1, std::max<int64_t>(most, 1));
+    int64_t most = std::clamp<int64_t>(batch, 1, free_threads());
+    threads = std::clamp<int64_t>(batch * work / 32768, 1, most);
     int64_t share = (batch + threads - 1) / threads, fit = std::max<int64_t>(CACHED / std::max<int64_t>(floats, 1), 1);
     int64_t times = (share + fit - 1) / fit;
     at_once = times > 0 ? (share + times - 1) / times : 1;

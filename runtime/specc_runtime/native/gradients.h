@@ -13,7 +13,6 @@ struct Products {
   std::vector<int64_t> starts, biases, steps;
   int64_t size = 0;
 
-  Products() = default;
   explicit Products(const std::vector<Level>& levels) {
     for (const Level& level : levels) {
       int64_t step = 0, rows = Level::width(level.rows);

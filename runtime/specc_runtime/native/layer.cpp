@@ -70,9 +70,10 @@ std::vector<Packed> packed(const std::vector<Matrix>& matrices, const Tensors& w
 
 // Biases of the levels that have one, or none at all.
 Tensors biases_of(const std::vector<Level>& levels, at::TensorList given) {
+  if (given.empty()) return {};
   size_t bias = 0;
   for (const Level& each : levels) {
-    if (given.empty() || !each.biased) continue;
+    if (!each.biased) continue;
     TORCH_CHECK(bias < given.size() && given[bias].numel() == Level::width(each.rows),
         "a bias of a layer is missing, or has another size");
     ++bias;

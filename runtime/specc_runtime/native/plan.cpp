@@ -14,7 +14,7 @@ using Key = std::vector<int64_t>;
 
 // All that a plan depends on.
 Key key_of(const Task& task, std::initializer_list<bool> how) {
-  Key key = {task.batch, at::in_parallel_region() ? 1 : at::get_num_threads()};
+  Key key = {task.batch, free_threads()};
   key.insert(key.end(), how.begin(), how.end());
   for (const Shapes* shapes : {&task.inputs, &task.outputs})
     for (const auto& each : *shapes) {
@@ -111,7 +111,6 @@ BackwardPlan find_backward(const Task& task, bool masked, bool of_inputs) {
   const Shapes &inputs = task.inputs, &outputs = task.outputs;
   int64_t floats = total(inputs) * (of_inputs ? 2 : 1) + total(outputs) * 2;
   BackwardPlan made(TableReader(task.program).levels(inputs, outputs), Batches(task.batch, floats, floats));
-  made.products = Products(made.levels);
   int64_t first_grad = inputs.size(), first_of = first_grad + outputs.size();
   int64_t made_buffer = first_of + (of_inputs ? inputs.size() : 0), scratch_buffer = made_buffer + 1;
   if (masked)

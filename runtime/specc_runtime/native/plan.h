@@ -30,7 +30,7 @@ struct BackwardPlan : Plan {
   Products products;
   std::vector<int64_t> masked;  // where in the scratch the gradients are that the rectifier passes
 
-  using Plan::Plan;
+  BackwardPlan(std::vector<Level> found, Batches batches) : Plan(std::move(found), batches), products(levels) {}
 };
 
 // What a layer is, and what it is done to: `batch` networks, with results that are `streamed` past the caches or not.

@@ -69,6 +69,9 @@ struct Matrix {
   int64_t level, start, depth, columns, row, column;
   std::vector<float> factors;
 
+  // Of products that are nothing but what is added to them.
+  static Matrix without_rows(int64_t columns) { return {0, 0, 0, columns, 0, 0, {}}; }
+
   Packed packed(const Tensors& weights) const {
     const float* from = depth > 0 ? weights[level].data_ptr<float>() + start : nullptr;
     return Packed(from, depth, columns, row, column, factors.data());

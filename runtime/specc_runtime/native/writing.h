@@ -118,7 +118,7 @@ class Writing {
     for (const Writer& each : writers)
       if (each.whole() && each.view->alike(view)) return;
     levels.push_back({(int64_t)sizes.size(), 0, sizes, {}, {view}});
-    add(levels.back(), levels.back().rows[0], {grid_of(sizes)}, {0, 0, 0, view.width, 0, 0, {}});
+    add(levels.back(), levels.back().rows[0], {grid_of(sizes)}, Matrix::without_rows(view.width));
   }
 
   // The coarsest writer that is finer than another and of the same diagonals.
