@@ -162,6 +162,24 @@ def test_masks_that_do_not_fit_are_refused(case: str) -> None:
     refused(module, sentence, **draw(module, 2), node_mask=given)
 
 
+def test_what_passed_before_makes_nothing_else_pass() -> None:
+    """Checks that were passed are remembered."""
+    module, given = WEIGHTS.M(), weights()
+    for _ in range(2):
+        module(given)
+        for make, sentence in OF_WEIGHTS.values():
+            refused(module, sentence, make())
+    of_one = "`image` is {}, and the module is {}: convert one of them"
+    one, image = network(), torch.zeros(2, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        one(image.bfloat16())
+    one(image)
+    refused(one, of_one.format("torch.bfloat16", "torch.float32"), image.bfloat16())
+    one.double()
+    one(image.double())
+    refused(one, of_one.format("torch.float32", "torch.float64"), image)
+
+
 def test_a_module_without_parameters_takes_any_dtype() -> None:
     module = specc.load(
         "axis node = S(3) model M(x: [node; 2]) -> [; 2] { return mean[node](x) }"
