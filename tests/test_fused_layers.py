@@ -247,9 +247,9 @@ def test_what_does_not_fit_takes_the_plain_path() -> None:
     module.float()
     large = {
         **x,
-        "w1": torch.randn(2, 5, 40000, 3),
-        "w0": torch.randn(2, 40000, 2, 3),
-        "b0": torch.randn(2, 40000, 3),
+        "w1": torch.randn(2, 5, 200000, 3),
+        "w0": torch.randn(2, 200000, 2, 3),
+        "b0": torch.randn(2, 200000, 3),
     }
     assert not is_used(module, large)
     empty = {
@@ -282,12 +282,42 @@ def test_results_larger_than_the_caches() -> None:
 
 
 @pytest.mark.slow
-def test_middling_networks_are_computed_at_once_where_each_thread_has_one() -> None:
+@pytest.mark.parametrize(
+    ("threads", "batch", "used"),
+    [(2, 1, False), (2, 2, True), (2, 3, True), (4, 3, True), (4, 5, False), (4, 6, True)],
+)
+def test_middling_networks_are_computed_at_once_where_all_threads_have_some(
+    threads: int, batch: int, used: bool
+) -> None:
     module = layer_of(
         "axis n = S(64)\nmodel M(x: [n, n; 128]) -> [n, n; 128] { return equivariant(x, 128) }"
     )
-    assert is_used(module, torch.randn(2, 64, 64, 128))
-    assert not is_used(module, torch.randn(1, 64, 64, 128))
+    torch.set_num_threads(threads)
+    assert is_used(module, torch.randn(batch, 64, 64, 128)) == used
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tensors", "width", "used"), [(1, 768, False), (8, 96, True)])
+def test_of_many_tensors_larger_networks_are_computed_at_once(
+    tensors: int, width: int, used: bool
+) -> None:
+    fields = " ".join(f"t{i}: [n, m]" for i in range(tensors))
+    module = layer_of(
+        f"axis n = S(64)\naxis m = S({width})\nspace W {{ {fields} }}\n"
+        "model M(w: W(; 32)) -> W(; 32) { return equivariant(w, 32) }"
+    )
+    torch.set_num_threads(2)
+    x = inputs_of(module, 2, torch.float32)
+    assert is_used(module, x) == used
+    wanted = [*listed(x), *module.parameters()]
+    found = [*module(x).values()]
+    gradients = torch.autograd.grad(sum(each.square().sum() for each in found), wanted)
+    native.disable()
+    expected = [*module(x).values()]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    of_expected = torch.autograd.grad(sum(each.square().sum() for each in expected), wanted)
+    for each, other in zip(gradients, of_expected, strict=True):
+        torch.testing.assert_close(each, other, rtol=1e-3, atol=1e-4 * other.abs().max().item())
 
 
 @pytest.mark.slow

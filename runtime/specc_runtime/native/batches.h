@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layer.h"
+#include "memory.h"
 #include "reading.h"
 #include "steps.h"
 
@@ -40,8 +41,7 @@ struct Batches {
 
   // `floats` and `work` are of one network: what it holds, and what it costs in floats read or written.
   Batches(int64_t batch, int64_t floats, int64_t work) : batch(batch) {
-    int64_t most = std::clamp<int64_t>(batch, 1, free_threads());
-    threads = std::clamp<int64_t>(batch * work / 32768, 1, most);
+    threads = std::clamp<int64_t>(batch, 1, threads_for(batch * work));
     int64_t share = (batch + threads - 1) / threads, fit = std::max<int64_t>(CACHED / std::max<int64_t>(floats, 1), 1);
     int64_t times = (share + fit - 1) / fit;
     at_once = times > 0 ? (share + times - 1) / times : 1;
@@ -51,16 +51,17 @@ struct Batches {
   template <class F>
   void run(
       const Steps& steps, const std::vector<Packed>& matrices, const Buffers& buffers, const Scratch& scratch, F prepare) const {
+    int64_t own_floats = (scratch.used + LINE - 1) / LINE * LINE;
+    at::Tensor space = fresh({threads, own_floats}, at::kFloat);
+    float* floats = space.data_ptr<float>();
     at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      thread_local std::vector<float> space;  // kept: fresh memory costs more than the arithmetic
-      space.resize(std::max<size_t>(space.size(), scratch.used));
       Steps own = steps;
       for (int64_t thread = begin; thread < end; ++thread) {
         int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
         for (; first < last; first += at_once) {
           int64_t count = std::min(at_once, last - first);
           std::vector<float*> at = buffers.at(first);
-          at[buffers.scratch] = space.data();
+          at[buffers.scratch] = floats + thread * own_floats;
           prepare(thread, first, count, at);
           own.run(at, matrices, count);
         }

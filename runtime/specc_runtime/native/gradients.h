@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layer.h"
+#include "memory.h"
 #include "reading.h"
 #include "steps.h"
 #include "table.h"
@@ -47,34 +48,47 @@ struct Products {
     }
   }
 
-  // The gradients of weights, then of biases, from `(threads, size)`, what each thread made of its networks.
+  // Zeros `(threads, size)`, for each thread to add what it makes of its networks.
+  at::Tensor zeros(int64_t threads, const at::TensorOptions& options) const {
+    at::Tensor found = fresh({threads, size}, options);
+    float* data = found.data_ptr<float>();
+    at::parallel_for(0, found.numel(), GRAIN, [&](int64_t begin, int64_t end) { std::fill(data + begin, data + end, 0.0f); });
+    return found;
+  }
+
+  // The gradients of weights, then of biases: what the threads made, added up.
   Tensors results(const std::vector<Level>& levels, const at::Tensor& made) const {
     Tensors weights, of_biases;
+    const float* from = made.data_ptr<float>();
+    int64_t threads = made.size(0);
     for (size_t l = 0; l < levels.size(); ++l) {
-      int64_t rows = Level::width(levels[l].rows), columns = Level::width(levels[l].columns), column = 0;
-      at::Tensor weight = at::empty({rows, columns}, made.options());
-      for (const View& each : levels[l].columns) {
-        float factor = 1.0f / (float)each.others(levels[l].strands);
-        for (int64_t row = 0; row < rows; ++row)
-          add_up(made, starts[l] + row * steps[l] + column, each.width, factor,
-              weight.data_ptr<float>() + row * columns + each.start);
-        column += padded(each);
-      }
-      weights.push_back(weight);
-      if (!levels[l].biased) continue;
+      const Level& level = levels[l];
+      int64_t rows = Level::width(level.rows), columns = Level::width(level.columns);
+      weights.push_back(at::empty({rows, columns}, made.options()));
+      float* to = weights.back().data_ptr<float>();
+      at::parallel_for(0, rows, GRAIN / std::max<int64_t>(columns, 1) + 1, [&](int64_t begin, int64_t end) {
+        int64_t column = 0;
+        for (const View& each : level.columns) {
+          float factor = 1.0f / (float)each.others(level.strands);
+          for (int64_t row = begin; row < end; ++row)
+            add_up(from + starts[l] + row * steps[l] + column, threads, each.width, factor, to + row * columns + each.start);
+          column += padded(each);
+        }
+      });
+      if (!level.biased) continue;
       of_biases.push_back(at::empty({rows}, made.options()));
-      add_up(made, biases[l], rows, 1.0f, of_biases.back().data_ptr<float>());
+      add_up(from + biases[l], threads, rows, 1.0f, of_biases.back().data_ptr<float>());
     }
     weights.insert(weights.end(), of_biases.begin(), of_biases.end());
     return weights;
   }
 
+ private:
   // Multiples of numbers that lie one after the other, summed over threads.
-  void add_up(const at::Tensor& made, int64_t start, int64_t count, float factor, float* to) const {
-    const float* from = made.data_ptr<float>() + start;
+  void add_up(const float* from, int64_t threads, int64_t count, float factor, float* to) const {
     for (int64_t j = 0; j < count; j += LANES) {
       Vector sum = {};
-      for (int64_t thread = 0; thread < made.size(0); ++thread) sum += load(from + thread * size + j, count - j);
+      for (int64_t thread = 0; thread < threads; ++thread) sum += load(from + thread * size + j, count - j);
       store(to + j, sum * factor, count - j);
     }
   }

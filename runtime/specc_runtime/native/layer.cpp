@@ -62,9 +62,14 @@ Tensors matrices(const std::vector<Level>& levels, at::TensorList weights) {
 
 // The matrices of products, packed.
 std::vector<Packed> packed(const std::vector<Matrix>& matrices, const Tensors& weights) {
-  std::vector<Packed> found;
-  found.reserve(matrices.size());
-  for (const Matrix& each : matrices) found.push_back(each.packed(weights));
+  int64_t count = matrices.size(), numbers = 0;
+  for (const Matrix& each : matrices) numbers += each.depth * each.columns;
+  int64_t threads = threads_for(numbers);
+  std::vector<Packed> found(count);
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; ++thread)
+      for (int64_t i = thread; i < count; i += threads) found[i] = matrices[i].packed(weights);
+  });
   return found;
 }
 
@@ -103,7 +108,7 @@ Tensors backward(
   Tensors of = of_inputs ? empty(shapes, inputs[0]) : Tensors();
   auto plan = backward_plan_of({inputs[0].size(0), program, shapes, made_shapes, streamed(of)}, masks, of_inputs);
   const Batches& batches = plan->batches;
-  at::Tensor made = at::zeros({batches.threads, plan->products.size}, inputs[0].options());
+  at::Tensor made = plan->products.zeros(batches.threads, inputs[0].options());
 
   Buffers buffers;
   buffers.add(inputs);

@@ -21,11 +21,12 @@ from ..modules import BatchedMix, Mix
 MOST_AXES, MOST_VIEWS = 7, 512
 """Axes of a tensor or a level, and entries of the tables, up to which a layer is computed at once."""
 
-LARGEST, LARGEST_SHARED = 1 << 19, 1 << 21
+LARGEST, LARGEST_SHARED, LARGEST_EACH = 1 << 19, 1 << 21, 3 << 17
 """Numbers of one network, in and out, up to which it is computed at once.
 
-The second where there is a network for each thread, which shares out networks and not their tensors; compiled
-graphs, whose batch is of any size, go by the first.
+Threads then share out networks, and not their tensors: the second is for batches that keep them all at work for
+three quarters of the time. Many tensors may be so large on average as the third says, of which a core's caches
+hold two. Compiled graphs, whose batch is of any size, go by the first.
 """
 
 STRANDS = "abcdefgh"
@@ -91,11 +92,11 @@ def layer(
     if not all(shapes):
         return None
     if torch.compiler.is_compiling():  # for a batch of any size
-        found = fitting(type(module), biased, shapes, LARGEST)
+        found = fitting(type(module), biased, shapes, False)
     else:
-        shared = shapes[0][0] >= torch.get_num_threads()
-        most = LARGEST_SHARED if shared else LARGEST
-        found = _remembered(type(module), biased, shapes, most)  # type: ignore[arg-type]
+        batch, threads = shapes[0][0], torch.get_num_threads()
+        shared = 4 * batch >= 3 * threads * -(-batch // threads)
+        found = _remembered(type(module), biased, shapes, shared)  # type: ignore[arg-type]
     if found is None:
         return None
     table, sizes = found
@@ -140,11 +141,15 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
 
 
 def fitting(
-    kind: type[Equivariant], biased: tuple[bool, ...], shapes: tuple[torch.Size, ...], most: int
+    kind: type[Equivariant],
+    biased: tuple[bool, ...],
+    shapes: tuple[torch.Size, ...],
+    shared: bool,
 ) -> tuple[Table, list[int]] | None:
     """The table for inputs of these shapes, and the sizes of each output's axes and channels.
 
-    None where inputs do not agree or are empty, or a network has more numbers than `most`.
+    None where inputs do not agree or are empty, or a network is a large one; `shared` says that there are
+    enough of them for all threads.
     """
     table = table_of(kind, biased)
     if table is None:
@@ -167,6 +172,8 @@ def fitting(
         for _, words in table.outputs
     ]
     count += sum(map(prod, made))
+    tensors = len(shapes) + len(made)
+    most = max(LARGEST_SHARED, tensors * LARGEST_EACH) if shared else LARGEST
     return (table, [size for each in made for size in each]) if count <= most else None
 
 

@@ -17,9 +17,10 @@ constexpr int tile_rows(int columns) {
 
 // A matrix `(depth, columns)`, packed into panels of WIDE vectors with zeros to fill the last of them.
 struct Packed {
-  int64_t depth, columns;
+  int64_t depth = 0, columns = 0;
   std::vector<float> data;
 
+  Packed() = default;
   // Element (k, j) is at `from[k * row + j * column]`, times the factor of k where there are some.
   Packed(const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors = nullptr)
       : depth(depth), columns(columns), data(depth * vectors(columns) * LANES) {

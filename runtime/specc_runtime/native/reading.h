@@ -88,8 +88,10 @@ inline Places read(
   for (const Level& level : levels)
     for (const View& view : level.*views)
       if (Seen each{{level, view}}; !each.whole()) summed.push_back(each);
-  std::stable_sort(
-      summed.begin(), summed.end(), [](const Seen& a, const Seen& b) { return a.strands() > b.strands(); });
+  // Those of one tensor after each other, while it is in the caches; fine ones before coarse ones.
+  std::stable_sort(summed.begin(), summed.end(), [](const Seen& a, const Seen& b) {
+    return std::make_tuple(a.view->tensor, -a.strands()) < std::make_tuple(b.view->tensor, -b.strands());
+  });
   std::vector<Seen> made;
   for (Seen& each : summed) {
     each.place = dense(each.level->sizes, each.view->width, scratch_buffer, scratch);

@@ -131,8 +131,14 @@ void walk(const Grid& grid, int64_t first, int64_t end, int64_t block, F f) {
   }
 }
 
-// How many threads there are to share rows with: one where all of them are at work.
+// Floats read or written that are worth a thread.
+constexpr int64_t GRAIN = 1 << 15;
+
+// How many threads there are to share work with: one where all of them are at work.
 inline int64_t free_threads() { return at::in_parallel_region() ? 1 : at::get_num_threads(); }
+
+// As many of them as are worth it.
+inline int64_t threads_for(int64_t floats) { return std::clamp<int64_t>(floats / GRAIN, 1, free_threads()); }
 
 // Rows for each thread: whole positions along the first `leading` dimensions, as few as will do. The
 // shares depend on nothing but sizes and the number of threads, and so do sums over threads.
@@ -143,7 +149,7 @@ struct Shares {
   // `work` is what one row costs, in floats read or written.
   Shares(const Grid& grid, int64_t work) {
     int64_t rows = grid.rows();
-    threads = std::clamp<int64_t>(rows * work / 32768, 1, free_threads());
+    threads = threads_for(rows * work);
     units = 1;
     while (leading < grid.dims && threads > 1 && units < 4 * threads) units *= grid.size[leading++];
     unit = units > 0 ? rows / units : 0;
