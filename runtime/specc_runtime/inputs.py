@@ -55,7 +55,7 @@ class _Seen(NamedTuple):
 MOST_SEEN = 1 << 10
 
 _good: set[_Seen] = set()
-"""What passed, under autocast or not: to check six tensors again takes half as long as a small layer on them."""
+"""What passes, under autocast and without: to check six tensors again takes half as long as a small layer on them."""
 
 
 class InputError(ValueError):
