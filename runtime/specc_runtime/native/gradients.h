@@ -27,25 +27,27 @@ struct Products {
   }
   static int64_t padded(const View& view) { return vectors(view.width) * LANES; }
 
-  void steps_of(const std::vector<Level>& levels, const Places& columns, const Places& rows, int64_t buffer, Steps& found) const {
-    for (size_t l = 0; l < levels.size(); ++l) {
-      for (size_t r = 0; r < rows[l].size(); ++r) {
-        int64_t start = levels[l].rows[r].start, column = 0;
-        for (size_t c = 0; c < columns[l].size(); ++c) {
-          int64_t block = starts[l] + start * steps[l] + column;
-          found.outers.push_back({grid_of(levels[l].sizes), rows[l][r], columns[l][c], buffer, block, steps[l]});
-          found.outers.back().simplified();
-          column += padded(levels[l].columns[c]);
-        }
-        if (!levels[l].biased) continue;
-        SumStep sum{grid_of(levels[l].sizes), rows[l][r]};
-        sum.to.buffer = buffer;
-        sum.to.start = biases[l] + start;
-        sum.gathers = true;
-        sum.simplified();
-        found.sums.push_back(sum);
+  // Adds the steps that make those of one level, of the rows of its columns and of its rows.
+  void add_steps(
+      const std::vector<Level>& levels, size_t l, const std::vector<Place>& columns, const std::vector<Place>& rows,
+      int64_t buffer, int64_t networks, Steps& found) const {
+    const Level& level = levels[l];
+    std::vector<OuterStep> outers;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      int64_t start = level.rows[r].start, column = 0;
+      for (size_t c = 0; c < columns.size(); ++c) {
+        outers.push_back({grid_of(level.sizes), rows[r], columns[c], buffer, starts[l] + start * steps[l] + column, steps[l]});
+        column += padded(level.columns[c]);
       }
+      if (!level.biased) continue;
+      SumStep sum{grid_of(level.sizes), rows[r]};
+      sum.to.buffer = buffer;
+      sum.to.start = biases[l] + start;
+      sum.gathers = true;
+      sum.simplified();
+      found.push_back(sum);
     }
+    take_turns(outers, networks * level.numbers(), found);
   }
 
   // Zeros `(threads, size)`, for each thread to add what it makes of its networks.
@@ -64,7 +66,7 @@ struct Products {
     for (size_t l = 0; l < levels.size(); ++l) {
       const Level& level = levels[l];
       int64_t rows = Level::width(level.rows), columns = Level::width(level.columns);
-      weights.push_back(at::empty({rows, columns}, made.options()));
+      weights.push_back(fresh({rows, columns}, made.options()));
       float* to = weights.back().data_ptr<float>();
       at::parallel_for(0, rows, GRAIN / std::max<int64_t>(columns, 1) + 1, [&](int64_t begin, int64_t end) {
         int64_t column = 0;
@@ -93,11 +95,5 @@ struct Products {
     }
   }
 };
-
-// The gradients of outputs where the rectifier passes them.
-inline void mask(float* to, const float* grad, const float* out, int64_t count) {
-  for (int64_t i = 0; i < count; i += LANES)
-    store(to + i, kept(load(grad + i, count - i), passing(load(out + i, count - i))), count - i);
-}
 
 }  // namespace specc

@@ -38,6 +38,19 @@ Sums sums_over(at::IntArrayRef dims, at::IntArrayRef sizes, const Grid& grid, co
   return Sums(shapes, grid, options);
 }
 
+// A packed matrix with its numbers.
+class PackedMatrix : public Packed {
+  at::Tensor kept;
+
+  PackedMatrix(const at::Tensor& x, const at::Tensor& to)
+      : Packed(pack(x.data_ptr<float>(), x.size(0), x.size(1), x.stride(0), x.stride(1), nullptr, to.data_ptr<float>())),
+        kept(to) {}
+
+ public:
+  // Of a tensor `(depth, columns)`.
+  explicit PackedMatrix(const at::Tensor& x) : PackedMatrix(x, fresh({numbers(x.size(0), x.size(1))}, x.options())) {}
+};
+
 Tensors means_of(const Sums& sums, at::IntArrayRef dims, at::IntArrayRef sizes) {
   Tensors means = sums.results();
   for (size_t i = 0; i < means.size(); ++i) means[i] = means[i].squeeze(dims[i]).div_((double)sizes[dims[i]]);
@@ -112,7 +125,7 @@ Tensors mix_forward(
   list(all, added_terms);
   list(all, sums.operands);
   coalesce(grid, all);
-  Packed matrix(weight.data_ptr<float>(), weight.size(1), channels, weight.stride(1), weight.stride(0));
+  PackedMatrix matrix(weight.t());
   Bits* bits = masked ? reinterpret_cast<Bits*>(mask.data_ptr<uint8_t>()) : nullptr;
   Shares shares(grid, channels + weight.size(1));
   sums.share(grid, shares);
@@ -154,7 +167,7 @@ Tensors mix_backward(
   Operand upper(grad, grid);
   std::vector<Operand> added_terms = operands(plus, grid), from = operands(sources, grid), to;
   std::vector<Operand*> all = {&upper};
-  std::vector<Packed> matrices;
+  std::vector<PackedMatrix> matrices;
   std::vector<bool> streamed;
   std::vector<int64_t> columns = {0};  // where the product with each source starts in a row, padded
   int64_t column = 0;
@@ -163,7 +176,7 @@ Tensors mix_backward(
     of_sources.push_back(needed[i] ? fresh_like(sources[i]) : at::empty({0}, grad.options()));
     to.emplace_back(needed[i] ? of_sources[i] : sources[i], grid);
     streamed.push_back(streams(of_sources[i]));
-    matrices.emplace_back(weight.data_ptr<float>() + column * weight.stride(1), channels, depth, weight.stride(0), weight.stride(1));
+    matrices.emplace_back(weight.narrow(1, column, depth));
     columns.push_back(columns.back() + vectors(depth) * LANES);
     column += depth;
   }

@@ -60,18 +60,22 @@ Tensors matrices(const std::vector<Level>& levels, at::TensorList weights) {
   return contiguous(weights);
 }
 
-// The matrices of products, packed.
-std::vector<Packed> packed(const std::vector<Matrix>& matrices, const Tensors& weights) {
-  int64_t count = matrices.size(), numbers = 0;
-  for (const Matrix& each : matrices) numbers += each.depth * each.columns;
-  int64_t threads = threads_for(numbers);
-  std::vector<Packed> found(count);
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t thread = begin; thread < end; ++thread)
-      for (int64_t i = thread; i < count; i += threads) found[i] = matrices[i].packed(weights);
-  });
-  return found;
-}
+// The matrices of products, packed into a tensor of their own.
+struct PackedMatrices {
+  std::vector<Packed> each;
+  at::Tensor data;
+
+  PackedMatrices(const std::vector<Matrix>& matrices, const Tensors& weights) : each(matrices.size()) {
+    std::vector<int64_t> starts = {0};
+    for (const Matrix& matrix : matrices) starts.push_back(starts.back() + matrix.numbers());
+    data = fresh({starts.back()}, at::kFloat);
+    float* to = data.data_ptr<float>();
+    int64_t count = matrices.size(), threads = threads_for(starts.back());
+    on_threads(threads, [&](int64_t thread) {
+      for (int64_t i = thread; i < count; i += threads) each[i] = matrices[i].packed(weights, to + starts[i]);
+    });
+  }
+};
 
 // Biases of the levels that have one, or none at all.
 Tensors biases_of(const std::vector<Level>& levels, at::TensorList given) {
@@ -87,9 +91,12 @@ Tensors biases_of(const std::vector<Level>& levels, at::TensorList given) {
   return contiguous(given);
 }
 
+// Which of the tensors that a layer writes are to be stored past the caches.
 std::vector<bool> streamed(const Tensors& tensors) {
+  int64_t bytes = 0;
+  for (const at::Tensor& each : tensors) bytes += each.nbytes();
   std::vector<bool> found;
-  for (const at::Tensor& each : tensors) found.push_back(streams(each));
+  for (const at::Tensor& each : tensors) found.push_back(bytes >= STREAMED && of_lines(each));
   return found;
 }
 
@@ -108,26 +115,18 @@ Tensors backward(
   Tensors of = of_inputs ? empty(shapes, inputs[0]) : Tensors();
   auto plan = backward_plan_of({inputs[0].size(0), program, shapes, made_shapes, streamed(of)}, masks, of_inputs);
   const Batches& batches = plan->batches;
-  at::Tensor made = plan->products.zeros(batches.threads, inputs[0].options());
+  at::Tensor made = plan->products.zeros(batches.threads, inputs[0].options()), space = batches.space(plan->scratch);
 
   Buffers buffers;
   buffers.add(inputs);
-  int64_t first_grad = buffers.add(grads);
+  buffers.add(grads);
+  buffers.add(outputs);
   buffers.add(of);
-  int64_t made_buffer = buffers.add(made.data_ptr<float>(), 0);
-  buffers.scratch = buffers.add(nullptr, 0);
+  buffers.add_of_threads(made);
+  buffers.add_of_threads(space);
   clear(of, plan->untouched);
-  Tensors weights = of_inputs ? matrices(plan->levels, given_weights) : Tensors();
-  auto prepare = [&](int64_t thread, int64_t first, int64_t count, std::vector<float*>& at) {
-    at[made_buffer] += thread * plan->products.size;
-    for (size_t i = 0; i < plan->masked.size(); ++i) {
-      int64_t each = numbers(made_shapes[i]);
-      float* to = at[buffers.scratch] + plan->masked[i];
-      mask(to, at[first_grad + i], outputs[i].data_ptr<float>() + first * each, each * count);
-      at[first_grad + i] = to;
-    }
-  };
-  batches.run(plan->steps, packed(plan->matrices, weights), buffers, plan->scratch, prepare);
+  PackedMatrices products(plan->matrices, of_inputs ? matrices(plan->levels, given_weights) : Tensors());
+  batches.run(plan->steps, products.each, buffers);
   Tensors found = plan->products.results(plan->levels, made);
   found.insert(found.begin(), of.begin(), of.end());
   return found;
@@ -147,15 +146,16 @@ Tensors layer(
   Task task{read[0].size(0), program, adjoint ? to : from, adjoint ? from : to, streamed(made)};
   auto plan = plan_of(task, !biases.empty(), rectify, adjoint);
   Tensors terms = biases_of(plan->levels, biases);
+  at::Tensor space = plan->batches.space(plan->scratch);
 
   Buffers buffers;
   buffers.add(read);
   buffers.add(made);
-  for (const at::Tensor& each : terms) buffers.add(each.data_ptr<float>(), 0);
-  buffers.scratch = buffers.add(nullptr, 0);
+  buffers.add_of_threads(space);
+  for (const at::Tensor& each : terms) buffers.add_shared(each);
   clear(made, plan->untouched);
-  std::vector<Packed> products = packed(plan->matrices, matrices(plan->levels, weights));
-  plan->batches.run(plan->steps, products, buffers, plan->scratch, [](auto&&...) {});
+  PackedMatrices products(plan->matrices, matrices(plan->levels, weights));
+  plan->batches.run(plan->steps, products.each, buffers);
   return made;
 }
 

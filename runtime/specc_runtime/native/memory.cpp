@@ -86,13 +86,17 @@ class Waiting : public c10::Allocator {
     return found;
   }
 
-  // Frees what waits longest until at most so many bytes wait.
+  // Frees blocks until at most so many bytes wait: the smallest that will do, so that large ones are not lost to make
+  // room for small ones; where none will, what waits longest.
   void free_until(size_t left) {
     while (waiting > left) {
-      auto first = by_size.find(blocks.front().size);
-      while (first->second != blocks.begin()) ++first;
-      c10::free_cpu(blocks.front().data);
-      forget(first);
+      auto place = by_size.lower_bound(waiting - left);
+      if (place == by_size.end()) {
+        place = by_size.find(blocks.front().size);
+        while (place->second != blocks.begin()) ++place;
+      }
+      c10::free_cpu(place->second->data);
+      forget(place);
     }
   }
 

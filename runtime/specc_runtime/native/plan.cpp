@@ -97,30 +97,56 @@ Plan find(const Task& task, bool biased, bool rectify, bool adjoint) {
   int64_t floats = total(task.inputs) + total(task.outputs);
   const Shapes &from = adjoint ? task.outputs : task.inputs, &to = adjoint ? task.inputs : task.outputs;
   Plan made(TableReader(task.program).levels(task.inputs, task.outputs), Batches(task.batch, floats, floats));
-  int64_t first_made = from.size(), first_bias = first_made + to.size(), scratch_buffer = first_bias;
-  for (const Level& each : made.levels) scratch_buffer += biased && each.biased;
-  Places places =
-      read(made.levels, adjoint ? &Level::rows : &Level::columns, from, 0, scratch_buffer, made.scratch, made.steps);
+  int64_t first_made = from.size(), scratch_buffer = first_made + to.size(), first_bias = scratch_buffer + 1;
+  Views views = adjoint ? &Level::rows : &Level::columns;
+  Reading reading(made.levels, views, from, buffers_from(0, from.size()), scratch_buffer, made.scratch);
+  for (const Steps& each : reading.sums) append(made.steps, each);
   Writing writing(to, task.streamed, first_made, scratch_buffer, rectify, made.matrices);
-  write(made.levels, places, biased, first_bias, adjoint, writing);
+  write(made.levels, reading.places, biased, first_bias, adjoint, writing);
   finish(writing, to.size(), made);
   return made;
+}
+
+// The tensor after which a level has all its rows, where they are taken one after the other: with sums, the `last`.
+size_t ready(const Level& level, Views views, size_t last) {
+  size_t found = 0;
+  for (const View& each : level.*views)
+    found = std::max<size_t>(found, LevelView(level, each).whole() ? each.tensor : last);
+  return found;
 }
 
 BackwardPlan find_backward(const Task& task, bool masked, bool of_inputs) {
   const Shapes &inputs = task.inputs, &outputs = task.outputs;
   int64_t floats = total(inputs) * (of_inputs ? 2 : 1) + total(outputs) * 2;
   BackwardPlan made(TableReader(task.program).levels(inputs, outputs), Batches(task.batch, floats, floats));
-  int64_t first_grad = inputs.size(), first_of = first_grad + outputs.size();
+  int64_t first_grad = inputs.size(), first_out = first_grad + outputs.size();
+  int64_t first_of = first_out + (masked ? outputs.size() : 0);
   int64_t made_buffer = first_of + (of_inputs ? inputs.size() : 0), scratch_buffer = made_buffer + 1;
-  if (masked)
-    for (const auto& each : outputs) made.masked.push_back(made.scratch.take(numbers(each)));
-  Places columns = read(made.levels, &Level::columns, inputs, 0, scratch_buffer, made.scratch, made.steps);
-  Places rows = read(made.levels, &Level::rows, outputs, first_grad, scratch_buffer, made.scratch, made.steps);
-  made.products.steps_of(made.levels, columns, rows, made_buffer, made.steps);
+  Sources grads = buffers_from(first_grad, outputs.size());
+  Steps masks;
+  for (size_t i = 0; i < outputs.size() && masked; ++i) {
+    int64_t count = numbers(outputs[i]), start = made.scratch.take(count), place = i;
+    masks.push_back(MaskStep{first_grad + place, first_out + place, scratch_buffer, start, count});
+    grads[i] = {scratch_buffer, start};
+  }
+  Reading columns(made.levels, &Level::columns, inputs, buffers_from(0, inputs.size()), scratch_buffer, made.scratch);
+  Reading rows(made.levels, &Level::rows, outputs, grads, scratch_buffer, made.scratch);
+  // What is done with a tensor is done while it is in the caches.
+  size_t tensors = std::max(inputs.size(), outputs.size());
+  for (size_t i = 0; i < tensors; ++i) {
+    if (i < masks.size()) made.steps.push_back(masks[i]);
+    if (i < outputs.size()) append(made.steps, rows.sums[i]);
+    if (i < inputs.size()) append(made.steps, columns.sums[i]);
+    for (size_t l = 0; l < made.levels.size(); ++l) {
+      const Level& level = made.levels[l];
+      size_t after = std::max(ready(level, &Level::columns, tensors - 1), ready(level, &Level::rows, tensors - 1));
+      if (after == i)
+        made.products.add_steps(made.levels, l, columns.places[l], rows.places[l], made_buffer, made.batches.at_once, made.steps);
+    }
+  }
   if (!of_inputs) return made;
   Writing writing(inputs, task.streamed, first_of, scratch_buffer, false, made.matrices);
-  write(made.levels, rows, false, 0, true, writing);
+  write(made.levels, rows.places, false, 0, true, writing);
   finish(writing, inputs.size(), made);
   return made;
 }

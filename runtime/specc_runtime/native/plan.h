@@ -12,7 +12,7 @@
 
 namespace specc {
 
-// Buffers are the tensors that are read, those that are written, the biases, and the scratch.
+// Buffers are the tensors that are read, those that are written, the scratch, and the biases.
 struct Plan {
   std::vector<Level> levels;
   Batches batches;
@@ -25,10 +25,10 @@ struct Plan {
       : levels(std::move(found)), batches(batches), scratch{batches.at_once} {}
 };
 
-// Buffers are inputs, gradients of outputs, gradients of inputs, those of weights and biases, and the scratch.
+// Buffers are inputs, gradients of outputs, the outputs where these are masked by a rectifier, the gradients of inputs if
+// they are asked for, those of weights and biases, and the scratch.
 struct BackwardPlan : Plan {
   Products products;
-  std::vector<int64_t> masked;  // where in the scratch the gradients are that the rectifier passes
 
   BackwardPlan(std::vector<Level> found, Batches batches) : Plan(std::move(found), batches), products(levels) {}
 };

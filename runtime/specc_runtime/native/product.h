@@ -15,26 +15,28 @@ constexpr int tile_rows(int columns) {
   return LANES == 16 ? many[columns] : few[columns];
 }
 
-// A matrix `(depth, columns)`, packed into panels of WIDE vectors with zeros to fill the last of them.
+// A matrix `(depth, columns)` in panels of WIDE vectors, with zeros to fill the last of them.
 struct Packed {
-  int64_t depth = 0, columns = 0;
-  std::vector<float> data;
+  int64_t depth, columns;
+  const float* data;
 
-  Packed() = default;
-  // Element (k, j) is at `from[k * row + j * column]`, times the factor of k where there are some.
-  Packed(const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors = nullptr)
-      : depth(depth), columns(columns), data(depth * vectors(columns) * LANES) {
-    for (int64_t start = 0; start < columns; start += WIDE * LANES) {
-      int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES);
-      float* to = data.data() + start * depth;
-      for (int64_t k = 0; k < depth; ++k, to += width) {
-        float factor = factors ? factors[k] : 1.0f;
-        for (int64_t j = 0; j < std::min(width, columns - start); ++j)
-          to[j] = from[k * row + (start + j) * column] * factor;
-      }
+  static int64_t numbers(int64_t depth, int64_t columns) { return depth * vectors(columns) * LANES; }
+};
+
+// Packs a matrix whose element (k, j) is at `from[k * row + j * column]`, times the factor of k where there are some.
+inline Packed pack(
+    const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors, float* data) {
+  for (int64_t start = 0; start < columns; start += WIDE * LANES) {
+    int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES), own = std::min(width, columns - start);
+    float* to = data + start * depth;
+    for (int64_t k = 0; k < depth; ++k, to += width) {
+      float factor = factors ? factors[k] : 1.0f;
+      for (int64_t j = 0; j < own; ++j) to[j] = from[k * row + (start + j) * column] * factor;
+      std::fill(to + own, to + width, 0.0f);
     }
   }
-};
+  return {depth, columns, data};
+}
 
 // Rows that those of a run are added to, or with a step of 0 one row for all of them.
 struct Target {
@@ -72,6 +74,22 @@ template <int ROWS, int COLUMNS>
   return panel;
 }
 
+// The same for rows that are a page or more apart, which fall into so few sets of the first cache that they push each
+// other out of it: they are copied together before.
+template <int ROWS, int COLUMNS>
+[[gnu::always_inline]] inline const float* accumulate_apart(
+    Vector (&sum)[ROWS][COLUMNS], const float* x, int64_t step, int64_t depth, const float* panel) {
+  alignas(64) float lines[ROWS * LINE];
+  for (int64_t first = 0; first < depth; first += LINE) {
+    int64_t count = std::min(LINE, depth - first);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; ++r)
+      for (int64_t k = 0; k < LINE; k += LANES) store(lines + r * LINE + k, load(x + r * step + first + k, count - k));
+    panel = accumulate(sum, lines, LINE, count, panel);
+  }
+  return panel;
+}
+
 // `WHOLE` says that the last of the vectors is, too.
 template <int ROWS, int COLUMNS, bool WHOLE>
 inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t start) {
@@ -89,12 +107,16 @@ inline void tile(const Run& run, int64_t row, const Packed& matrix, int64_t star
     const float* from = each.data + row * each.step + start;
     each_vector([&](int r, int v, Vector& at) { at += load(from + r * each.step + v * LANES, lanes(v)); });
   }
-  const float* panel = matrix.data.data() + start * matrix.depth;
+  const float* panel = matrix.data + start * matrix.depth;
   for (const Rows& each : run.factors) {
     const float* x = each.data + row * each.step;
     for (int64_t k = 0; k < each.width; k += LINE)
 #pragma GCC unroll 16
       for (int r = 0; r < ROWS; ++r) __builtin_prefetch(x + r * each.step + each.ahead + k);
+    if (ROWS > 1 && each.step >= PAGE) {
+      panel = accumulate_apart(sum, x, each.step, each.width, panel);
+      continue;
+    }
     // A step that is known leaves registers to as many rows.
     bool lines = COLUMNS == 1 && each.step == LINE;
     panel = lines ? accumulate(sum, x, LINE, each.width, panel) : accumulate(sum, x, each.step, each.width, panel);

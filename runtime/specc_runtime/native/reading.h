@@ -32,13 +32,26 @@ inline Place dense(const std::vector<int64_t>& sizes, int64_t width, int64_t buf
   return made;
 }
 
+// Where a tensor is, one network after the other.
+struct Source {
+  int64_t buffer, start = 0;
+};
+using Sources = std::vector<Source>;
+
+// Tensors that have a buffer each.
+inline Sources buffers_from(int64_t first, int64_t count) {
+  Sources found;
+  for (int64_t i = 0; i < count; ++i) found.push_back({first + i});
+  return found;
+}
+
 // Rows of a tensor as a level sees them; all of its blocks run through the level.
-inline Place in_tensor(const View& view, const Shapes& shapes, int64_t first_buffer) {
+inline Place in_tensor(const View& view, const Shapes& shapes, const Sources& sources) {
   Place made;
   made.stride[0] = numbers(shapes[view.tensor]);
   for (const Block& each : view.blocks) made.stride[1 + each.strand] += each.stride;
-  made.buffer = first_buffer + view.tensor;
-  made.start = view.offset;
+  made.buffer = sources[view.tensor].buffer;
+  made.start = sources[view.tensor].start + view.offset;
   made.width = view.width;
   return made;
 }
@@ -55,7 +68,7 @@ struct Seen : LevelView {
 };
 
 // The sum that a view is, of the tensor or of the smallest sum that it is a sum of.
-inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const Shapes& shapes, int64_t first_buffer) {
+inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const Shapes& shapes, const Source& tensor) {
   const Seen* source = nullptr;
   for (const Seen& each : before) {
     bool smaller = !source || each.place.stride[0] < source->place.stride[0];
@@ -69,8 +82,8 @@ inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const
     to.push_back(target.stride(each));
   }
   SumStep made{grid_of(sizes)};
-  made.from.buffer = source ? source->place.buffer : first_buffer + target.view->tensor;
-  made.from.start = source ? source->place.start : target.view->offset;
+  made.from.buffer = source ? source->place.buffer : tensor.buffer;
+  made.from.start = source ? source->place.start : tensor.start + target.view->offset;
   made.from.width = target.view->width;
   set_strides(made.from, source ? source->place.stride[0] : numbers(shapes[target.view->tensor]), from);
   made.to = target.place;
@@ -80,33 +93,35 @@ inline SumStep sum_of(const Seen& target, const std::vector<Seen>& before, const
   return made;
 }
 
-// Where each level reads each of its views; sums that are to be made before are added to the steps.
-inline Places read(
-    const std::vector<Level>& levels, Views views, const Shapes& shapes, int64_t first_buffer, int64_t scratch_buffer,
-    Scratch& scratch, Steps& steps) {
-  std::vector<Seen> summed;
-  for (const Level& level : levels)
-    for (const View& view : level.*views)
-      if (Seen each{{level, view}}; !each.whole()) summed.push_back(each);
-  // Those of one tensor after each other, while it is in the caches; fine ones before coarse ones.
-  std::stable_sort(summed.begin(), summed.end(), [](const Seen& a, const Seen& b) {
-    return std::make_tuple(a.view->tensor, -a.strands()) < std::make_tuple(b.view->tensor, -b.strands());
-  });
-  std::vector<Seen> made;
-  for (Seen& each : summed) {
-    each.place = dense(each.level->sizes, each.view->width, scratch_buffer, scratch);
-    steps.sums.push_back(sum_of(each, made, shapes, first_buffer));
-    made.push_back(each);
-  }
+// Where each level reads each of its views, and for each tensor the sums that are to be made of it before.
+struct Reading {
   Places places;
-  for (const Level& level : levels) {
-    places.emplace_back();
-    for (const View& view : level.*views) {
-      auto found = std::find_if(made.begin(), made.end(), [&](const Seen& each) { return each.view == &view; });
-      places.back().push_back(found != made.end() ? found->place : in_tensor(view, shapes, first_buffer));
+  std::vector<Steps> sums;
+
+  Reading(
+      const std::vector<Level>& levels, Views views, const Shapes& shapes, const Sources& sources, int64_t scratch_buffer,
+      Scratch& scratch)
+      : sums(shapes.size()) {
+    std::vector<Seen> summed, made;
+    for (const Level& level : levels)
+      for (const View& view : level.*views)
+        if (Seen each{{level, view}}; !each.whole()) summed.push_back(each);
+    // Fine ones before coarse ones.
+    std::stable_sort(summed.begin(), summed.end(), [](const Seen& a, const Seen& b) { return a.strands() > b.strands(); });
+    for (Seen& each : summed) {
+      int64_t tensor = each.view->tensor;
+      each.place = dense(each.level->sizes, each.view->width, scratch_buffer, scratch);
+      sums[tensor].push_back(sum_of(each, made, shapes, sources[tensor]));
+      made.push_back(each);
+    }
+    for (const Level& level : levels) {
+      places.emplace_back();
+      for (const View& view : level.*views) {
+        auto found = std::find_if(made.begin(), made.end(), [&](const Seen& each) { return each.view == &view; });
+        places.back().push_back(found != made.end() ? found->place : in_tensor(view, shapes, sources));
+      }
     }
   }
-  return places;
-}
+};
 
 }  // namespace specc

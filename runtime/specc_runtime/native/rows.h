@@ -140,6 +140,14 @@ inline int64_t free_threads() { return at::in_parallel_region() ? 1 : at::get_nu
 // As many of them as are worth it.
 inline int64_t threads_for(int64_t floats) { return std::clamp<int64_t>(floats / GRAIN, 1, free_threads()); }
 
+// Calls f with the number of each of so many threads, on threads of their own where they are free.
+template <class F>
+void on_threads(int64_t threads, F f) {
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; ++thread) f(thread);
+  });
+}
+
 // Rows for each thread: whole positions along the first `leading` dimensions, as few as will do. The
 // shares depend on nothing but sizes and the number of threads, and so do sums over threads.
 struct Shares {
@@ -158,9 +166,7 @@ struct Shares {
 
   template <class F>
   void run(F f) const {
-    at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t thread = begin; thread < end; ++thread) f(thread, first(thread), first(thread + 1));
-    });
+    on_threads(threads, [&](int64_t thread) { f(thread, first(thread), first(thread + 1)); });
   }
 };
 

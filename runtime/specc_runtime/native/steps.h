@@ -7,7 +7,12 @@
 #include "sums.h"
 #include "terms.h"
 
+#include <variant>
+
 namespace specc {
+
+// Floats that are read and written at once, if they can be so few: they stay in the second cache with what is made of them.
+constexpr int64_t CACHED = 1 << 18;
 
 // Rows of a buffer that is known when the step is run; the first dimension of its grid is of networks.
 struct Place : Operand {
@@ -37,6 +42,18 @@ inline Grid grid_of(const std::vector<int64_t>& sizes) {
   return Grid(all);
 }
 
+// Writes the gradient of an output where the rectifier passes it: the numbers of whole tensors.
+struct MaskStep {
+  int64_t grad, out, buffer, start, numbers;
+
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) const {
+    const float *from = buffers[grad], *made = buffers[out];
+    float* to = buffers[buffer] + start;
+    for (int64_t i = 0, count = numbers * networks; i < count; i += LANES)
+      store(to + i, kept(load(from + i, count - i), passing(load(made + i, count - i))), count - i);
+  }
+};
+
 // Adds rows to those of a place, which is zero before unless it `gathers` from all networks.
 struct SumStep {
   Grid grid;
@@ -46,7 +63,7 @@ struct SumStep {
 
   void simplified() { simplify(grid, {&from, &to}); }
 
-  void run(const std::vector<float*>& buffers, int64_t networks) {
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) {
     grid.size[0] = networks;
     from.find(buffers);
     to.find(buffers);
@@ -72,9 +89,11 @@ struct Matrix {
   // Of products that are nothing but what is added to them.
   static Matrix without_rows(int64_t columns) { return {0, 0, 0, columns, 0, 0, {}}; }
 
-  Packed packed(const Tensors& weights) const {
+  int64_t numbers() const { return Packed::numbers(depth, columns); }
+
+  Packed packed(const Tensors& weights, float* to) const {
     const float* from = depth > 0 ? weights[level].data_ptr<float>() + start : nullptr;
-    return Packed(from, depth, columns, row, column, factors.data());
+    return pack(from, depth, columns, row, column, factors.data(), to);
   }
 };
 
@@ -86,11 +105,12 @@ struct ProductStep {
   int64_t matrix = 0;  // its place among those of all products
   bool rectify = false, streams = false;
 
-  void simplified() {
-    std::vector<Operand*> all = {&out};
+  // What is read and written, the result first.
+  std::vector<Place*> places() {
+    std::vector<Place*> all = {&out};
     for (Place& each : factors) all.push_back(&each);
     for (Place& each : addends) all.push_back(&each);
-    simplify(grid, all);
+    return all;
   }
 
   void run(const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
@@ -120,9 +140,9 @@ struct OuterStep {
   Place g, x;
   int64_t buffer = 0, offset = 0, step = 0;
 
-  void simplified() { simplify(grid, {&g, &x}); }
+  std::vector<Place*> places() { return {&g, &x}; }
 
-  void run(const std::vector<float*>& buffers, int64_t networks) {
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) {
     grid.size[0] = networks;
     g.find(buffers);
     x.find(buffers);
@@ -138,25 +158,43 @@ struct OuterStep {
 struct RectifyStep {
   int64_t buffer, numbers;
 
-  void run(const std::vector<float*>& buffers, int64_t networks) const {
+  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) const {
     float* to = buffers[buffer];
     for (int64_t i = 0, count = numbers * networks; i < count; i += LANES)
       store(to + i, rectified(load(to + i, count - i)), count - i);
   }
 };
 
-struct Steps {
-  std::vector<SumStep> sums;
-  std::vector<OuterStep> outers;
-  std::vector<ProductStep> products;
-  std::vector<RectifyStep> rectified;
+using Step = std::variant<MaskStep, SumStep, OuterStep, ProductStep, RectifyStep>;
+using Steps = std::vector<Step>;
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
-    for (SumStep& each : sums) each.run(buffers, networks);
-    for (OuterStep& each : outers) each.run(buffers, networks);
-    for (ProductStep& each : products) each.run(buffers, matrices, networks);
-    for (const RectifyStep& each : rectified) each.run(buffers, networks);
-  }
-};
+inline void run(Steps& steps, const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
+  for (Step& step : steps) std::visit([&](auto& each) { each.run(buffers, matrices, networks); }, step);
+}
+
+inline void append(Steps& steps, const Steps& others) { steps.insert(steps.end(), others.begin(), others.end()); }
+
+// Adds steps on all positions of one level, which read and write so many `numbers` together. Where these are many,
+// several steps take turns, each on a part of the positions: what they read in common comes from memory once.
+template <class S>
+void take_turns(const std::vector<S>& some, int64_t numbers, Steps& steps) {
+  if (some.empty()) return;
+  const Grid& grid = some[0].grid;
+  int longest = (int)(std::max_element(grid.size + 1, grid.size + grid.dims) - grid.size);
+  int64_t size = grid.dims > 1 ? grid.size[longest] : 1;
+  int64_t turns = some.size() > 1 ? std::clamp<int64_t>(numbers / CACHED, 1, size) : 1;
+  for (int64_t turn = 0; turn < turns; ++turn)
+    for (S part : some) {
+      int64_t first = size * turn / turns;
+      if (grid.dims > 1) part.grid.size[longest] = size * (turn + 1) / turns - first;
+      std::vector<Operand*> operands;
+      for (Place* each : part.places()) {
+        each->start += first * each->stride[longest];
+        operands.push_back(each);
+      }
+      simplify(part.grid, operands);
+      steps.push_back(std::move(part));
+    }
+}
 
 }  // namespace specc

@@ -63,6 +63,12 @@ struct Level {
     for (const View& each : views) sum += each.width;
     return sum;
   }
+  // Of all rows at all positions, those of columns with those of rows.
+  int64_t numbers() const {
+    int64_t product = width(columns) + width(rows);
+    for (int64_t size : sizes) product *= size;
+    return product;
+  }
 };
 
 // A view in its level; `kept` are the blocks that run through it, as bits.

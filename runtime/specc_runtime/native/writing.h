@@ -30,8 +30,8 @@ class Writing {
   Writing(
       const Shapes& shapes, const std::vector<bool>& streamed, int64_t first_buffer, int64_t scratch_buffer, bool rectify,
       std::vector<Matrix>& matrices)
-      : shapes(shapes), streamed(streamed), first_buffer(first_buffer), scratch_buffer(scratch_buffer), rectify(rectify),
-        matrices(matrices) {}
+      : shapes(shapes), streamed(streamed), tensors(buffers_from(first_buffer, shapes.size())), scratch_buffer(scratch_buffer),
+        rectify(rectify), matrices(matrices) {}
 
   void add(const Level& level, const View& view, ProductStep step, Matrix matrix) {
     step.matrix = matrices.size();
@@ -62,7 +62,7 @@ class Writing {
         Writer& finer = taking(each);
         finer.step.addends.push_back(repeated(each, finer));
       } else {
-        step.out = in_tensor(*each.view, shapes, first_buffer);
+        step.out = in_tensor(*each.view, shapes, tensors);
         bool first = std::none_of(begun.begin(), begun.end(), [&](const View* v) { return v->same_place(*each.view); });
         if (!first) step.addends.push_back(step.out);
         bool alone = once(*each.view);
@@ -70,20 +70,26 @@ class Writing {
         step.streams = alone && streamed[each.view->tensor];
         begun.push_back(each.view);
       }
-      step.simplified();
-      steps.products.push_back(step);
+    }
+    for (size_t i = 0; i < writers.size();) {
+      std::vector<ProductStep> together;
+      const Writer& first = writers[i];
+      do together.push_back(writers[i++].step);
+      while (i < writers.size() && writers[i].level == first.level && on_their_own(first, writers[i]));
+      take_turns(together, scratch.networks * first.level->numbers(), steps);
     }
     if (!rectify) return;
     for (int64_t tensor = 0; tensor < (int64_t)shapes.size(); ++tensor) {
       bool left = std::any_of(begun.begin(), begun.end(), [&](const View* v) { return v->tensor == tensor && !once(*v); });
-      if (left) steps.rectified.push_back({first_buffer + tensor, numbers(shapes[tensor])});
+      if (left) steps.push_back(RectifyStep{tensors[tensor].buffer, numbers(shapes[tensor])});
     }
   }
 
  private:
   const Shapes& shapes;
   const std::vector<bool>& streamed;
-  int64_t first_buffer, scratch_buffer;
+  Sources tensors;
+  int64_t scratch_buffer;
   bool rectify;
   std::vector<Matrix>& matrices;
   std::vector<Writer> writers;
@@ -94,6 +100,11 @@ class Writing {
     int64_t count = 0;
     for (const Writer& each : writers) count += each.whole() && each.view->same_place(view);
     return count == 1;
+  }
+
+  // Whether two write tensors which nothing else writes, so that they do not read what they write.
+  bool on_their_own(const Writer& a, const Writer& b) const {
+    return a.whole() && b.whole() && once(*a.view) && once(*b.view);
   }
 
   // Sees to it that what is like a view, or `apart` the whole tensor at the same place, is written.
