@@ -370,6 +370,13 @@ def test_memory_of_large_results_waits_for_the_next_and_is_no_more_than_was_in_u
     del larger
     assert native.release_memory() == 8 * megabyte
     assert native.release_memory() == 0
+    large, middling = result(8 * megabyte), result(3 * megabyte)
+    place = large.data_ptr()
+    del large, middling
+    other = result(2 * megabyte)  # for which the smallest that is enough is given up
+    assert result(8 * megabyte).data_ptr() == place
+    del other
+    assert native.release_memory() == 10 * megabyte
 
 
 @pytest.mark.slow

@@ -25,8 +25,8 @@ class Buffers {
   // One with a row for each thread.
   void add_of_threads(const at::Tensor& x) { all.push_back({x.data_ptr<float>(), 0, x.stride(0)}); }
 
-  std::vector<float*> at(int64_t network, int64_t thread) const {
-    std::vector<float*> found;
+  Pointers at(int64_t network, int64_t thread) const {
+    Pointers found;
     for (const Buffer& each : all) found.push_back(each.start + network * each.of_network + thread * each.of_thread);
     return found;
   }
@@ -52,10 +52,9 @@ struct Batches {
   // Runs the steps on all networks, a few at a time.
   void run(const Steps& steps, const std::vector<Packed>& matrices, const Buffers& buffers) const {
     on_threads(threads, [&](int64_t thread) {
-      Steps own = steps;
       int64_t first = batch * thread / threads, last = batch * (thread + 1) / threads;
       for (; first < last; first += at_once)
-        specc::run(own, buffers.at(first, thread), matrices, std::min(at_once, last - first));
+        specc::run(steps, buffers.at(first, thread), matrices, std::min(at_once, last - first));
       stored();
     });
   }

@@ -24,7 +24,7 @@ std::vector<Operand> operands(const Tensors& tensors, const Grid& grid) {
   return found;
 }
 
-void list(std::vector<Operand*>& all, std::vector<Operand>& some) {
+void list(std::vector<Strides*>& all, std::vector<Operand>& some) {
   for (Operand& each : some) all.push_back(&each);
 }
 
@@ -67,7 +67,7 @@ Tensors pool(const at::Tensor& given, at::IntArrayRef dims) {
   Grid grid(x.sizes().slice(0, x.dim() - 1));
   Sums sums = sums_over(dims, x.sizes(), grid, x.options());
   Operand from(x, grid);
-  std::vector<Operand*> all = {&from};
+  std::vector<Strides*> all = {&from};
   list(all, sums.operands);
   coalesce(grid, all);
   Shares shares(grid, channels);
@@ -88,7 +88,7 @@ void spread_(const at::Tensor& x, at::TensorList given) {
   Grid grid(x.sizes().slice(0, x.dim() - 1));
   Operand to(x, grid);
   std::vector<Operand> from = operands(terms, grid);
-  std::vector<Operand*> all = {&to};
+  std::vector<Strides*> all = {&to};
   list(all, from);
   coalesce(grid, all);
   Shares shares(grid, 2 * channels);
@@ -96,8 +96,8 @@ void spread_(const at::Tensor& x, at::TensorList given) {
     Added added(from, channels);
     Run run;
     walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
-      added.at(grid, index, row, channels, run);
-      float* out = to.data + to.offset(grid, index, row);
+      added.find(grid, channels, run, [&](const Operand& each) { return each.at(grid, index, row); });
+      float* out = to.at(grid, index, row);
       for (int64_t r = 0; r < count; ++r, out += to.step(grid))
         for (int64_t j = 0; j < channels; j += LANES)
           store(out + j, added_to(load(out + j, channels - j), run, r, j, channels - j), channels - j);
@@ -120,7 +120,7 @@ Tensors mix_forward(
   Sums sums = sums_over(dims, sizes, grid, out.options());
   Operand to(out, grid);
   std::vector<Operand> from = operands(sources, grid), added_terms = operands(terms, grid);
-  std::vector<Operand*> all = {&to};
+  std::vector<Strides*> all = {&to};
   list(all, from);
   list(all, added_terms);
   list(all, sums.operands);
@@ -138,10 +138,10 @@ Tensors mix_forward(
       run.step = to.step(grid);
       run.factors.resize(from.size());
       walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
-        added.at(grid, index, row, channels, run);
+        added.find(grid, channels, run, [&](const Operand& each) { return each.at(grid, index, row); });
         for (size_t i = 0; i < from.size(); ++i)
           run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
-        run.out = to.data + to.offset(grid, index, row);
+        run.out = to.at(grid, index, row);
         run.bits = bits ? bits + place * vectors(channels) : nullptr;
         run.count = count;
         sums.at(grid, index, row, thread, run.targets);
@@ -166,7 +166,7 @@ Tensors mix_backward(
   Sums sums(shapes, grid, grad.options());
   Operand upper(grad, grid);
   std::vector<Operand> added_terms = operands(plus, grid), from = operands(sources, grid), to;
-  std::vector<Operand*> all = {&upper};
+  std::vector<Strides*> all = {&upper};
   std::vector<PackedMatrix> matrices;
   std::vector<bool> streamed;
   std::vector<int64_t> columns = {0};  // where the product with each source starts in a row, padded
@@ -202,8 +202,8 @@ Tensors mix_backward(
       Run run, whole;
       run.factors.push_back({g, padded, channels});
       walk(grid, first, end, block, [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
-        const float* rows = upper.data + upper.offset(grid, index, row);
-        added.at(grid, index, row, channels, whole);
+        const float* rows = upper.at(grid, index, row);
+        added.find(grid, channels, whole, [&](const Operand& each) { return each.at(grid, index, row); });
         for (int64_t r = 0; r < count; ++r)
           for (int64_t j = 0; j < channels; j += LANES) {
             __builtin_prefetch(rows + r * upper.step(grid) + AHEAD + j);
@@ -217,7 +217,7 @@ Tensors mix_backward(
           outer_product(g, padded, channels, x, count, of_weight + columns[i], width);
           if (!needed[i]) continue;
           run.count = count;
-          run.out = to[i].data + to[i].offset(grid, index, row);
+          run.out = to[i].at(grid, index, row);
           run.step = to[i].step(grid);
           run.streams = streamed[i];
           product(run, matrices[i]);

@@ -120,6 +120,7 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
     """
     weights: list[Tensor] = []
     biases: list[Tensor | None] = []
+    runs: dict[str, tuple[Tensor, ...]] = {}
     modules, parameters = module._modules, module._parameters  # a tenth of the time of getattr
     for name in module.columns:
         path, _, run = name.partition(".")
@@ -135,7 +136,9 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
             return None
         if not run and "bias" not in mix._parameters:
             return None
-        weights.append(weight[int(run)] if run else weight)
+        if run and path not in runs:
+            runs[path] = weight.unbind()
+        weights.append(runs[path][int(run)] if run else weight)
         biases.append(None if run else mix._parameters["bias"])
     return weights, biases
 

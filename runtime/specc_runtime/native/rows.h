@@ -30,20 +30,10 @@ struct Grid {
   }
 };
 
-// Where the rows of one tensor are; a stride of 0 where it is broadcast.
-struct Operand {
-  float* data = nullptr;
+// How far apart rows are along each dimension of a grid: 0 where they are broadcast.
+struct Strides {
   int64_t stride[MAX_DIMS] = {};
 
-  Operand() = default;
-  // `skipped` dimensions at the front of the tensor are not of the grid.
-  Operand(const at::Tensor& x, const Grid& grid, int64_t skipped = 0) : data(x.data_ptr<float>()) {
-    int64_t missing = grid.dims + 1 + skipped - x.dim();
-    for (int d = 0; d < grid.dims; ++d) {
-      int64_t own = d + skipped - missing;
-      stride[d] = own < skipped || x.size(own) == 1 ? 0 : x.stride(own);
-    }
-  }
   int64_t step(const Grid& grid) const { return stride[grid.dims - 1]; }
   int64_t offset(const Grid& grid, const int64_t* index, int64_t row) const {
     int64_t sum = row * stride[grid.dims - 1];
@@ -53,10 +43,10 @@ struct Operand {
     }
     return sum;
   }
-  // Rows of `width` floats from a place on; where they are apart, the next ones are beside them.
-  Rows rows(const Grid& grid, const int64_t* index, int64_t row, int64_t width) const {
+  // Rows of `width` floats from one of them on; where they are apart, the next ones are beside them.
+  Rows rows_from(const float* first, const Grid& grid, int64_t width) const {
     bool apart = step(grid) != width && grid.dims > 1;
-    return {data + offset(grid, index, row), step(grid), width, apart ? stride[grid.dims - 2] : AHEAD};
+    return {first, step(grid), width, apart ? stride[grid.dims - 2] : AHEAD};
   }
   // Whether one row stands for several along the first `leading` dimensions.
   bool shared(const Grid& grid, int leading) const {
@@ -66,14 +56,28 @@ struct Operand {
   }
 };
 
+// Where the rows of one tensor are.
+struct Operand : Strides {
+  float* data;
+
+  Operand(const at::Tensor& x, const Grid& grid) : data(x.data_ptr<float>()) {
+    int64_t missing = grid.dims + 1 - x.dim();
+    for (int d = missing; d < grid.dims; ++d) stride[d] = x.size(d - missing) == 1 ? 0 : x.stride(d - missing);
+  }
+  float* at(const Grid& grid, const int64_t* index, int64_t row) const { return data + offset(grid, index, row); }
+  Rows rows(const Grid& grid, const int64_t* index, int64_t row, int64_t width) const {
+    return rows_from(at(grid, index, row), grid, width);
+  }
+};
+
 // Leaves out dimensions of size 1, and makes one of neighbours that are one for every operand; all but
 // the first few, which stay.
-inline void coalesce(Grid& grid, const std::vector<Operand*>& operands, int first = 0) {
+inline void coalesce(Grid& grid, const std::vector<Strides*>& operands, int first = 0) {
   int last = first - 1;
   for (int d = first; d < grid.dims; ++d) {
     int64_t n = grid.size[d];
     if (n == 1) continue;
-    bool joined = last >= first && std::all_of(operands.begin(), operands.end(), [&](Operand* each) {
+    bool joined = last >= first && std::all_of(operands.begin(), operands.end(), [&](Strides* each) {
       return each->stride[last] == each->stride[d] * n;
     });
     if (joined) {
@@ -81,22 +85,22 @@ inline void coalesce(Grid& grid, const std::vector<Operand*>& operands, int firs
     } else {
       grid.size[++last] = n;
     }
-    for (Operand* each : operands) each->stride[last] = each->stride[d];
+    for (Strides* each : operands) each->stride[last] = each->stride[d];
   }
   if (last < 0) {
     grid.size[++last] = 1;
-    for (Operand* each : operands) each->stride[0] = 0;
+    for (Strides* each : operands) each->stride[0] = 0;
   }
   grid.dims = last + 1;
 }
 
-inline void exchange(Grid& grid, const std::vector<Operand*>& operands, int a, int b) {
+inline void exchange(Grid& grid, const std::vector<Strides*>& operands, int a, int b) {
   std::swap(grid.size[a], grid.size[b]);
-  for (Operand* each : operands) std::swap(each->stride[a], each->stride[b]);
+  for (Strides* each : operands) std::swap(each->stride[a], each->stride[b]);
 }
 
 // Orders dimensions as those of the first operand, large strides before small ones; all but the first few.
-inline void sort(Grid& grid, const std::vector<Operand*>& operands, int first) {
+inline void sort(Grid& grid, const std::vector<Strides*>& operands, int first) {
   const int64_t* stride = operands[0]->stride;
   for (int end = grid.dims; end-- > first;)
     for (int d = first; d < end; ++d)
@@ -104,7 +108,7 @@ inline void sort(Grid& grid, const std::vector<Operand*>& operands, int first) {
 }
 
 // Has the longest dimension but the first few innermost where that is a short one.
-inline void lengthen(Grid& grid, const std::vector<Operand*>& operands, int first) {
+inline void lengthen(Grid& grid, const std::vector<Strides*>& operands, int first) {
   constexpr int64_t SHORT = 8;
   int last = grid.dims - 1;
   if (last <= first || grid.size[last] >= SHORT) return;

@@ -14,11 +14,19 @@ namespace specc {
 // Floats that are read and written at once, if they can be so few: they stay in the second cache with what is made of them.
 constexpr int64_t CACHED = 1 << 18;
 
+using Pointers = std::vector<float*>;
+
 // Rows of a buffer that is known when the step is run; the first dimension of its grid is of networks.
-struct Place : Operand {
+struct Place : Strides {
   int64_t buffer = 0, start = 0, width = 0;
 
-  void find(const std::vector<float*>& buffers) { data = buffers[buffer] + start; }
+  float* in(const Pointers& buffers) const { return buffers[buffer] + start; }
+  float* at(const Pointers& buffers, const Grid& grid, const int64_t* index, int64_t row) const {
+    return in(buffers) + offset(grid, index, row);
+  }
+  Rows rows(const Pointers& buffers, const Grid& grid, const int64_t* index, int64_t row) const {
+    return rows_from(at(buffers, grid, index, row), grid, width);
+  }
 };
 
 // Where each dimension of a grid has which stride, before neighbours are joined.
@@ -29,7 +37,7 @@ inline void set_strides(Place& place, int64_t of_networks, const std::vector<int
 
 // Joins neighbours of all dimensions but that of networks, in the order in which the first operand lies in
 // memory, and has runs of rows long.
-inline void simplify(Grid& grid, const std::vector<Operand*>& operands) {
+inline void simplify(Grid& grid, const std::vector<Strides*>& operands) {
   sort(grid, operands, 1);
   coalesce(grid, operands, 1);
   lengthen(grid, operands, 1);
@@ -42,11 +50,16 @@ inline Grid grid_of(const std::vector<int64_t>& sizes) {
   return Grid(all);
 }
 
+inline Grid of_networks(Grid grid, int64_t networks) {
+  grid.size[0] = networks;
+  return grid;
+}
+
 // Writes the gradient of an output where the rectifier passes it: the numbers of whole tensors.
 struct MaskStep {
   int64_t grad, out, buffer, start, numbers;
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) const {
+  void run(const Pointers& buffers, const std::vector<Packed>&, int64_t networks) const {
     const float *from = buffers[grad], *made = buffers[out];
     float* to = buffers[buffer] + start;
     for (int64_t i = 0, count = numbers * networks; i < count; i += LANES)
@@ -63,16 +76,14 @@ struct SumStep {
 
   void simplified() { simplify(grid, {&from, &to}); }
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) {
-    grid.size[0] = networks;
-    from.find(buffers);
-    to.find(buffers);
-    if (!gathers) std::fill_n(to.data, numbers * networks, 0.0f);
-    walk(grid, 0, grid.rows(), run_of(from.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
-      Rows rows = from.rows(grid, index, row, from.width);
-      float* target = to.data + to.offset(grid, index, row);
-      if (to.step(grid) != 0) {
-        add_rows(rows, count, target, to.step(grid));
+  void run(const Pointers& buffers, const std::vector<Packed>&, int64_t networks) const {
+    Grid all = of_networks(grid, networks);
+    if (!gathers) std::fill_n(to.in(buffers), numbers * networks, 0.0f);
+    walk(all, 0, all.rows(), run_of(from.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
+      Rows rows = from.rows(buffers, all, index, row);
+      float* target = to.at(buffers, all, index, row);
+      if (to.step(all) != 0) {
+        add_rows(rows, count, target, to.step(all));
       } else {
         add_sum(rows, count, &target, 1);
       }
@@ -113,21 +124,18 @@ struct ProductStep {
     return all;
   }
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
-    grid.size[0] = networks;
-    out.find(buffers);
-    for (Place& each : factors) each.find(buffers);
-    for (Place& each : addends) each.find(buffers);
+  void run(const Pointers& buffers, const std::vector<Packed>& matrices, int64_t networks) const {
+    Grid all = of_networks(grid, networks);
     Added<Place> added(addends, out.width);
     Run run;
     run.rectify = rectify;
     run.streams = streams;
-    run.step = out.step(grid);
+    run.step = out.step(all);
     run.factors.resize(factors.size());
-    walk(grid, 0, grid.rows(), run_of(out.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
-      added.at(grid, index, row, out.width, run);
-      for (size_t i = 0; i < factors.size(); ++i) run.factors[i] = factors[i].rows(grid, index, row, factors[i].width);
-      run.out = out.data + out.offset(grid, index, row);
+    walk(all, 0, all.rows(), run_of(out.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
+      added.find(all, out.width, run, [&](const Place& each) { return each.at(buffers, all, index, row); });
+      for (size_t i = 0; i < factors.size(); ++i) run.factors[i] = factors[i].rows(buffers, all, index, row);
+      run.out = out.at(buffers, all, index, row);
       run.count = count;
       product(run, matrices[matrix]);
     });
@@ -142,14 +150,12 @@ struct OuterStep {
 
   std::vector<Place*> places() { return {&g, &x}; }
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) {
-    grid.size[0] = networks;
-    g.find(buffers);
-    x.find(buffers);
+  void run(const Pointers& buffers, const std::vector<Packed>&, int64_t networks) const {
+    Grid all = of_networks(grid, networks);
     float* to = buffers[buffer] + offset;
-    walk(grid, 0, grid.rows(), run_of(x.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
-      const float* from = g.data + g.offset(grid, index, row);
-      outer_product(from, g.step(grid), g.width, x.rows(grid, index, row, x.width), count, to, step);
+    walk(all, 0, all.rows(), run_of(x.width), [&](const int64_t* index, int64_t row, int64_t count, int64_t) {
+      const float* from = g.at(buffers, all, index, row);
+      outer_product(from, g.step(all), g.width, x.rows(buffers, all, index, row), count, to, step);
     });
   }
 };
@@ -158,7 +164,7 @@ struct OuterStep {
 struct RectifyStep {
   int64_t buffer, numbers;
 
-  void run(const std::vector<float*>& buffers, const std::vector<Packed>&, int64_t networks) const {
+  void run(const Pointers& buffers, const std::vector<Packed>&, int64_t networks) const {
     float* to = buffers[buffer];
     for (int64_t i = 0, count = numbers * networks; i < count; i += LANES)
       store(to + i, rectified(load(to + i, count - i)), count - i);
@@ -168,8 +174,8 @@ struct RectifyStep {
 using Step = std::variant<MaskStep, SumStep, OuterStep, ProductStep, RectifyStep>;
 using Steps = std::vector<Step>;
 
-inline void run(Steps& steps, const std::vector<float*>& buffers, const std::vector<Packed>& matrices, int64_t networks) {
-  for (Step& step : steps) std::visit([&](auto& each) { each.run(buffers, matrices, networks); }, step);
+inline void run(const Steps& steps, const Pointers& buffers, const std::vector<Packed>& matrices, int64_t networks) {
+  for (const Step& step : steps) std::visit([&](const auto& each) { each.run(buffers, matrices, networks); }, step);
 }
 
 inline void append(Steps& steps, const Steps& others) { steps.insert(steps.end(), others.begin(), others.end()); }
@@ -187,7 +193,7 @@ void take_turns(const std::vector<S>& some, int64_t numbers, Steps& steps) {
     for (S part : some) {
       int64_t first = size * turn / turns;
       if (grid.dims > 1) part.grid.size[longest] = size * (turn + 1) / turns - first;
-      std::vector<Operand*> operands;
+      std::vector<Strides*> operands;
       for (Place* each : part.places()) {
         each->start += first * each->stride[longest];
         operands.push_back(each);

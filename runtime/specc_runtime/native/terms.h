@@ -19,11 +19,13 @@ struct Added {
 
   Added(const std::vector<Term>& terms, int64_t channels) : terms(terms), base(vectors(channels) * LANES) {}
 
-  void at(const Grid& grid, const int64_t* index, int64_t row, int64_t channels, Run& run) {
+  // `at` says where the first row of a term is.
+  template <class At>
+  void find(const Grid& grid, int64_t channels, Run& run, At at) {
     run.addends.clear();
     run.base = nullptr;
-    for (const Operand& each : terms) {
-      const float* from = each.data + each.offset(grid, index, row);
+    for (const Term& each : terms) {
+      const float* from = at(each);
       if (each.step(grid) != 0) {
         run.addends.push_back({from, each.step(grid), channels});
         continue;
