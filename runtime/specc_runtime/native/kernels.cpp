@@ -134,7 +134,7 @@ Tensors mix_forward(
       Added added(added_terms, channels);
       Run run;
       run.rectify = rectify;
-      run.streams = streams(out);
+      run.streams = streams(out, out.nbytes());
       run.step = to.step(grid);
       run.factors.resize(from.size());
       walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
@@ -175,7 +175,7 @@ Tensors mix_backward(
     int64_t depth = sources[i].size(-1);
     of_sources.push_back(needed[i] ? fresh_like(sources[i]) : at::empty({0}, grad.options()));
     to.emplace_back(needed[i] ? of_sources[i] : sources[i], grid);
-    streamed.push_back(streams(of_sources[i]));
+    streamed.push_back(streams(of_sources[i], of_sources[i].nbytes()));
     matrices.emplace_back(weight.narrow(1, column, depth));
     columns.push_back(columns.back() + vectors(depth) * LANES);
     column += depth;

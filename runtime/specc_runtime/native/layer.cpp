@@ -96,7 +96,7 @@ std::vector<bool> streamed(const Tensors& tensors) {
   int64_t bytes = 0;
   for (const at::Tensor& each : tensors) bytes += each.nbytes();
   std::vector<bool> found;
-  for (const at::Tensor& each : tensors) found.push_back(bytes >= STREAMED && of_lines(each));
+  for (const at::Tensor& each : tensors) found.push_back(streams(each, bytes));
   return found;
 }
 

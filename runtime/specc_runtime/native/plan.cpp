@@ -115,6 +115,22 @@ size_t ready(const Level& level, Views views, size_t last) {
   return found;
 }
 
+// Adds masks, sums and products of rows with rows: on each tensor, while it is in the caches, all that can be done then.
+void add_by_tensor(const Steps& masks, const Reading& columns, const Reading& rows, int64_t made_buffer, BackwardPlan& made) {
+  size_t tensors = std::max(columns.sums.size(), rows.sums.size());
+  for (size_t i = 0; i < tensors; ++i) {
+    if (i < masks.size()) made.steps.push_back(masks[i]);
+    if (i < rows.sums.size()) append(made.steps, rows.sums[i]);
+    if (i < columns.sums.size()) append(made.steps, columns.sums[i]);
+    for (size_t l = 0; l < made.levels.size(); ++l) {
+      const Level& level = made.levels[l];
+      size_t after = std::max(ready(level, &Level::columns, tensors - 1), ready(level, &Level::rows, tensors - 1));
+      if (after == i)
+        made.products.add_steps(made.levels, l, columns.places[l], rows.places[l], made_buffer, made.batches.at_once, made.steps);
+    }
+  }
+}
+
 BackwardPlan find_backward(const Task& task, bool masked, bool of_inputs) {
   const Shapes &inputs = task.inputs, &outputs = task.outputs;
   int64_t floats = total(inputs) * (of_inputs ? 2 : 1) + total(outputs) * 2;
@@ -131,19 +147,7 @@ BackwardPlan find_backward(const Task& task, bool masked, bool of_inputs) {
   }
   Reading columns(made.levels, &Level::columns, inputs, buffers_from(0, inputs.size()), scratch_buffer, made.scratch);
   Reading rows(made.levels, &Level::rows, outputs, grads, scratch_buffer, made.scratch);
-  // What is done with a tensor is done while it is in the caches.
-  size_t tensors = std::max(inputs.size(), outputs.size());
-  for (size_t i = 0; i < tensors; ++i) {
-    if (i < masks.size()) made.steps.push_back(masks[i]);
-    if (i < outputs.size()) append(made.steps, rows.sums[i]);
-    if (i < inputs.size()) append(made.steps, columns.sums[i]);
-    for (size_t l = 0; l < made.levels.size(); ++l) {
-      const Level& level = made.levels[l];
-      size_t after = std::max(ready(level, &Level::columns, tensors - 1), ready(level, &Level::rows, tensors - 1));
-      if (after == i)
-        made.products.add_steps(made.levels, l, columns.places[l], rows.places[l], made_buffer, made.batches.at_once, made.steps);
-    }
-  }
+  add_by_tensor(masks, columns, rows, made_buffer, made);
   if (!of_inputs) return made;
   Writing writing(inputs, task.streamed, first_of, scratch_buffer, false, made.matrices);
   write(made.levels, rows.places, false, 0, true, writing);

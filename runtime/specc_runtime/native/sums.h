@@ -91,14 +91,14 @@ class Sums {
     targets.clear();
     for (size_t i = 0; i < operands.size(); ++i)
       targets.push_back(
-          {operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row), operands[i].step(grid)});
+          {operands[i].at(grid, index, row) + thread * copies[i], operands[i].step(grid)});
   }
   // Adds the first `count` of the rows at a place in the grid.
   void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const Rows& rows, int64_t count) const {
     float* whole[MAX_TARGETS];
     int wholes = 0;
     for (size_t i = 0; i < operands.size(); ++i) {
-      float* to = operands[i].data + thread * copies[i] + operands[i].offset(grid, index, row);
+      float* to = operands[i].at(grid, index, row) + thread * copies[i];
       if (int64_t step = operands[i].step(grid)) {
         add_rows(rows, count, to, step);
       } else {
