@@ -18,7 +18,8 @@ class Buffers {
 
  public:
   void add(const Tensors& tensors) {
-    for (const at::Tensor& each : tensors) all.push_back({each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()), 0});
+    for (const at::Tensor& each : tensors)
+      all.push_back({each.data_ptr<float>(), numbers(each.sizes().slice(1).vec()), 0});
   }
   // One that all networks share.
   void add_shared(const at::Tensor& x) { all.push_back({x.data_ptr<float>(), 0, 0}); }

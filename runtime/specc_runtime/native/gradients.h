@@ -36,7 +36,8 @@ struct Products {
     for (size_t r = 0; r < rows.size(); ++r) {
       int64_t start = level.rows[r].start, column = 0;
       for (size_t c = 0; c < columns.size(); ++c) {
-        outers.push_back({grid_of(level.sizes), rows[r], columns[c], buffer, starts[l] + start * steps[l] + column, steps[l]});
+        outers.push_back(
+            {grid_of(level.sizes), rows[r], columns[c], buffer, starts[l] + start * steps[l] + column, steps[l]});
         column += padded(level.columns[c]);
       }
       if (!level.biased) continue;
@@ -54,7 +55,8 @@ struct Products {
   at::Tensor zeros(int64_t threads, const at::TensorOptions& options) const {
     at::Tensor found = fresh({threads, size}, options);
     float* data = found.data_ptr<float>();
-    at::parallel_for(0, found.numel(), GRAIN, [&](int64_t begin, int64_t end) { std::fill(data + begin, data + end, 0.0f); });
+    at::parallel_for(
+        0, found.numel(), GRAIN, [&](int64_t begin, int64_t end) { std::fill(data + begin, data + end, 0.0f); });
     return found;
   }
 
@@ -73,7 +75,9 @@ struct Products {
         for (const View& each : level.columns) {
           float factor = 1.0f / (float)each.others(level.strands);
           for (int64_t row = begin; row < end; ++row)
-            add_up(from + starts[l] + row * steps[l] + column, threads, each.width, factor, to + row * columns + each.start);
+            add_up(
+                from + starts[l] + row * steps[l] + column, threads, each.width, factor,
+                to + row * columns + each.start);
           column += padded(each);
         }
       });

@@ -43,7 +43,8 @@ class PackedMatrix : public Packed {
   at::Tensor kept;
 
   PackedMatrix(const at::Tensor& x, const at::Tensor& to)
-      : Packed(pack(x.data_ptr<float>(), x.size(0), x.size(1), x.stride(0), x.stride(1), nullptr, to.data_ptr<float>())),
+      : Packed(
+            pack(x.data_ptr<float>(), x.size(0), x.size(1), x.stride(0), x.stride(1), nullptr, to.data_ptr<float>())),
         kept(to) {}
 
  public:
@@ -139,8 +140,7 @@ Tensors mix_forward(
       run.factors.resize(from.size());
       walk(grid, first, end, run_of(channels), [&](const int64_t* index, int64_t row, int64_t count, int64_t place) {
         added.find(grid, channels, run, [&](const Operand& each) { return each.at(grid, index, row); });
-        for (size_t i = 0; i < from.size(); ++i)
-          run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
+        for (size_t i = 0; i < from.size(); ++i) run.factors[i] = from[i].rows(grid, index, row, sources[i].size(-1));
         run.out = to.at(grid, index, row);
         run.bits = bits ? bits + place * vectors(channels) : nullptr;
         run.count = count;

@@ -19,7 +19,8 @@ void spread_(const at::Tensor& x, at::TensorList terms);
 // that is not, packed row by row (else nothing); and the mean of the result over each of the dimensions, whose rows
 // are added up while they are in the cache.
 Tensors mix_forward(
-    at::TensorList sources, const at::Tensor& weight, at::TensorList terms, bool rectify, bool masked, at::IntArrayRef dims);
+    at::TensorList sources, const at::Tensor& weight, at::TensorList terms, bool rectify, bool masked,
+    at::IntArrayRef dims);
 
 // The gradients of weight, of each source that needs one (an empty tensor for the others) and of each
 // term, whose shapes are given one after the other; in one pass over grad, to which `added` broadcast.

@@ -46,15 +46,19 @@ Tensors empty(const Shapes& shapes, const at::Tensor& like) {
 void check(const Tensors& tensors, const Tensors& others) {
   TORCH_CHECK(!tensors.empty(), "a layer has no tensors");
   for (const at::Tensor& each : others)
-    TORCH_CHECK(each.size(0) == tensors[0].size(0), "a layer is given ", tensors[0].size(0), " and ", each.size(0), " networks");
+    TORCH_CHECK(
+        each.size(0) == tensors[0].size(0), "a layer is given ", tensors[0].size(0), " and ", each.size(0),
+        " networks");
 }
 
 // The matrix of each level, `(rows, columns)`.
 Tensors matrices(const std::vector<Level>& levels, at::TensorList weights) {
-  TORCH_CHECK(weights.size() == levels.size(), "a layer of ", levels.size(), " products has ", weights.size(), " weights");
+  TORCH_CHECK(
+      weights.size() == levels.size(), "a layer of ", levels.size(), " products has ", weights.size(), " weights");
   for (size_t l = 0; l < levels.size(); ++l) {
     int64_t rows = Level::width(levels[l].rows), columns = Level::width(levels[l].columns);
-    TORCH_CHECK(weights[l].dim() == 2 && weights[l].size(0) == rows && weights[l].size(1) == columns,
+    TORCH_CHECK(
+        weights[l].dim() == 2 && weights[l].size(0) == rows && weights[l].size(1) == columns,
         "a weight of a layer is (", rows, ", ", columns, "), not ", weights[l].sizes());
   }
   return contiguous(weights);
@@ -83,7 +87,8 @@ Tensors biases_of(const std::vector<Level>& levels, at::TensorList given) {
   size_t bias = 0;
   for (const Level& each : levels) {
     if (!each.biased) continue;
-    TORCH_CHECK(bias < given.size() && given[bias].numel() == Level::width(each.rows),
+    TORCH_CHECK(
+        bias < given.size() && given[bias].numel() == Level::width(each.rows),
         "a bias of a layer is missing, or has another size");
     ++bias;
   }
@@ -111,7 +116,8 @@ Tensors backward(
   check(inputs, grads), check(inputs, outputs);
   Shapes shapes = shapes_of(inputs), made_shapes = shapes_of(grads);
   bool masks = !outputs.empty();
-  TORCH_CHECK(!masks || shapes_of(outputs) == made_shapes, "the outputs of a layer and their gradients differ in sizes");
+  TORCH_CHECK(
+      !masks || shapes_of(outputs) == made_shapes, "the outputs of a layer and their gradients differ in sizes");
   Tensors of = of_inputs ? empty(shapes, inputs[0]) : Tensors();
   auto plan = backward_plan_of({inputs[0].size(0), program, shapes, made_shapes, streamed(of)}, masks, of_inputs);
   const Batches& batches = plan->batches;
@@ -164,8 +170,8 @@ Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArray
 }
 
 Tensors layer_backward(
-    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights, at::IntArrayRef program,
-    bool of_inputs) {
+    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
+    at::IntArrayRef program, bool of_inputs) {
   return backward(grads, outputs, inputs, weights, program, of_inputs);
 }
 

@@ -15,8 +15,8 @@ using Tensors = std::vector<at::Tensor>;
 // `rectify`. `sizes` are those of each output's axes, then its channels. The `adjoint` is the transposed map, from
 // outputs to inputs.
 Tensors layer(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program, at::IntArrayRef sizes,
-    bool rectify, bool adjoint);
+    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
+    at::IntArrayRef sizes, bool rectify, bool adjoint);
 
 // The gradients of weights and biases where the outputs have those that are given: products of columns and rows.
 Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program);
@@ -24,7 +24,7 @@ Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArray
 // The gradients of inputs, if `of_inputs`, weights and biases in one pass. `outputs` are those of a layer that
 // rectifies, or none.
 Tensors layer_backward(
-    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights, at::IntArrayRef program,
-    bool of_inputs);
+    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
+    at::IntArrayRef program, bool of_inputs);
 
 }  // namespace specc

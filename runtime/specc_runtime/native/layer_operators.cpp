@@ -17,7 +17,8 @@ Tensors call_layer(
   static auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("specc_native::layer", "")
-          .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, c10::SymIntArrayRef, bool, bool)>();
+          .typed<Tensors(
+              at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, c10::SymIntArrayRef, bool, bool)>();
   return op.call(inputs, weights, biases, program, sizes, rectify, adjoint);
 }
 
@@ -29,8 +30,8 @@ Tensors call_layer_products(at::TensorList grads, at::TensorList inputs, at::Int
 }
 
 Tensors call_layer_backward(
-    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights, at::IntArrayRef program,
-    bool of_inputs) {
+    at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
+    at::IntArrayRef program, bool of_inputs) {
   static auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("specc_native::layer_backward", "")
@@ -89,8 +90,10 @@ struct Layer : torch::autograd::Function<Layer> {
     for (size_t i = 0; i < inputs_count; ++i) of_inputs |= context->needs_input_grad(i);
     if (at::GradMode::is_enabled() || adjoint) {
       for (size_t i = 0; i < grads.size() && rectify; ++i) grads[i] = at::threshold_backward(grads[i], outputs[i], 0);
-      found = of_inputs ? call_layer(grads, weights, {}, program, sizes_of(inputs), false, !adjoint) : Tensors(inputs_count);
-      Tensors products = adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
+      found = of_inputs ? call_layer(grads, weights, {}, program, sizes_of(inputs), false, !adjoint)
+                        : Tensors(inputs_count);
+      Tensors products =
+          adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
       found.insert(found.end(), products.begin(), products.end());
     } else {
       found = call_layer_backward(grads, outputs, inputs, weights, program, of_inputs);
@@ -141,7 +144,8 @@ struct LayerProducts : torch::autograd::Function<LayerProducts> {
 };
 
 Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
-  if (at::GradMode::is_enabled() && any_required({grads, inputs})) return LayerProducts::apply(grads, inputs, program.vec());
+  if (at::GradMode::is_enabled() && any_required({grads, inputs}))
+    return LayerProducts::apply(grads, inputs, program.vec());
   at::AutoDispatchBelowADInplaceOrView guard;
   return call_layer_products(grads, inputs, program);
 }
@@ -151,10 +155,12 @@ Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, at:
 
 TORCH_LIBRARY_FRAGMENT(specc_native, library) {
   library.def(
-      "layer(Tensor[] inputs, Tensor[] weights, Tensor[] biases, int[] program, SymInt[] sizes, bool rectify, bool adjoint) -> Tensor[]");
+      "layer(Tensor[] inputs, Tensor[] weights, Tensor[] biases, int[] program, SymInt[] sizes, bool rectify, bool "
+      "adjoint) -> Tensor[]");
   library.def("layer_products(Tensor[] grads, Tensor[] inputs, int[] program) -> Tensor[]");
   library.def(
-      "layer_backward(Tensor[] grads, Tensor[] outputs, Tensor[] inputs, Tensor[] weights, int[] program, bool of_inputs) -> Tensor[]");
+      "layer_backward(Tensor[] grads, Tensor[] outputs, Tensor[] inputs, Tensor[] weights, int[] program, bool "
+      "of_inputs) -> Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(specc_native, CPU, library) {

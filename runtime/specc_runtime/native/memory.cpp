@@ -129,7 +129,8 @@ at::Tensor fresh(at::IntArrayRef sizes, const at::TensorOptions& options) {
   for (int64_t size : sizes) bytes *= size;
   if (bytes < LARGE) return at::empty(sizes, options);
   c10::DispatchKeySet keys(c10::DispatchKey::CPU);
-  return at::detail::empty_generic(sizes, &Waiting::only(), keys, c10::typeMetaToScalarType(options.dtype()), std::nullopt);
+  return at::detail::empty_generic(
+      sizes, &Waiting::only(), keys, c10::typeMetaToScalarType(options.dtype()), std::nullopt);
 }
 
 at::Tensor fresh_like(const at::Tensor& x) {

@@ -16,7 +16,8 @@ using torch::autograd::variable_list;
 
 // The operators by way of the dispatcher, so that what traces them sees them.
 Tensors call_forward(
-    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, bool masked, at::IntArrayRef dims) {
+    at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, bool masked,
+    at::IntArrayRef dims) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("specc_native::mix_forward", "")
                        .typed<Tensors(at::TensorList, const Tensor&, at::TensorList, bool, bool, at::IntArrayRef)>();
@@ -29,8 +30,8 @@ Tensors call_backward(
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("specc_native::mix_backward", "")
                        .typed<Tensors(
-                           const Tensor&, at::TensorList, const Tensor&, at::TensorList, const Tensor&, c10::SymIntArrayRef,
-                           c10::List<bool>)>();
+                           const Tensor&, at::TensorList, const Tensor&, at::TensorList, const Tensor&,
+                           c10::SymIntArrayRef, c10::List<bool>)>();
   return op.call(grad, added, mask, sources, weight, shapes, needed);
 }
 
@@ -123,7 +124,8 @@ Tensors mix_with_means_autograd(
     at::TensorList sources, const Tensor& weight, at::TensorList terms, bool rectify, at::IntArrayRef dims) {
   auto asks = [](const Tensor& each) { return each.requires_grad(); };
   bool needed = at::GradMode::is_enabled() &&
-      (asks(weight) || std::any_of(sources.begin(), sources.end(), asks) || std::any_of(terms.begin(), terms.end(), asks));
+      (asks(weight) || std::any_of(sources.begin(), sources.end(), asks) ||
+       std::any_of(terms.begin(), terms.end(), asks));
   if (needed) return Mix::apply(sources, weight, terms, rectify, dims);
   at::AutoDispatchBelowADInplaceOrView guard;
   Tensors found = call_forward(sources, weight, terms, rectify, false, dims);
@@ -242,8 +244,8 @@ std::tuple<Tensor, Tensors> pooled_autograd(const Tensor& x, at::IntArrayRef dim
 std::tuple<Tensor, Tensors> pooled(const Tensor& x, at::IntArrayRef dims) { return {at::alias(x), pool(x, dims)}; }
 
 Tensors mix_backward_cpu(
-    const Tensor& grad, at::TensorList added, const Tensor& mask, at::TensorList sources, const Tensor& weight, at::IntArrayRef shapes,
-    c10::List<bool> needed) {
+    const Tensor& grad, at::TensorList added, const Tensor& mask, at::TensorList sources, const Tensor& weight,
+    at::IntArrayRef shapes, c10::List<bool> needed) {
   std::vector<bool> flags(needed.begin(), needed.end());
   return mix_backward(grad, added, mask, sources, weight, shapes, flags);
 }
@@ -255,12 +257,13 @@ TORCH_LIBRARY(specc_native, library) {
   library.def("pool(Tensor x, int[] dims) -> Tensor[]");
   library.def("pooled(Tensor(a) x, int[] dims) -> (Tensor(a), Tensor[])");
   library.def("mix(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify) -> Tensor");
+  library.def("mix_with_means(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, int[] dims) -> Tensor[]");
   library.def(
-      "mix_with_means(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, int[] dims) -> Tensor[]");
+      "mix_forward(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, bool masked, int[] dims) -> "
+      "Tensor[]");
   library.def(
-      "mix_forward(Tensor[] sources, Tensor weight, Tensor[] terms, bool rectify, bool masked, int[] dims) -> Tensor[]");
-  library.def(
-      "mix_backward(Tensor grad, Tensor[] added, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] needed) -> Tensor[]");
+      "mix_backward(Tensor grad, Tensor[] added, Tensor mask, Tensor[] sources, Tensor weight, SymInt[] shapes, bool[] "
+      "needed) -> Tensor[]");
   library.def("mask_bytes(int channels) -> int", &specc::mask_bytes);
   library.def("release_memory() -> int", &specc::release_memory);
 }

@@ -57,12 +57,15 @@ int64_t total(const Shapes& shapes) {
 // What makes means of sums: for each column of a level.
 std::vector<float> factors(const Level& level) {
   std::vector<float> found;
-  for (const View& each : level.columns) found.insert(found.end(), each.width, 1.0f / (float)each.others(level.strands));
+  for (const View& each : level.columns)
+    found.insert(found.end(), each.width, 1.0f / (float)each.others(level.strands));
   return found;
 }
 
 // The products of levels, for the rows of outputs or, transposed, for the columns of inputs.
-void write(const std::vector<Level>& levels, const Places& places, bool biased, int64_t first_bias, bool adjoint, Writing& writing) {
+void write(
+    const std::vector<Level>& levels, const Places& places, bool biased, int64_t first_bias, bool adjoint,
+    Writing& writing) {
   for (size_t l = 0; l < levels.size(); ++l) {
     const Level& level = levels[l];
     int64_t rows = Level::width(level.rows), columns = Level::width(level.columns), at = l;
@@ -80,7 +83,8 @@ void write(const std::vector<Level>& levels, const Places& places, bool biased, 
         std::vector<float> of_rows(rows, of_columns[view.start]);  // those of a view are equal
         writing.add(level, view, std::move(step), {at, view.start, rows, view.width, columns, 1, std::move(of_rows)});
       } else {
-        writing.add(level, view, std::move(step), {at, view.start * columns, columns, view.width, 1, columns, of_columns});
+        writing.add(
+            level, view, std::move(step), {at, view.start * columns, columns, view.width, 1, columns, of_columns});
       }
     }
     first_bias += level.biased;
@@ -115,8 +119,10 @@ size_t ready(const Level& level, Views views, size_t last) {
   return found;
 }
 
-// Adds masks, sums and products of rows with rows: on each tensor, while it is in the caches, all that can be done then.
-void add_by_tensor(const Steps& masks, const Reading& columns, const Reading& rows, int64_t made_buffer, BackwardPlan& made) {
+// Adds masks, sums and products of rows with rows: on each tensor, while it is in the caches, all that can be done
+// then.
+void add_by_tensor(
+    const Steps& masks, const Reading& columns, const Reading& rows, int64_t made_buffer, BackwardPlan& made) {
   size_t tensors = std::max(columns.sums.size(), rows.sums.size());
   for (size_t i = 0; i < tensors; ++i) {
     if (i < masks.size()) made.steps.push_back(masks[i]);
@@ -126,7 +132,8 @@ void add_by_tensor(const Steps& masks, const Reading& columns, const Reading& ro
       const Level& level = made.levels[l];
       size_t after = std::max(ready(level, &Level::columns, tensors - 1), ready(level, &Level::rows, tensors - 1));
       if (after == i)
-        made.products.add_steps(made.levels, l, columns.places[l], rows.places[l], made_buffer, made.batches.at_once, made.steps);
+        made.products.add_steps(
+            made.levels, l, columns.places[l], rows.places[l], made_buffer, made.batches.at_once, made.steps);
     }
   }
 }

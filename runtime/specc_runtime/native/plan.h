@@ -25,8 +25,8 @@ struct Plan {
       : levels(std::move(found)), batches(batches), scratch{batches.at_once} {}
 };
 
-// Buffers are inputs, gradients of outputs, the outputs where these are masked by a rectifier, the gradients of inputs if
-// they are asked for, those of weights and biases, and the scratch.
+// Buffers are inputs, gradients of outputs, the outputs where these are masked by a rectifier, the gradients of inputs
+// if they are asked for, those of weights and biases, and the scratch.
 struct BackwardPlan : Plan {
   Products products;
 

@@ -27,7 +27,8 @@ struct Packed {
 inline Packed pack(
     const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors, float* data) {
   for (int64_t start = 0; start < columns; start += WIDE * LANES) {
-    int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES), own = std::min(width, columns - start);
+    int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES),
+            own = std::min(width, columns - start);
     float* to = data + start * depth;
     for (int64_t k = 0; k < depth; ++k, to += width) {
       float factor = factors ? factors[k] : 1.0f;
@@ -49,13 +50,13 @@ struct Run {
   int64_t count;
   float* out;
   int64_t step;
-  std::vector<Rows> factors;     // their widths make up the depth of the matrix
-  const float* base = nullptr;   // one row for all, padded to whole vectors
+  std::vector<Rows> factors;    // their widths make up the depth of the matrix
+  const float* base = nullptr;  // one row for all, padded to whole vectors
   std::vector<Rows> addends;
   bool rectify = false;
-  bool streams = false;          // past the caches
-  std::vector<Target> targets;   // that the rows are added to
-  Bits* bits = nullptr;          // vectors(columns) for each row, where asked for
+  bool streams = false;         // past the caches
+  std::vector<Target> targets;  // that the rows are added to
+  Bits* bits = nullptr;         // vectors(columns) for each row, where asked for
 };
 
 // sum += x @ panel for `depth` columns of rows that are one `step` apart; returns the panel's end.
@@ -173,7 +174,8 @@ inline void product(const Run& run, const Packed& matrix) {
 }
 
 template <int ROWS, int COLUMNS, bool WHOLE>
-inline void outer_tile(const float* g, int64_t g_step, const Rows& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+inline void outer_tile(
+    const float* g, int64_t g_step, const Rows& x, int64_t start, int64_t count, float* to, int64_t to_step) {
   int64_t left = WHOLE ? LANES : x.width - start - (COLUMNS - 1) * LANES;
   Vector sum[ROWS][COLUMNS];
 #pragma GCC unroll 16
@@ -198,18 +200,20 @@ inline void outer_tile(const float* g, int64_t g_step, const Rows& x, int64_t st
 }
 
 template <int ROWS, int COLUMNS>
-void outer_tiles(const float* g, int64_t g_step, int64_t columns, int64_t column, const Rows& x, int64_t start, int64_t count, float* to, int64_t to_step) {
+void outer_tiles(
+    const float* g, int64_t g_step, int64_t columns, int64_t column, const Rows& x, int64_t start, int64_t count,
+    float* to, int64_t to_step) {
   bool whole = x.width - start >= COLUMNS * LANES;
   for (; column + ROWS <= columns; column += ROWS) {
     auto tile = whole ? outer_tile<ROWS, COLUMNS, true> : outer_tile<ROWS, COLUMNS, false>;
     tile(g + column, g_step, x, start, count, to + column * to_step, to_step);
   }
-  if constexpr (ROWS > 1)
-    outer_tiles<ROWS / 2, COLUMNS>(g, g_step, columns, column, x, start, count, to, to_step);
+  if constexpr (ROWS > 1) outer_tiles<ROWS / 2, COLUMNS>(g, g_step, columns, column, x, start, count, to, to_step);
 }
 
 // to += g^T x over `count` rows, `(columns of g, width of x)` with rows of `to` of whole vectors.
-inline void outer_product(const float* g, int64_t g_step, int64_t columns, const Rows& x, int64_t count, float* to, int64_t to_step) {
+inline void outer_product(
+    const float* g, int64_t g_step, int64_t columns, const Rows& x, int64_t count, float* to, int64_t to_step) {
   constexpr int most = LANES == 16 ? 16 : 8;
   for (int64_t start = 0; start < x.width; start += WIDE * LANES) {
     switch (std::min<int64_t>(WIDE, vectors(x.width - start))) {

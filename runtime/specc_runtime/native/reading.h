@@ -99,15 +99,16 @@ struct Reading {
   std::vector<Steps> sums;
 
   Reading(
-      const std::vector<Level>& levels, Views views, const Shapes& shapes, const Sources& sources, int64_t scratch_buffer,
-      Scratch& scratch)
+      const std::vector<Level>& levels, Views views, const Shapes& shapes, const Sources& sources,
+      int64_t scratch_buffer, Scratch& scratch)
       : sums(shapes.size()) {
     std::vector<Seen> summed, made;
     for (const Level& level : levels)
       for (const View& view : level.*views)
         if (Seen each{{level, view}}; !each.whole()) summed.push_back(each);
     // Fine ones before coarse ones.
-    std::stable_sort(summed.begin(), summed.end(), [](const Seen& a, const Seen& b) { return a.strands() > b.strands(); });
+    std::stable_sort(
+        summed.begin(), summed.end(), [](const Seen& a, const Seen& b) { return a.strands() > b.strands(); });
     for (Seen& each : summed) {
       int64_t tensor = each.view->tensor;
       each.place = dense(each.level->sizes, each.view->width, scratch_buffer, scratch);

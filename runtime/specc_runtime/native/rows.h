@@ -19,9 +19,7 @@ struct Grid {
   int dims = 0;
   int64_t size[MAX_DIMS];
 
-  explicit Grid(at::IntArrayRef sizes) : dims((int)sizes.size()) {
-    std::copy(sizes.begin(), sizes.end(), size);
-  }
+  explicit Grid(at::IntArrayRef sizes) : dims((int)sizes.size()) { std::copy(sizes.begin(), sizes.end(), size); }
   int64_t inner() const { return size[dims - 1]; }
   int64_t rows() const {
     int64_t product = 1;
@@ -78,8 +76,8 @@ inline void coalesce(Grid& grid, const std::vector<Strides*>& operands, int firs
     int64_t n = grid.size[d];
     if (n == 1) continue;
     bool joined = last >= first && std::all_of(operands.begin(), operands.end(), [&](Strides* each) {
-      return each->stride[last] == each->stride[d] * n;
-    });
+                    return each->stride[last] == each->stride[d] * n;
+                  });
     if (joined) {
       grid.size[last] *= n;
     } else {

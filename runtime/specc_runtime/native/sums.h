@@ -90,8 +90,7 @@ class Sums {
   void at(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, std::vector<Target>& targets) const {
     targets.clear();
     for (size_t i = 0; i < operands.size(); ++i)
-      targets.push_back(
-          {operands[i].at(grid, index, row) + thread * copies[i], operands[i].step(grid)});
+      targets.push_back({operands[i].at(grid, index, row) + thread * copies[i], operands[i].step(grid)});
   }
   // Adds the first `count` of the rows at a place in the grid.
   void add(const Grid& grid, const int64_t* index, int64_t row, int64_t thread, const Rows& rows, int64_t count) const {

@@ -24,8 +24,8 @@ struct Block {
 // A tensor as a level reads or writes it: a row of `width` floats for each position of the level.
 struct View {
   int64_t tensor, width;
-  int64_t start;                 // of its columns, or rows, in the matrix of the level
-  int64_t offset = 0;            // of its first row in the tensor
+  int64_t start;       // of its columns, or rows, in the matrix of the level
+  int64_t offset = 0;  // of its first row in the tensor
   std::vector<Block> blocks;
   std::vector<int64_t> pattern;  // for each axis the first that agrees with it, or what is fixed
 

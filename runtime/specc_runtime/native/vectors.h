@@ -21,8 +21,8 @@ constexpr int LANES = 4;
 using Bits = uint8_t;
 #endif
 
-constexpr int64_t LINE = 16;  // floats of a line of the cache
-constexpr int64_t PAGE = 1024;  // floats of a page of memory
+constexpr int64_t LINE = 16;     // floats of a line of the cache
+constexpr int64_t PAGE = 1024;   // floats of a page of memory
 constexpr int64_t AHEAD = 1024;  // floats that contiguous rows are fetched ahead of their use
 
 typedef float Vector __attribute__((vector_size(LANES * 4)));

@@ -28,10 +28,14 @@ class Writing {
  public:
   // Tensors of these shapes, `streamed` or not, in the buffers from the first on; matrices are added to those given.
   Writing(
-      const Shapes& shapes, const std::vector<bool>& streamed, int64_t first_buffer, int64_t scratch_buffer, bool rectify,
-      std::vector<Matrix>& matrices)
-      : shapes(shapes), streamed(streamed), tensors(buffers_from(first_buffer, shapes.size())), scratch_buffer(scratch_buffer),
-        rectify(rectify), matrices(matrices) {}
+      const Shapes& shapes, const std::vector<bool>& streamed, int64_t first_buffer, int64_t scratch_buffer,
+      bool rectify, std::vector<Matrix>& matrices)
+      : shapes(shapes),
+        streamed(streamed),
+        tensors(buffers_from(first_buffer, shapes.size())),
+        scratch_buffer(scratch_buffer),
+        rectify(rectify),
+        matrices(matrices) {}
 
   void add(const Level& level, const View& view, ProductStep step, Matrix matrix) {
     step.matrix = matrices.size();
@@ -80,7 +84,8 @@ class Writing {
     }
     if (!rectify) return;
     for (int64_t tensor = 0; tensor < (int64_t)shapes.size(); ++tensor) {
-      bool left = std::any_of(begun.begin(), begun.end(), [&](const View* v) { return v->tensor == tensor && !once(*v); });
+      bool left =
+          std::any_of(begun.begin(), begun.end(), [&](const View* v) { return v->tensor == tensor && !once(*v); });
       if (left) steps.push_back(RectifyStep{tensors[tensor].buffer, numbers(shapes[tensor])});
     }
   }
