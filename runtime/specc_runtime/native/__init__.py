@@ -34,6 +34,8 @@ WIDEST = 256
 MOST_DIMS, MOST_TERMS = 8, 16
 """What the kernels count on the stack, `MAX_DIMS` and `MAX_TARGETS`."""
 
+PLAIN = frozenset((Tensor, nn.Parameter))
+
 FLAGS = {
     "AVX512": ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"),
     "AVX2": ("-mavx2", "-mfma"),
@@ -179,9 +181,8 @@ def _takes(x: Tensor, *others: Tensor) -> bool:
         return False
     if torch.compiler.is_compiling():
         return all(each.dtype == torch.float32 and each.device.type == "cpu" for each in tensors)
+    float32 = torch.float32
     for each in tensors:
-        if type(each) not in (Tensor, nn.Parameter):
-            return False
-        if each.dtype != torch.float32 or not each.is_cpu:
+        if type(each) not in PLAIN or each.dtype is not float32 or not each.is_cpu:
             return False
     return forward_ad._current_level < 0

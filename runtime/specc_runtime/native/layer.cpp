@@ -111,7 +111,7 @@ void clear(const Tensors& tensors, const std::vector<int64_t>& untouched) {
 
 Tensors backward(
     at::TensorList given_grads, at::TensorList given_outputs, at::TensorList given_inputs, at::TensorList given_weights,
-    at::IntArrayRef program, bool of_inputs) {
+    c10::string_view program, bool of_inputs) {
   Tensors grads = contiguous(given_grads), outputs = contiguous(given_outputs), inputs = contiguous(given_inputs);
   check(inputs, grads), check(inputs, outputs);
   Shapes shapes = shapes_of(inputs), made_shapes = shapes_of(grads);
@@ -141,8 +141,8 @@ Tensors backward(
 }  // namespace
 
 Tensors layer(
-    at::TensorList given, at::TensorList weights, at::TensorList biases, at::IntArrayRef program, at::IntArrayRef sizes,
-    bool rectify, bool adjoint) {
+    at::TensorList given, at::TensorList weights, at::TensorList biases, c10::string_view program,
+    at::IntArrayRef sizes, bool rectify, bool adjoint) {
   Tensors read = contiguous(given);
   check(read, read);
   TORCH_CHECK(!adjoint || biases.empty(), "the adjoint of a layer has no biases");
@@ -165,13 +165,13 @@ Tensors layer(
   return made;
 }
 
-Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
+Tensors layer_products(at::TensorList grads, at::TensorList inputs, c10::string_view program) {
   return backward(grads, {}, inputs, {}, program, false);
 }
 
 Tensors layer_backward(
     at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
-    at::IntArrayRef program, bool of_inputs) {
+    c10::string_view program, bool of_inputs) {
   return backward(grads, outputs, inputs, weights, program, of_inputs);
 }
 

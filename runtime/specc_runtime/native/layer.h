@@ -15,16 +15,16 @@ using Tensors = std::vector<at::Tensor>;
 // `rectify`. `sizes` are those of each output's axes, then its channels. The `adjoint` is the transposed map, from
 // outputs to inputs.
 Tensors layer(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
+    at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
     at::IntArrayRef sizes, bool rectify, bool adjoint);
 
 // The gradients of weights and biases where the outputs have those that are given: products of columns and rows.
-Tensors layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program);
+Tensors layer_products(at::TensorList grads, at::TensorList inputs, c10::string_view program);
 
 // The gradients of inputs, if `of_inputs`, weights and biases in one pass. `outputs` are those of a layer that
 // rectifies, or none.
 Tensors layer_backward(
     at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
-    at::IntArrayRef program, bool of_inputs);
+    c10::string_view program, bool of_inputs);
 
 }  // namespace specc

@@ -12,30 +12,30 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 Tensors call_layer(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
+    at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
     c10::SymIntArrayRef sizes, bool rectify, bool adjoint) {
   static auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("specc_native::layer", "")
           .typed<Tensors(
-              at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, c10::SymIntArrayRef, bool, bool)>();
+              at::TensorList, at::TensorList, at::TensorList, c10::string_view, c10::SymIntArrayRef, bool, bool)>();
   return op.call(inputs, weights, biases, program, sizes, rectify, adjoint);
 }
 
-Tensors call_layer_products(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
+Tensors call_layer_products(at::TensorList grads, at::TensorList inputs, c10::string_view program) {
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("specc_native::layer_products", "")
-                       .typed<Tensors(at::TensorList, at::TensorList, at::IntArrayRef)>();
+                       .typed<Tensors(at::TensorList, at::TensorList, c10::string_view)>();
   return op.call(grads, inputs, program);
 }
 
 Tensors call_layer_backward(
     at::TensorList grads, at::TensorList outputs, at::TensorList inputs, at::TensorList weights,
-    at::IntArrayRef program, bool of_inputs) {
+    c10::string_view program, bool of_inputs) {
   static auto op =
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("specc_native::layer_backward", "")
-          .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::IntArrayRef, bool)>();
+          .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::TensorList, c10::string_view, bool)>();
   return op.call(grads, outputs, inputs, weights, program, of_inputs);
 }
 
@@ -62,7 +62,7 @@ std::vector<c10::SymInt> sizes_of(const Tensors& tensors) {
 struct Layer : torch::autograd::Function<Layer> {
   static variable_list forward(
       AutogradContext* context, at::TensorList inputs, at::TensorList weights, at::TensorList biases,
-      std::vector<int64_t> program, std::vector<c10::SymInt> sizes, bool rectify, bool adjoint) {
+      std::string program, std::vector<c10::SymInt> sizes, bool rectify, bool adjoint) {
     at::AutoDispatchBelowADInplaceOrView guard;
     Tensors outputs = call_layer(inputs, weights, biases, program, sizes, rectify, adjoint);
     variable_list kept(inputs.begin(), inputs.end());
@@ -84,7 +84,7 @@ struct Layer : torch::autograd::Function<Layer> {
     size_t biases_count = context->saved_data["biases"].toInt();
     Tensors inputs = between(kept, 0, inputs_count), weights = between(kept, inputs_count, weights_count);
     Tensors outputs = between(kept, inputs_count + weights_count, kept.size() - inputs_count - weights_count), found;
-    std::vector<int64_t> program = context->saved_data["program"].toIntVector();
+    std::string program = context->saved_data["program"].toStringRef();
     bool rectify = context->saved_data["rectify"].toBool(), adjoint = context->saved_data["adjoint"].toBool();
     bool of_inputs = false;
     for (size_t i = 0; i < inputs_count; ++i) of_inputs |= context->needs_input_grad(i);
@@ -106,10 +106,11 @@ struct Layer : torch::autograd::Function<Layer> {
 };
 
 Tensors layer_autograd(
-    at::TensorList inputs, at::TensorList weights, at::TensorList biases, at::IntArrayRef program,
+    at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
     c10::SymIntArrayRef sizes, bool rectify, bool adjoint) {
   if (at::GradMode::is_enabled() && any_required({inputs, weights, biases}))
-    return Layer::apply(inputs, weights, biases, program.vec(), sizes.vec(), rectify, adjoint);
+    return Layer::apply(
+        inputs, weights, biases, std::string(program.data(), program.size()), sizes.vec(), rectify, adjoint);
   at::AutoDispatchBelowADInplaceOrView guard;
   return call_layer(inputs, weights, biases, program, sizes, rectify, adjoint);
 }
@@ -117,7 +118,7 @@ Tensors layer_autograd(
 // The products are linear in gradients and in inputs.
 struct LayerProducts : torch::autograd::Function<LayerProducts> {
   static variable_list forward(
-      AutogradContext* context, at::TensorList grads, at::TensorList inputs, std::vector<int64_t> program) {
+      AutogradContext* context, at::TensorList grads, at::TensorList inputs, std::string program) {
     at::AutoDispatchBelowADInplaceOrView guard;
     Tensors products = call_layer_products(grads, inputs, program);
     variable_list kept(grads.begin(), grads.end());
@@ -132,7 +133,7 @@ struct LayerProducts : torch::autograd::Function<LayerProducts> {
     variable_list kept = context->get_saved_variables();
     size_t grads_count = context->saved_data["grads"].toInt(), levels = 0;
     Tensors grads = between(kept, 0, grads_count), inputs = between(kept, grads_count, kept.size() - grads_count);
-    std::vector<int64_t> program = context->saved_data["program"].toIntVector();
+    std::string program = context->saved_data["program"].toStringRef();
     while (levels < given.size() && given[levels].dim() == 2) ++levels;  // biases have one dimension
     Tensors weights = between(given, 0, levels), biases = between(given, levels, given.size() - levels);
     Tensors found = call_layer(inputs, weights, biases, program, sizes_of(grads), false, false);
@@ -143,9 +144,9 @@ struct LayerProducts : torch::autograd::Function<LayerProducts> {
   }
 };
 
-Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, at::IntArrayRef program) {
+Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, c10::string_view program) {
   if (at::GradMode::is_enabled() && any_required({grads, inputs}))
-    return LayerProducts::apply(grads, inputs, program.vec());
+    return LayerProducts::apply(grads, inputs, std::string(program.data(), program.size()));
   at::AutoDispatchBelowADInplaceOrView guard;
   return call_layer_products(grads, inputs, program);
 }
@@ -155,11 +156,11 @@ Tensors layer_products_autograd(at::TensorList grads, at::TensorList inputs, at:
 
 TORCH_LIBRARY_FRAGMENT(specc_native, library) {
   library.def(
-      "layer(Tensor[] inputs, Tensor[] weights, Tensor[] biases, int[] program, SymInt[] sizes, bool rectify, bool "
+      "layer(Tensor[] inputs, Tensor[] weights, Tensor[] biases, str program, SymInt[] sizes, bool rectify, bool "
       "adjoint) -> Tensor[]");
-  library.def("layer_products(Tensor[] grads, Tensor[] inputs, int[] program) -> Tensor[]");
+  library.def("layer_products(Tensor[] grads, Tensor[] inputs, str program) -> Tensor[]");
   library.def(
-      "layer_backward(Tensor[] grads, Tensor[] outputs, Tensor[] inputs, Tensor[] weights, int[] program, bool "
+      "layer_backward(Tensor[] grads, Tensor[] outputs, Tensor[] inputs, Tensor[] weights, str program, bool "
       "of_inputs) -> Tensor[]");
 }
 

@@ -39,7 +39,7 @@ Codes = tuple[int, ...]
 class Table(NamedTuple):
     """The numbers of a layer, and the shapes of its tensors in words without the batch; outputs by name."""
 
-    program: tuple[int, ...]
+    program: str
     inputs: tuple[tuple[str, ...], ...]
     outputs: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -72,7 +72,7 @@ def _table(kind: type[Equivariant], biased: tuple[bool, ...]) -> Table | None:
         most = max(most, strands)
         if most > MOST_AXES or left < 0:
             return None
-    return Table(tuple(program), tuple(inputs.values()), tuple(outputs.items()))
+    return Table(" ".join(map(str, program)), tuple(inputs.values()), tuple(outputs.items()))
 
 
 def layer(

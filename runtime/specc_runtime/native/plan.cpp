@@ -5,16 +5,18 @@
 #include <c10/util/hash.h>
 
 #include <mutex>
+#include <string>
+#include <tuple>
 #include <unordered_map>
 
 namespace specc {
 namespace {
 
-using Key = std::vector<int64_t>;
+using Key = std::tuple<std::vector<int64_t>, std::string>;
 
 // All that a plan depends on.
 Key key_of(const Task& task, std::initializer_list<bool> how) {
-  Key key = {task.batch, free_threads()};
+  std::vector<int64_t> key = {task.batch, free_threads()};
   key.insert(key.end(), how.begin(), how.end());
   for (const Shapes* shapes : {&task.inputs, &task.outputs})
     for (const auto& each : *shapes) {
@@ -22,8 +24,7 @@ Key key_of(const Task& task, std::initializer_list<bool> how) {
       key.insert(key.end(), each.begin(), each.end());
     }
   key.insert(key.end(), task.streamed.begin(), task.streamed.end());
-  key.insert(key.end(), task.program.begin(), task.program.end());
-  return key;
+  return {std::move(key), std::string(task.program.data(), task.program.size())};
 }
 
 // Plans by their keys. All are forgotten when there are many.
@@ -119,8 +120,8 @@ size_t ready(const Level& level, Views views, size_t last) {
   return found;
 }
 
-// Adds masks, sums and products of rows with rows: on each tensor, while it is in the caches, all that can be done
-// then.
+// Adds masks, sums and products of rows with rows: all that can be done with a tensor follows it, while it is in the
+// caches.
 void add_by_tensor(
     const Steps& masks, const Reading& columns, const Reading& rows, int64_t made_buffer, BackwardPlan& made) {
   size_t tensors = std::max(columns.sums.size(), rows.sums.size());

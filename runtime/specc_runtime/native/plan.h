@@ -36,7 +36,7 @@ struct BackwardPlan : Plan {
 // What a layer is, and what it is done to: `batch` networks, with results that are `streamed` past the caches or not.
 struct Task {
   int64_t batch;
-  at::IntArrayRef program;
+  c10::string_view program;
   Shapes inputs, outputs;
   std::vector<bool> streamed;
 };

@@ -27,8 +27,7 @@ struct Packed {
 inline Packed pack(
     const float* from, int64_t depth, int64_t columns, int64_t row, int64_t column, const float* factors, float* data) {
   for (int64_t start = 0; start < columns; start += WIDE * LANES) {
-    int64_t width = std::min<int64_t>(WIDE * LANES, vectors(columns - start) * LANES),
-            own = std::min(width, columns - start);
+    int64_t width = std::min<int64_t>(WIDE, vectors(columns - start)) * LANES, own = std::min(width, columns - start);
     float* to = data + start * depth;
     for (int64_t k = 0; k < depth; ++k, to += width) {
       float factor = factors ? factors[k] : 1.0f;

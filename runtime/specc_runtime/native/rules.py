@@ -94,7 +94,7 @@ def layer(
     inputs: Sequence[Tensor],
     weights: Sequence[Tensor],
     biases: Sequence[Tensor],
-    program: Sequence[int],
+    program: str,
     sizes: Sequence[int],
     rectify: bool,
     adjoint: bool,
@@ -107,9 +107,7 @@ def layer(
     return made
 
 
-def layer_products(
-    grads: Sequence[Tensor], inputs: Sequence[Tensor], program: Sequence[int]
-) -> list[Tensor]:
+def layer_products(grads: Sequence[Tensor], inputs: Sequence[Tensor], program: str) -> list[Tensor]:
     levels = _read(program)[2]
     weights = [inputs[0].new_empty([rows, columns]) for columns, rows, _ in levels]
     return [*weights, *(inputs[0].new_empty([rows]) for _, rows, biased in levels if biased)]
@@ -120,16 +118,16 @@ def layer_backward(
     outputs: Sequence[Tensor],
     inputs: Sequence[Tensor],
     weights: Sequence[Tensor],
-    program: Sequence[int],
+    program: str,
     of_inputs: bool,
 ) -> list[Tensor]:
     of = [each.new_empty(each.shape) for each in inputs] if of_inputs else []
     return [*of, *layer_products(grads, inputs, program)]
 
 
-def _read(program: Sequence[int]) -> tuple[list[int], list[int], list[tuple[int, int, bool]]]:
+def _read(program: str) -> tuple[list[int], list[int], list[tuple[int, int, bool]]]:
     """The numbers of axes of a layer's inputs and outputs; columns, rows and bias of each level."""
-    numbers = iter(program)
+    numbers = map(int, program.split())
 
     def take() -> int:
         return next(numbers)

@@ -11,7 +11,7 @@
 
 namespace specc {
 
-// Floats that are read and written at once, if they can be so few: they stay in the second cache with what is made of
+// Floats that are read and written at once, if they can be so few: they fit the second cache, with what is made of
 // them.
 constexpr int64_t CACHED = 1 << 18;
 

@@ -1,4 +1,4 @@
-// A layer as numbers: its levels, and how each of them sees tensors as rows.
+// A layer as numbers, with a space between them: its levels, and how each of them sees tensors as rows.
 //
 // The numbers are, for inputs and then for outputs, how many there are and how many axes each has; then the
 // number of levels, and for each its number of strands, 1 or 0 for a bias, and its columns and rows: how many
@@ -8,6 +8,10 @@
 #pragma once
 
 #include "rows.h"
+
+#include <c10/util/string_view.h>
+
+#include <charconv>
 
 namespace specc {
 
@@ -95,13 +99,12 @@ inline int64_t numbers(const std::vector<int64_t>& shape) {
 
 // Reads the numbers of a layer one after the other, and holds them against the shapes of its tensors.
 class TableReader {
-  at::IntArrayRef program;
-  size_t place = 0;
+  c10::string_view program;  // what is left of it
 
  public:
   const std::vector<int64_t> inputs, outputs;  // how many axes each of them has
 
-  explicit TableReader(at::IntArrayRef program) : program(program), inputs(counts()), outputs(counts()) {}
+  explicit TableReader(c10::string_view program) : program(program), inputs(counts()), outputs(counts()) {}
 
   std::vector<Level> levels(const Shapes& inputs, const Shapes& outputs) {
     std::vector<Level> found(next());
@@ -123,8 +126,12 @@ class TableReader {
   }
 
   int64_t next() {
-    TORCH_CHECK(place < program.size(), "the numbers of a layer end too early");
-    return program[place++];
+    int64_t found = 0;
+    const char* end = program.data() + program.size();
+    auto [place, error] = std::from_chars(program.data(), end, found);
+    TORCH_CHECK(error == std::errc(), "the numbers of a layer end too early, or are none");
+    program.remove_prefix(std::min(place + 1, end) - program.data());
+    return found;
   }
 
   std::vector<View> views(Level& level, const Shapes& shapes) {
