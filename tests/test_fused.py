@@ -545,17 +545,5 @@ def test_one_graph_for_every_batch_size_with_kernels() -> None:
     check_compiled()
 
 
-@pytest.mark.slow
-def test_without_a_compiler_the_plain_path_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(*_: object, **__: object) -> None:
-        raise RuntimeError("no compiler")
-
-    native._load.cache_clear()
-    monkeypatch.setattr("torch.utils.cpp_extension.load", failing)
-    with pytest.warns(UserWarning, match="the plain path is used: no compiler"):
-        assert not native.enable()
-    assert not native.enabled()
-
-
 def test_keep_memory_is_of_glibc() -> None:
     assert keep_memory() == hasattr(ctypes.CDLL(None), "mallopt")

@@ -13,6 +13,8 @@ For a given number of threads results are the same bits each time.
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
@@ -84,25 +86,44 @@ def enabled() -> bool:
 
 @cache
 def _load() -> None:
-    """Builds the operators, or finds them built, and gives torch their rules.
-
-    The name of the build holds a digest of sources, flags and torch's version: where a home folder is
-    shared by different machines, each finds what it can run.
-    """
-    from torch.utils.cpp_extension import load
-
-    folder = Path(__file__).parent
-    flags = ["-O3", "-fopenmp", *FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())]
-    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.[ch]*"))]
-    digest = hashlib.sha256("\0".join([*texts, *flags, torch.__version__]).encode()).hexdigest()
-    load(
-        f"specc_native_{digest[:16]}",
-        [str(path) for path in sorted(folder.glob("*.cpp"))],
-        extra_cflags=flags,
-        extra_ldflags=["-fopenmp"],
-        is_python_module=False,
-    )
+    """Gives torch the operators and their rules."""
+    torch.ops.load_library(_built())
     register_rules()
+
+
+def _built() -> Path:
+    """The library of operators, which is built where there is none.
+
+    Its name holds a digest of sources, flags and versions: where a home folder is shared by different
+    machines, each finds what it can run. A process that is killed while it builds leaves no more than
+    another one overwrites: the system takes its lock back, which torch's own, a mere file, is not.
+    """
+    from filelock import FileLock
+    from torch.utils import cpp_extension
+
+    source = Path(__file__).parent
+    flags = ["-O3", "-fopenmp", *FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(source.glob("*.[ch]*"))]
+    versions = (torch.__version__, str(sys.implementation.cache_tag))
+    digest = hashlib.sha256("\0".join([*texts, *flags, *versions]).encode()).hexdigest()
+    name = f"specc_native_{digest[:16]}"
+    root = os.environ.get("TORCH_EXTENSIONS_DIR") or cpp_extension.get_default_build_root()
+    folder = Path(root) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    complete = folder / "complete"
+    with FileLock(folder / "building"):
+        if not complete.exists():
+            (folder / "lock").unlink(missing_ok=True)
+            cpp_extension.load(
+                name,
+                [str(path) for path in sorted(source.glob("*.cpp"))],
+                extra_cflags=flags,
+                extra_ldflags=["-fopenmp"],
+                build_directory=str(folder),
+                is_python_module=False,
+            )
+            complete.touch()
+    return folder / f"{name}.so"
 
 
 def _with_means(x: Tensor, *dims: int) -> tuple[Tensor, ...] | None:
