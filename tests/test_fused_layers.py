@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import torch
 from library import SMALL, SPECS
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 import specc
@@ -333,6 +336,67 @@ def test_products_that_are_not_as_generated_are_called() -> None:
     assert is_used(module, x)
     module.mix_a = nn.Sequential(module.mix_a, nn.Tanh())
     assert not is_used(module, x)
+
+
+class Labelled(Tensor):
+    """A tensor that may stand for something else."""
+
+
+@pytest.mark.slow
+def test_tensors_of_other_classes_take_the_plain_path() -> None:
+    module = layer_of(CASES["an MLP"])
+    x = {name: each.detach() for name, each in inputs_of(module, 2, torch.float32).items()}
+    expected = module(x)
+    assert is_used(module, OrderedDict(x))
+    assert is_used(module, {name: nn.Parameter(each) for name, each in x.items()})
+    assert not is_used(module, {**x, "b1": x["b1"].as_subclass(Labelled)})
+    with torch.device("cpu"):
+        assert is_used(module, x)
+    module.mix_a.weight = nn.Parameter(module.mix_a.weight.as_subclass(Labelled))
+    assert not is_used(module, x)
+    torch.testing.assert_close(module(x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_transforms_take_the_plain_path() -> None:
+    module = layer_of(CASES["an MLP"])
+    x = {name: each.detach() for name, each in inputs_of(module, 2, torch.float32).items()}
+    of_each = torch.vmap(lambda each: module({k: v[None] for k, v in each.items()}))(x)
+    torch.testing.assert_close(
+        {name: each[:, 0] for name, each in of_each.items()}, module(x), rtol=1e-4, atol=1e-4
+    )
+    moved, tangents = torch.func.jvp(module, (x,), (x,))
+    torch.testing.assert_close(moved, module(x), rtol=1e-4, atol=1e-4)
+    zero = module({name: torch.zeros_like(each) for name, each in x.items()})
+    linear = {name: each - zero[name] for name, each in module(x).items()}
+    torch.testing.assert_close(tangents, linear, rtol=1e-4, atol=1e-4)
+    with forward_ad.dual_level():
+        dual = {name: forward_ad.make_dual(each, each) for name, each in x.items()}
+        made = {name: forward_ad.unpack_dual(each).tangent for name, each in module(dual).items()}
+    torch.testing.assert_close(made, linear, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_calls_from_several_threads() -> None:
+    """They find out for different batches at the same time what is kept for later."""
+    module = layer_of(CASES["an MLP"])
+    inputs = [inputs_of(module, 1 + i % 40, torch.float32) for i in range(400)]
+    expected = [module(x) for x in inputs[:40]]
+    native._calls.cache_clear()
+    with ThreadPoolExecutor(4) as pool, torch.no_grad():
+        found = list(pool.map(module, inputs))
+    for i, each in enumerate(found):
+        torch.testing.assert_close(each, expected[i % 40])
+
+
+@pytest.mark.slow
+def test_more_shapes_than_are_kept() -> None:
+    module = layer_of("model M(x: [a, i; 3]) -> [a, i; 3] { return relu(equivariant(x, 3)) }")
+    x = torch.randn(1100, 4, 2, 3)
+    with torch.no_grad():
+        expected = module(x)
+        for batch in (*range(1, 1101), 1, 1100):
+            torch.testing.assert_close(module(x[:batch]), expected[:batch], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -162,6 +162,16 @@ def test_masks_that_do_not_fit_are_refused(case: str) -> None:
     refused(module, sentence, **draw(module, 2), node_mask=given)
 
 
+@pytest.fixture(
+    params=["Python", pytest.param("C++", marks=[pytest.mark.slow, pytest.mark.representative])]
+)
+def looked_up_in(request: pytest.FixtureRequest) -> None:
+    """Who says what a check goes by: the kernels do it for themselves."""
+    if request.param == "C++":
+        request.getfixturevalue("kernels")
+
+
+@pytest.mark.usefixtures("looked_up_in")
 def test_what_passed_before_makes_nothing_else_pass() -> None:
     """Checks that were passed are remembered."""
     module, given = WEIGHTS.M(), weights()
@@ -178,6 +188,39 @@ def test_what_passed_before_makes_nothing_else_pass() -> None:
     one.double()
     one(image.double())
     refused(one, of_one.format("torch.float32", "torch.float64"), image)
+
+
+@pytest.mark.usefixtures("looked_up_in")
+def test_what_one_module_takes_another_may_not() -> None:
+    small, large = (
+        specc.load(
+            f"axis n = {n} model M(x: [n; 2]) -> [; 2] {{ return linear(mean[n](x), 2) }}"
+        ).M()
+        for n in (3, 4)
+    )
+    x = torch.zeros(2, 3, 2)
+    for _ in range(2):
+        small(x)
+        refused(
+            large,
+            "`x` has shape (2, 3, 2), and (batch, 4, 2) is needed: dimension 1 is 3, not 4",
+            x,
+        )
+
+
+@pytest.mark.usefixtures("looked_up_in")
+def test_the_first_real_parameter_says_which_dtype_is_needed() -> None:
+    """Of nested modules, some of which have no parameters, or complex ones before."""
+    module = network()
+    module.first = nn.Sequential(nn.Tanh(), nn.ParameterList([torch.zeros(1, dtype=torch.cfloat)]))
+    module._modules = {"first": module._modules.pop("first"), "none": None, **module._modules}
+    for _ in range(2):
+        module(torch.zeros(2, 6))
+        refused(
+            module,
+            "`image` is torch.float64, and the module is torch.float32: convert one of them",
+            torch.zeros(2, 6, dtype=torch.float64),
+        )
 
 
 def test_a_module_without_parameters_takes_any_dtype() -> None:

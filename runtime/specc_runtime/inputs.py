@@ -7,7 +7,7 @@ word stands for one size wherever it occurs among the inputs; `(4 8)+16` is what
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .storage import size_of, words_of
 
 Shapes = Mapping[str, str | Mapping[str, str]]
-
+Values = Mapping[str, Tensor | Mapping[str, Tensor]]
 
 Dims = tuple[tuple[str, int | None], ...]
 """The word of each dimension, and its size where that is fixed."""
@@ -41,21 +41,13 @@ def _declared(shape: str) -> _Declared:
 
 _remembered = cache(_declared)
 
-DtypeAndDevice = tuple[torch.dtype, torch.device]
-
-
-class _Seen(NamedTuple):
-    """All that the check of plain tensors goes by: that of the module, shapes in words, and what was given."""
-
-    module: DtypeAndDevice | None
-    words: tuple[str, ...]
-    given: tuple[tuple[torch.Size, DtypeAndDevice], ...]
-
-
 MOST_SEEN = 1 << 10
 
-_good: set[_Seen] = set()
-"""What passes, under autocast and without: to check six tensors again takes half as long as a small layer on them."""
+_good: dict[Hashable, Shapes] = {}
+"""What passes, under autocast and without, and the shapes it was held against, which it goes by the place of.
+
+To check six tensors again takes half as long as a small layer on them.
+"""
 
 
 class InputError(ValueError):
@@ -70,44 +62,43 @@ def check_inputs(
     Keys that are not declared are left alone: integer buffers are among the weights of a network.
     Raises `InputError`.
     """
-    reference = reference_of(module)
     if torch.compiler.is_compiling():  # whose guards would hold on to what was seen
-        check_against(reference, shapes, values)
+        check_against(reference_of(module), shapes, values)
         return
-    seen = _seen(reference, shapes, values)
-    if seen in _good:
+    key = seen(module, shapes, values)
+    if key in _good:
         return
-    check_against(reference, shapes, values)
-    if seen is None or any(seen.module not in (None, kind) for _, kind in seen.given):
+    check_against(reference_of(module), shapes, values)
+    if key is None:
         return
     if len(_good) >= MOST_SEEN:
         _good.clear()
-    _good.add(seen)
+    _good[key] = shapes
 
 
-def _seen(
-    reference: Tensor | None,
-    shapes: Shapes,
-    values: Mapping[str, Tensor | Mapping[str, Tensor]],
-) -> _Seen | None:
-    """What the check of these values goes by; None where they are not dicts and plain tensors."""
-    words: list[str] = []
+def seen_of(module: nn.Module, shapes: Shapes, values: Values) -> Hashable | None:
+    """What the check of these values goes by; None where they are not dicts and plain tensors like the module's."""
     tensors: list[Tensor] = []
     for name, declared in shapes.items():
         value = values[name]
         if isinstance(declared, str):
-            words.append(declared)
             tensors.append(value)  # type: ignore[arg-type]
         elif type(value) is dict and declared.keys() <= value.keys():
-            words += declared.values()
             tensors += [value[key] for key in declared]
         else:
             return None
+    reference = reference_of(module)
+    if reference is None:
+        return None
+    like = reference.dtype, reference.device
     for x in tensors:
-        if type(x) not in (Tensor, nn.Parameter):
+        if type(x) not in (Tensor, nn.Parameter) or (x.dtype, x.device) != like:
             return None
-    module = None if reference is None else (reference.dtype, reference.device)
-    return _Seen(module, tuple(words), tuple([(x.shape, (x.dtype, x.device)) for x in tensors]))
+    return id(shapes), like, tuple([x.shape for x in tensors])
+
+
+seen: Callable[[nn.Module, Shapes, Values], Hashable | None] = seen_of
+"""`seen_of`, or what a backend does instead; keys of the two differ."""
 
 
 def reference_of(module: nn.Module) -> Tensor | None:
@@ -132,7 +123,7 @@ def reference_of(module: nn.Module) -> Tensor | None:
 def check_against(
     reference: Tensor | None,
     shapes: Shapes,
-    values: Mapping[str, Tensor | Mapping[str, Tensor]],
+    values: Values,
 ) -> dict[str, tuple[int, str]]:
     """As `check_inputs`, with the dtype and device of a tensor; the size of each word and where it was seen."""
     sizes: dict[str, tuple[int, str]] = {}

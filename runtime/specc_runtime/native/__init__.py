@@ -1,6 +1,6 @@
 """The operations on full-size tensors, and whole layers on small ones, in C++ for float32 on a CPU.
 
-`enable()` compiles the sources beside this file with the machine's C++ compiler (a minute or so; kept
+`enable()` compiles the sources beside this file with the machine's C++ compiler (a minute or two; kept
 in torch's folder for extensions) and has `with_means` and `mix_spread` use them wherever they fit: float32, at
 most `WIDEST` channels, no autocast. Layers that are `fused_if_small` use them up to the sizes that `layers` says. All
 else, and what is exported, takes the plain path as before. With `SPECC_NATIVE=1` in the environment, importing
@@ -18,16 +18,19 @@ import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
+from .. import inputs
 from ..equivariant import Equivariant
 from ..formulas import transformed
 from ..fused import KERNELS, fit
-from .layers import layer, parameters_of
+from .layers import Call, Made, calls_of, layer, parameters_of
 from .rules import register_rules
 
 WIDEST = 256
@@ -48,8 +51,8 @@ FLAGS = {
 def enable() -> bool:
     """Uses the kernels from now on; says whether it could, and warns where there is no compiler."""
     try:
-        _load()
-    except (OSError, RuntimeError) as error:
+        library = _load()
+    except (ImportError, OSError, RuntimeError) as error:
         warnings.warn(
             f"the C++ kernels could not be built, so the plain path is used: {error}", stacklevel=2
         )
@@ -58,6 +61,7 @@ def enable() -> bool:
     KERNELS["mix_spread", "cpu"] = _mix_spread
     KERNELS["mix_with_means", "cpu"] = _mix_with_means
     KERNELS["layer", "cpu"] = _layer
+    inputs.seen = library.seen
     return True
 
 
@@ -65,6 +69,7 @@ def disable() -> None:
     """Uses the plain path again."""
     for operation in ("with_means", "mix_spread", "mix_with_means", "layer"):
         KERNELS.pop((operation, "cpu"), None)
+    inputs.seen = inputs.seen_of
 
 
 def release_memory() -> int:
@@ -85,10 +90,15 @@ def enabled() -> bool:
 
 
 @cache
-def _load() -> None:
-    """Gives torch the operators and their rules."""
-    torch.ops.load_library(_built())
+def _load() -> ModuleType:
+    """Gives torch the operators and their rules; the library as a module."""
+    library = _built()
+    spec = spec_from_file_location(library.stem, library)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
     register_rules()
+    return module
 
 
 def _built() -> Path:
@@ -181,10 +191,15 @@ def _mixes(parts: tuple[Tensor, ...], weight: Tensor, terms: tuple[Tensor, ...])
     )
 
 
-def _layer(
-    module: Equivariant, x: Tensor | Mapping[str, Tensor], rectified: bool
-) -> Tensor | dict[str, Tensor] | None:
+@cache
+def _calls(kind: type[Equivariant]) -> Call:
+    return calls_of(_load(), kind)
+
+
+def _layer(module: Equivariant, x: Tensor | Mapping[str, Tensor], rectified: bool) -> Made:
     """A layer up to its activation where the kernel fits; the rectifier is a part of it."""
+    if not torch.compiler.is_compiling():
+        return _calls(type(module))(module, x, rectified)  # type: ignore[arg-type]
     values = [x] if isinstance(x, Tensor) else [x[name] for name in module.inputs]
     parameters = parameters_of(module)
     if parameters is None:

@@ -18,6 +18,11 @@ Tensors layer(
     at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
     at::IntArrayRef sizes, bool rectify, bool adjoint);
 
+// `layer` by way of torch's dispatcher: with its gradients, and seen by what traces.
+Tensors call_layer(
+    at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
+    c10::SymIntArrayRef sizes, bool rectify, bool adjoint);
+
 // The gradients of weights and biases where the outputs have those that are given: products of columns and rows.
 Tensors layer_products(at::TensorList grads, at::TensorList inputs, c10::string_view program);
 

@@ -5,11 +5,6 @@
 #include <torch/library.h>
 
 namespace specc {
-namespace {
-
-using at::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
 Tensors call_layer(
     at::TensorList inputs, at::TensorList weights, at::TensorList biases, c10::string_view program,
@@ -21,6 +16,12 @@ Tensors call_layer(
               at::TensorList, at::TensorList, at::TensorList, c10::string_view, c10::SymIntArrayRef, bool, bool)>();
   return op.call(inputs, weights, biases, program, sizes, rectify, adjoint);
 }
+
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 Tensors call_layer_products(at::TensorList grads, at::TensorList inputs, c10::string_view program) {
   static auto op = c10::Dispatcher::singleton()
@@ -96,6 +97,7 @@ struct Layer : torch::autograd::Function<Layer> {
           adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
       found.insert(found.end(), products.begin(), products.end());
     } else {
+      at::AutoDispatchBelowADInplaceOrView guard;
       found = call_layer_backward(grads, outputs, inputs, weights, program, of_inputs);
       if (!of_inputs) found.insert(found.begin(), inputs_count, Tensor());
     }

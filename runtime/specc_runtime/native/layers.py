@@ -6,10 +6,12 @@ rows of its weights stand for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import islice, product
 from math import prod
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -31,6 +33,11 @@ hold two. Compiled graphs, whose batch is of any size, go by the first.
 
 STRANDS = "abcdefgh"
 IN_ROW, FIRST_POSITION = -1, -2
+
+Made = Tensor | dict[str, Tensor] | None
+
+Call = Callable[[Equivariant, Tensor | Mapping[str, Tensor], bool], Made]
+"""A layer, its input and whether negative values are to be zero; None where it is not computed at once."""
 
 Codes = tuple[int, ...]
 """A tensor, the numbers of a row, and what each of its axes stands for."""
@@ -81,8 +88,8 @@ def layer(
     weights: Sequence[Tensor],
     biases: Sequence[Tensor | None],
     rectified: bool,
-) -> Tensor | dict[str, Tensor] | None:
-    """What a generated layer gives, with negative values zero if `rectified`.
+) -> Made:
+    """What a generated layer gives while torch traces it, with negative values zero if `rectified`.
 
     `values` are its inputs in the order of its table, and the others `parameters_of` it. None where it is
     not to be computed at once.
@@ -91,12 +98,7 @@ def layer(
     shapes = tuple(each.shape for each in values)
     if not all(shapes):
         return None
-    if torch.compiler.is_compiling():  # for a batch of any size
-        found = fitting(type(module), biased, shapes, False)
-    else:
-        batch, threads = shapes[0][0], torch.get_num_threads()
-        shared = 4 * batch >= 3 * threads * -(-batch // threads)
-        found = _remembered(type(module), biased, shapes, shared)  # type: ignore[arg-type]
+    found = fitting(type(module), biased, shapes, False)  # for a batch of any size
     if found is None:
         return None
     table, sizes = found
@@ -111,6 +113,29 @@ def layer(
     )
     names = [name for name, _ in table.outputs]
     return made[0] if names == [""] else dict(zip(names, made, strict=True))
+
+
+def calls_of(library: ModuleType, kind: type[Equivariant]) -> Call:
+    """What `layer` and `parameters_of` do, for a generated class where nothing is traced: see `calls.cpp`."""
+    products = []
+    for name in kind.columns:
+        path, _, run = name.partition(".")
+        products.append((sys.intern(path), int(run or -1)))
+    answer = partial(_answer, kind)
+    made: Call = library.Calls(
+        list(kind.inputs), list(kind.outputs), products, Mix, BatchedMix, answer
+    )
+    return made
+
+
+def _answer(
+    kind: type[Equivariant], biased: tuple[bool, ...], shapes: tuple[tuple[int, ...], ...]
+) -> tuple[str, list[int]] | None:
+    """The numbers and the sizes that the operator is given; None where it is not to be used."""
+    batch, threads = shapes[0][0], torch.get_num_threads()
+    shared = 4 * batch >= 3 * threads * -(-batch // threads)
+    found = fitting(kind, biased, shapes, shared)
+    return None if found is None else (found[0].program, found[1])
 
 
 def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None]] | None:
@@ -146,7 +171,7 @@ def parameters_of(module: Equivariant) -> tuple[list[Tensor], list[Tensor | None
 def fitting(
     kind: type[Equivariant],
     biased: tuple[bool, ...],
-    shapes: tuple[torch.Size, ...],
+    shapes: tuple[tuple[int, ...], ...],
     shared: bool,
 ) -> tuple[Table, list[int]] | None:
     """The table for inputs of these shapes, and the sizes of each output's axes and channels.
@@ -178,9 +203,6 @@ def fitting(
     tensors = len(shapes) + len(made)
     most = max(LARGEST_SHARED, tensors * LARGEST_EACH) if shared else LARGEST
     return (table, [size for each in made for size in each]) if count <= most else None
-
-
-_remembered = lru_cache(1 << 10)(fitting)
 
 
 def _axes(shapes: Mapping[str, Sequence[str]]) -> list[int]:
