@@ -153,7 +153,7 @@ def test_law_holds(hom: Hom, law: object) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(hom=arbitrary_homs())
 def test_laws_hold_everywhere(hom: Hom) -> None:
     for law in LAWS:

@@ -114,7 +114,7 @@ def test_nullspace_formula_burnside_and_orbits_agree(hom: Hom) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(hom=arbitrary_homs())
 def test_nullspace_formula_burnside_and_orbits_agree_everywhere(hom: Hom) -> None:
     agree(hom)

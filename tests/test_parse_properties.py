@@ -192,7 +192,7 @@ files = st.builds(File, st.just(SOURCE), some(declarations, 1))
 
 
 @given(files)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_parse_undoes_unparse(file: File) -> None:
     assert parse(Source("test.spec", unparse(file))) == file
 
@@ -232,13 +232,13 @@ def survives(text: str) -> None:
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_nonsense_is_a_failure(text: str) -> None:
     survives(text)
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_unicode_is_a_failure(text: str) -> None:
     survives(text)
 
@@ -258,13 +258,13 @@ def mutations(draw: st.DrawFn) -> str:
 
 
 @given(mutations())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_mutation_is_a_failure(text: str) -> None:
     survives(text)
 
 
 @pytest.mark.slow
 @given(mutations())
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000)
 def test_no_mutation_is_a_failure_for_long(text: str) -> None:
     survives(text)
