@@ -1,5 +1,5 @@
 // What Python does before the operator of a small layer, `inputs.py` and `layers.py`, without its objects: with
-// caches that the layer has emptied they take a third as long as the layer.
+// caches that the layer has emptied they take a quarter as long as the layer.
 #include "layer.h"
 
 #include <ATen/Parallel.h>

@@ -37,6 +37,7 @@ Tensors call_layer_backward(
       c10::Dispatcher::singleton()
           .findSchemaOrThrow("specc_native::layer_backward", "")
           .typed<Tensors(at::TensorList, at::TensorList, at::TensorList, at::TensorList, c10::string_view, bool)>();
+  at::AutoDispatchBelowADInplaceOrView guard;  // autograd would box all arguments to record nothing
   return op.call(grads, outputs, inputs, weights, program, of_inputs);
 }
 
@@ -97,7 +98,6 @@ struct Layer : torch::autograd::Function<Layer> {
           adjoint ? call_layer_products(inputs, grads, program) : call_layer_products(grads, inputs, program);
       found.insert(found.end(), products.begin(), products.end());
     } else {
-      at::AutoDispatchBelowADInplaceOrView guard;
       found = call_layer_backward(grads, outputs, inputs, weights, program, of_inputs);
       if (!of_inputs) found.insert(found.begin(), inputs_count, Tensor());
     }

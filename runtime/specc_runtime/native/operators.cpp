@@ -32,6 +32,7 @@ Tensors call_backward(
                        .typed<Tensors(
                            const Tensor&, at::TensorList, const Tensor&, at::TensorList, const Tensor&,
                            c10::SymIntArrayRef, c10::List<bool>)>();
+  at::AutoDispatchBelowADInplaceOrView guard;  // autograd would box all arguments to record nothing
   return op.call(grad, added, mask, sources, weight, shapes, needed);
 }
 
@@ -108,13 +109,9 @@ struct Mix : torch::autograd::Function<Mix> {
     Tensor grad = grads[0].defined() ? grads[0] : at::zeros_symint(sizes, added[0].options());
     c10::List<bool> needed;
     for (size_t i = 0; i < count; ++i) needed.push_back(context->needs_input_grad(i));
-    Tensors found;
-    if (at::GradMode::is_enabled()) {
-      found = differentiable_backward(grad, added, mask, sources, weight, shapes, needed);
-    } else {
-      at::AutoDispatchBelowADInplaceOrView guard;
-      found = call_backward(grad, added, mask, sources, weight, shapes, needed);
-    }
+    Tensors found = at::GradMode::is_enabled()
+        ? differentiable_backward(grad, added, mask, sources, weight, shapes, needed)
+        : call_backward(grad, added, mask, sources, weight, shapes, needed);
     variable_list results;
     for (size_t i = 0; i < count; ++i) results.push_back(needed[i] ? found[1 + i] : Tensor());
     results.push_back(found[0]);
