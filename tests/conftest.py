@@ -57,7 +57,7 @@ def kernels() -> Iterator[None]:
     native.disable()
 
 
-QUICK_SHARE = 8
+QUICK_SHARE = 16
 """One in so many cases of a grid is a quick test."""
 
 

@@ -35,7 +35,6 @@ SLOW = {each for each, text in SIGNATURES.items() if each[0] in LARGE or "weight
 REPRESENTATIVE = {
     ("finite", "Ring"),
     ("graphs", "Molecule"),
-    ("rotations", "Body"),
     ("sets", "CloudRanker"),
     ("transformer", "Language"),
 }

@@ -82,7 +82,6 @@ def with_sizes(sentence: str, model: Model) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.representative
 def test_packages_answer_in_a_process_of_their_own(tmp_path: Path) -> None:
     """One process for all: most of its time is spent importing torch."""
     models = {"graph": make("graph"), "weights": make("weights")}
