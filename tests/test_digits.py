@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.slow
+@pytest.mark.representative
 def test_quick_run_prints_the_table_and_saves_the_plot(tmp_path: Path) -> None:
     roots = os.pathsep.join(str(ROOT / root) for root in ("compiler", "grammar", "runtime"))
     finished = subprocess.run(
